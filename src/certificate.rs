@@ -1,0 +1,1 @@
+//! Any file an admin may hold, turned into facts. No I/O.

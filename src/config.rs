@@ -1,0 +1,189 @@
+//! The configuration: a YAML file turned into things that cannot be wrong.
+//!
+//! Everything that can be known is told in one run, each problem with the path of its key and what would be right.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::model::{AccountId, MdmKind, Policy, Problem, TenantName, Topic};
+use crate::provider::intune;
+
+/// A whole, checked configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where this process stands in the network, for people.
+    pub site: Option<String>,
+    /// The HTTP side.
+    pub web: Web,
+    /// Where what was learnt is kept.
+    pub store: Store,
+    /// How MDMs are reached.
+    pub network: Network,
+    /// How many polls run at once.
+    pub limits: Limits,
+    /// The label names that `apns_tenant_info` carries.
+    pub tenant_labels: Vec<String>,
+    /// The Apple Accounts.
+    pub accounts: BTreeMap<AccountId, Account>,
+    /// The tenants, defaults merged in, those of the tenant files among them.
+    pub tenants: BTreeMap<TenantName, Arc<Tenant>>,
+    /// What is wrong in tenant files. It stops neither the start nor the other tenants.
+    pub problems: Vec<Problem>,
+    /// Every file that was read or looked for, for `reload: watch`.
+    pub files: Vec<PathBuf>,
+}
+
+/// `web`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Web {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// Where people reach the page, if that is not `listen`.
+    pub external_url: Option<url::Url>,
+    /// What makes the process read its configuration again.
+    pub reload: Reload,
+    /// Host names under which the page may be asked, besides those known anyway.
+    pub allowed_hosts: Vec<String>,
+    /// Whether `apns_certificate_expiry_days` is exported.
+    pub days_gauge: bool,
+}
+
+/// `web.reload`. SIGHUP always works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// SIGHUP only (`false`).
+    Signal,
+    /// Also `POST /-/reload` (`true`).
+    Http,
+    /// Also `POST /-/reload`, and when a file changes (`watch`).
+    Watch,
+}
+
+/// `store`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// `sqlite:///absolute/path`.
+    Sqlite(PathBuf),
+    /// `sqlite::memory:`: nothing outlives the process.
+    Memory,
+}
+
+/// `network`: MDM polls only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// PEM files with CAs that are trusted besides the machine's own.
+    pub ca_files: Vec<PathBuf>,
+    /// The HTTP proxy; `None` is a direct connection, whatever the environment says.
+    pub proxy: Option<url::Url>,
+}
+
+/// `limits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Polls of MDMs under way at once.
+    pub polls: usize,
+    /// Polls of one host under way at once.
+    pub per_host: usize,
+}
+
+/// An entry of `accounts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The address of the Apple Account.
+    pub address: String,
+    /// The team that holds it.
+    pub owner: Option<String>,
+    /// Where its password is.
+    pub vault_item: Option<String>,
+    /// Who or what holds its second factor.
+    pub second_factor: Vec<String>,
+}
+
+/// A tenant, with everything that applies to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tenant {
+    /// Its name.
+    pub name: TenantName,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The Apple Account its certificate was made with.
+    pub account: Option<AccountId>,
+    /// Its MDM.
+    pub mdm: Mdm,
+    /// What else is known about its certificate.
+    pub certificate: Certificate,
+    /// How its MDM is reached: `network`, overridden by `mdm.network`.
+    pub network: Network,
+    /// How often its MDM is asked.
+    pub poll: PollTimes,
+    /// Where the phases begin.
+    pub policy: Policy,
+    /// Quiet until a date.
+    pub muted: Option<Muted>,
+    /// Neither polled nor exported.
+    pub retired: bool,
+}
+
+/// `mdm` of a tenant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mdm {
+    /// `kind: intune`.
+    Intune(intune::Settings),
+    /// `kind: none`, or no `mdm` at all.
+    None,
+}
+
+impl Mdm {
+    /// The kind, a label value.
+    #[must_use]
+    pub fn kind(&self) -> MdmKind {
+        match self {
+            Self::Intune(_) => MdmKind::Intune,
+            Self::None => MdmKind::None,
+        }
+    }
+}
+
+/// `certificate` of a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificate {
+    /// The topic that must stay.
+    pub expected_topic: Option<Topic>,
+    /// Paths and patterns of certificate files, absolute (a relative one is taken from the folder of the file it
+    /// stands in).
+    pub files: Vec<PathBuf>,
+    /// What was typed in.
+    pub declared: Option<Declared>,
+}
+
+/// `certificate.declared`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// The end of the certificate.
+    pub not_after: Option<DateTime<Utc>>,
+    /// Its topic.
+    pub topic: Option<Topic>,
+}
+
+/// `poll`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollTimes {
+    /// From the end of a good poll to the next.
+    pub interval: Duration,
+    /// What one poll may take in all; below the interval.
+    pub timeout: Duration,
+}
+
+/// `muted`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Muted {
+    /// The first day that is loud again (UTC).
+    pub until: NaiveDate,
+    /// Why.
+    pub reason: String,
+}

@@ -1,0 +1,1 @@
+//! A simulated world on loopback, for people and for the tests.

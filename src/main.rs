@@ -1,0 +1,3 @@
+//! The `apnswatch` program.
+
+fn main() {}

@@ -1,0 +1,23 @@
+//! The words of the field, as plain data. Knows neither tokio nor reqwest, reads no clock, does no I/O.
+
+pub mod certificate;
+pub mod finding;
+pub mod names;
+pub mod observation;
+pub mod phase;
+pub mod problem;
+pub mod reason;
+pub mod serial;
+pub mod source;
+pub mod topic;
+
+pub use certificate::{Issuer, IssuerLevel, PushCertificate};
+pub use finding::{Finding, Question};
+pub use names::{AccountId, MdmKind, TenantName};
+pub use observation::{Facts, Failure, Observation, Outcome, Presence};
+pub use phase::{Phase, Policy, Precision};
+pub use problem::Problem;
+pub use reason::Reason;
+pub use serial::Serial;
+pub use source::Source;
+pub use topic::Topic;

@@ -1,0 +1,107 @@
+//! What one source told at one moment, or why it could not.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{PushCertificate, Reason};
+
+/// What a source told. Every field is optional, for no source can tell all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// The certificate this source speaks of; `None` if it says nothing about one.
+    pub certificate: Option<Presence>,
+    /// Further push certificates that the source holds besides (older generations in a folder of files).
+    pub others: Vec<PushCertificate>,
+    /// The Apple Account that the MDM shows for the certificate: text that an admin typed, proof of nothing.
+    pub account: Option<String>,
+    /// Where it came from, for people: an address or a path. Never a secret.
+    pub origin: String,
+    /// What a person should know about this answer and no series can carry, one sentence each.
+    pub remarks: Vec<String>,
+}
+
+/// Whether there is a certificate. "There is none" is an answer, unlike a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// The source says that none is configured.
+    Absent,
+    /// This one.
+    Present(PushCertificate),
+}
+
+/// Facts with the moment at which they were told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When the answer was complete.
+    pub at: DateTime<Utc>,
+    /// What was told.
+    pub facts: Facts,
+}
+
+/// Why a poll failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{message}")]
+pub struct Failure {
+    /// The kind, a label value.
+    pub reason: Reason,
+    /// What a person should know: lower case, no full stop, never a body, never a secret.
+    pub message: String,
+    /// How long the other side asked to be left alone.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure without a wish for a pause.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), retry_after: None }
+    }
+}
+
+/// How one poll ended. Facts *and* a failure are a partial answer: what was read counts as told, the source still
+/// counts as failing (one unreadable file among several).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was told.
+    pub facts: Option<Facts>,
+    /// What went wrong.
+    pub failure: Option<Failure>,
+}
+
+impl Outcome {
+    /// A poll that went well.
+    #[must_use]
+    pub fn success(facts: Facts) -> Self {
+        Self { facts: Some(facts), failure: None }
+    }
+
+    /// A poll that told nothing.
+    #[must_use]
+    pub fn failure(failure: Failure) -> Self {
+        Self { facts: None, failure: Some(failure) }
+    }
+}
+
+impl From<Result<Facts, Failure>> for Outcome {
+    fn from(result: Result<Facts, Failure>) -> Self {
+        match result {
+            Ok(facts) => Self::success(facts),
+            Err(failure) => Self::failure(failure),
+        }
+    }
+}
+
+impl Facts {
+    /// The certificate, if the source says that there is one.
+    #[must_use]
+    pub fn present(&self) -> Option<&PushCertificate> {
+        match &self.certificate {
+            Some(Presence::Present(certificate)) => Some(certificate),
+            Some(Presence::Absent) | None => None,
+        }
+    }
+}

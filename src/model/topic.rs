@@ -1,0 +1,120 @@
+//! The topic of an APNs MDM push certificate.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+
+/// What every topic of an MDM push certificate starts with.
+///
+/// Apple's profile schema requires only this much of the `Topic` key (`com.apple.mdm`); certificates from the
+/// push portal continue with `External.` and a GUID.
+pub const MDM_TOPIC_PREFIX: &str = "com.apple.mgmt.";
+
+/// The subject UID of an APNs MDM push certificate, such as `com.apple.mgmt.External.<guid>`.
+///
+/// Devices listen on the topic they were enrolled with, and only on that one. Two topics are equal when they differ
+/// in nothing but case; the text is kept as it was found. A topic is never empty, so two missing topics can never
+/// be taken for the same one.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Topic(String);
+
+impl Topic {
+    /// Takes a topic as found; `None` if there is nothing in it but white space.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// The topic as it was found.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this can be the topic of an MDM push certificate at all.
+    #[must_use]
+    pub fn is_mdm(&self) -> bool {
+        self.0.get(..MDM_TOPIC_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(MDM_TOPIC_PREFIX))
+    }
+}
+
+impl TryFrom<String> for Topic {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("a topic cannot be empty")
+    }
+}
+
+impl From<Topic> for String {
+    fn from(topic: Topic) -> Self {
+        topic.0
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Topic({})", self.0)
+    }
+}
+
+impl PartialEq for Topic {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Topic {}
+
+impl Hash for Topic {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.to_ascii_lowercase().hash(state);
+    }
+}
+
+impl PartialOrd for Topic {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Topic {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.to_ascii_lowercase().cmp(&other.0.to_ascii_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_does_not_count_and_is_kept() {
+        let shown = Topic::parse("com.apple.mgmt.External.AB").unwrap();
+        assert_eq!(shown, Topic::parse("COM.apple.mgmt.external.ab").unwrap());
+        assert_eq!(shown.to_string(), "com.apple.mgmt.External.AB");
+    }
+
+    #[test]
+    fn nothing_is_not_a_topic() {
+        for empty in ["", " ", "\t\n"] {
+            assert_eq!(Topic::parse(empty), None);
+        }
+    }
+
+    #[test]
+    fn only_the_mdm_prefix_makes_an_mdm_topic() {
+        assert!(Topic::parse("com.apple.mgmt.XServer.x").unwrap().is_mdm());
+        assert!(!Topic::parse("com.example.app").unwrap().is_mdm());
+        assert!(!Topic::parse("com.apple.mgm\u{e9}").unwrap().is_mdm());
+    }
+}

@@ -1,0 +1,1 @@
+//! What every provider needs from HTTP, and none should write again.
