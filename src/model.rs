@@ -2,6 +2,7 @@
 
 pub mod certificate;
 pub mod finding;
+pub mod memory;
 pub mod names;
 pub mod observation;
 pub mod phase;
@@ -13,6 +14,7 @@ pub mod topic;
 
 pub use certificate::{Issuer, IssuerLevel, PushCertificate};
 pub use finding::{Finding, Question};
+pub use memory::{Attempt, Attestation, Drift, Memory, Pin, PinOrigin, Seen, SourceMemory, Statement};
 pub use names::{AccountId, MdmKind, TenantName};
 pub use observation::{Facts, Failure, Observation, Outcome, Presence};
 pub use phase::{Phase, Policy, Precision};

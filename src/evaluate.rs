@@ -1,0 +1,13 @@
+//! From what is remembered, the policy and the present moment to what is true: pure, and the only place that decides.
+//!
+//! [`learn`] is the step from one outcome to the next memory: pins, drift, certificates seen.
+//! [`report`] turns the memory of every tenant into the one [`Report`] that all faces show, so that the metrics, the
+//! page and the command line cannot disagree.
+
+pub mod certificate;
+pub mod learn;
+pub mod report;
+pub mod tenant;
+
+pub use report::{Report, evaluate};
+pub use tenant::{Level, TenantReport};

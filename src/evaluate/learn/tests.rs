@@ -1,0 +1,189 @@
+use super::*;
+use crate::model::{Facts, Failure, Reason};
+
+const T1: &str = "com.apple.mgmt.External.11111111-0000-4000-8000-000000000001";
+const T2: &str = "com.apple.mgmt.External.22222222-0000-4000-8000-000000000002";
+
+fn topic(text: &str) -> Topic {
+    Topic::parse(text).unwrap()
+}
+
+fn at(minute: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + 60 * minute, 0).unwrap()
+}
+
+fn told(text: &str) -> Outcome {
+    Outcome::success(Facts {
+        certificate: Some(Presence::Present(PushCertificate {
+            topic: Topic::parse(text),
+            not_after: Some(at(525_600)),
+            ..PushCertificate::default()
+        })),
+        ..Facts::default()
+    })
+}
+
+fn failed() -> Outcome {
+    Outcome::failure(Failure::new(Reason::Timeout, "no answer"))
+}
+
+/// A tenant with these sources, told one thing after the other, a minute apart.
+struct Tenant {
+    memory: Memory,
+    expectations: Expectations,
+    minute: i64,
+}
+
+impl Tenant {
+    fn new(sources: &[Source]) -> Self {
+        let expectations = Expectations { topic: None, sources: sources.to_vec() };
+        Self { memory: Memory::default(), expectations, minute: 0 }
+    }
+
+    fn learn(&mut self, source: Source, outcome: Outcome) -> &mut Self {
+        self.minute += 1;
+        learn(&mut self.memory, &self.expectations, source, "here", outcome, at(self.minute));
+        self
+    }
+
+    fn pin(&self) -> Option<&str> {
+        self.memory.pin.as_ref().map(|pin| pin.topic.as_str())
+    }
+
+    fn drift(&self, source: Source) -> Option<&str> {
+        self.memory.sources[&source].drift.as_ref().map(|drift| drift.topic.as_str())
+    }
+}
+
+#[test]
+fn the_first_topic_is_pinned_once_every_source_was_tried() {
+    let mut tenant = Tenant::new(&[Source::Api, Source::File]);
+    tenant.learn(Source::File, told(T1));
+    assert_eq!(tenant.pin(), None, "the API was not tried yet");
+    tenant.learn(Source::Api, failed());
+    assert_eq!(tenant.pin(), Some(T1), "a failure is a try");
+    assert_eq!(tenant.memory.pin.as_ref().unwrap().origin, PinOrigin::FirstSeen);
+}
+
+#[test]
+fn sources_that_disagree_pin_nothing_until_they_agree() {
+    let mut tenant = Tenant::new(&[Source::Api, Source::File]);
+    tenant.learn(Source::File, told(T2)).learn(Source::Api, told(T1));
+    assert_eq!(tenant.pin(), None);
+    assert_eq!(candidates(&tenant.memory, &tenant.expectations).len(), 2);
+    tenant.learn(Source::File, told(T1));
+    assert_eq!(tenant.pin(), Some(T1));
+}
+
+#[test]
+fn nothing_told_pins_nothing() {
+    let mut tenant = Tenant::new(&[Source::Api]);
+    tenant.learn(Source::Api, told("")).learn(Source::Api, told(" "));
+    assert_eq!(tenant.pin(), None);
+}
+
+#[test]
+fn another_topic_is_drift_at_once_and_its_case_is_not() {
+    let mut tenant = Tenant::new(&[Source::Api]);
+    tenant.learn(Source::Api, told(T1)).learn(Source::Api, told(&T1.to_uppercase()));
+    assert_eq!(tenant.drift(Source::Api), None);
+    tenant.learn(Source::Api, told(T2));
+    assert_eq!(tenant.drift(Source::Api), Some(T2));
+    assert_eq!(tenant.pin(), Some(T1), "a pin never follows what drifts");
+}
+
+#[test]
+fn drift_ends_after_two_agreeing_polls_running_and_not_before() {
+    let mut tenant = Tenant::new(&[Source::Api]);
+    tenant.learn(Source::Api, told(T1)).learn(Source::Api, told(T2));
+    let since = tenant.memory.sources[&Source::Api].drift.as_ref().unwrap().since;
+    for interruption in [told(T2), failed(), told("")] {
+        tenant.learn(Source::Api, told(T1)).learn(Source::Api, interruption).learn(Source::Api, told(T1));
+        assert_eq!(tenant.drift(Source::Api), Some(T2), "two polls, but not running");
+        tenant.learn(Source::Api, failed());
+    }
+    assert_eq!(tenant.memory.sources[&Source::Api].drift.as_ref().unwrap().since, since);
+    tenant.learn(Source::Api, told(T1)).learn(Source::Api, told(T1));
+    assert_eq!(tenant.drift(Source::Api), None);
+}
+
+#[test]
+fn another_source_that_agrees_clears_nothing() {
+    let mut tenant = Tenant::new(&[Source::Api, Source::File]);
+    tenant.learn(Source::File, told(T1)).learn(Source::Api, told(T1)).learn(Source::Api, told(T2));
+    tenant.learn(Source::File, told(T1)).learn(Source::File, told(T1));
+    assert_eq!(tenant.drift(Source::Api), Some(T2));
+    assert_eq!(tenant.drift(Source::File), None);
+}
+
+#[test]
+fn a_pin_that_is_changed_on_purpose_is_judged_at_once() {
+    let mut tenant = Tenant::new(&[Source::Api, Source::File]);
+    tenant.learn(Source::File, told(T1)).learn(Source::Api, told(T1)).learn(Source::Api, told(T2));
+    assert!(expect(&mut tenant.memory, Some(&topic(T2)), at(99)));
+    assert_eq!(tenant.drift(Source::Api), None);
+    assert_eq!(tenant.drift(Source::File), Some(T1));
+    assert!(!expect(&mut tenant.memory, Some(&topic(T2)), at(100)), "nothing new to store");
+    assert!(!expect(&mut tenant.memory, None, at(101)), "a pin outlives the line that set it");
+    assert_eq!(tenant.pin(), Some(T2));
+}
+
+#[test]
+fn confirming_the_same_topic_ends_no_drift() {
+    let mut tenant = Tenant::new(&[Source::Api]);
+    tenant.learn(Source::Api, told(T1)).learn(Source::Api, told(T2));
+    let pin = Pin { topic: topic(T1), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
+    set_pin(&mut tenant.memory, Some(pin), at(50));
+    assert_eq!(tenant.drift(Source::Api), Some(T2));
+}
+
+#[test]
+fn a_failure_erases_nothing() {
+    let mut tenant = Tenant::new(&[Source::Api]);
+    tenant.learn(Source::Api, told(T1));
+    let before = tenant.memory.sources[&Source::Api].last_good.clone();
+    tenant.learn(Source::Api, failed()).learn(Source::Api, failed());
+    let state = &tenant.memory.sources[&Source::Api];
+    assert_eq!(state.last_good, before);
+    assert_eq!(state.last_success, Some(at(1)));
+    let attempt = state.last_attempt.as_ref().unwrap();
+    assert_eq!((attempt.at, attempt.failing_since), (at(3), Some(at(2))));
+}
+
+#[test]
+fn what_another_directory_told_is_not_kept_and_its_drift_is() {
+    let mut tenant = Tenant::new(&[Source::Api]);
+    tenant.learn(Source::Api, told(T1)).learn(Source::Api, told(T2));
+    learn(&mut tenant.memory, &tenant.expectations, Source::Api, "elsewhere", failed(), at(9));
+    let state = &tenant.memory.sources[&Source::Api];
+    assert_eq!((state.last_good.clone(), state.last_success), (None, None));
+    assert_eq!(tenant.drift(Source::Api), Some(T2));
+    assert_eq!(tenant.pin(), Some(T1));
+}
+
+#[test]
+fn an_mdm_that_invents_serials_does_not_fill_the_memory() {
+    let mut tenant = Tenant::new(&[Source::Api]);
+    for number in 0..500_u32 {
+        let mut outcome = told(T1);
+        if let Some(Presence::Present(certificate)) = outcome.facts.as_mut().and_then(|f| f.certificate.as_mut()) {
+            certificate.serial = crate::model::Serial::parse_hex(&format!("{number:08x}"));
+        }
+        tenant.learn(Source::Api, outcome);
+    }
+    let seen = &tenant.memory.sources[&Source::Api].seen;
+    assert_eq!(seen.len(), MOST_SEEN);
+    assert_eq!(seen[0].first_seen, at(1), "the first one stays");
+    assert_eq!(seen[MOST_SEEN - 1].first_seen, at(500));
+}
+
+#[test]
+fn an_unchanged_certificate_is_one_certificate() {
+    let mut tenant = Tenant::new(&[Source::File]);
+    for _ in 0..20 {
+        tenant.learn(Source::File, told(T1));
+    }
+    let seen = &tenant.memory.sources[&Source::File].seen;
+    assert_eq!(seen.len(), 1);
+    assert_eq!((seen[0].first_seen, seen[0].last_seen), (at(1), at(20)));
+}

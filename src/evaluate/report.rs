@@ -1,0 +1,108 @@
+//! The one report that every face shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::tenant::{Case, TenantReport};
+use crate::config::{Config, Mdm, Tenant};
+use crate::model::{Memory, Source, TenantName};
+
+/// How often certificate files are looked at.
+pub const FILE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// For how long a tenant that left the configuration counts as missing.
+const MISSING: TimeDelta = TimeDelta::days(7);
+
+/// A clock further than this after the build is wrong, not old software.
+const OLDEST_BUILD: TimeDelta = TimeDelta::days(20 * 365);
+
+/// The present moment, and what is known of the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock.
+    pub now: DateTime<Utc>,
+    /// When this program was built.
+    pub built: DateTime<Utc>,
+}
+
+impl Moment {
+    /// Whether the clock can be right: not before the build, not twenty years after it.
+    #[must_use]
+    pub fn is_plausible(self) -> bool {
+        self.built <= self.now && self.now <= self.built + OLDEST_BUILD
+    }
+}
+
+/// What the store knows, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// By tenant; also of tenants that are not configured any more.
+    pub tenants: BTreeMap<TenantName, Arc<Memory>>,
+    /// The tenants that are configured and not retired.
+    pub configured: BTreeSet<TenantName>,
+    /// The tenants that left the configuration without being retired, with the moment.
+    pub missing: BTreeMap<TenantName, DateTime<Utc>>,
+    /// Whether what is learnt is being kept.
+    pub store_up: bool,
+}
+
+/// The state of everything, at one moment.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// When it was made.
+    pub now: DateTime<Utc>,
+    /// Whether the clock can be right.
+    pub clock_plausible: bool,
+    /// The tenants that are watched, by name.
+    pub tenants: Vec<TenantReport>,
+    /// How many tenants are retired.
+    pub retired: usize,
+    /// How many tenants left the configuration within the last seven days without being retired.
+    pub missing: usize,
+    /// Whether what is learnt is being kept.
+    pub store_up: bool,
+    /// How many things are wrong in tenant files.
+    pub config_errors: usize,
+}
+
+/// The sources that are polled for a tenant, and how often.
+#[must_use]
+pub fn polled_sources(tenant: &Tenant) -> Vec<(Source, Duration)> {
+    let mut sources = Vec::new();
+    match tenant.mdm {
+        Mdm::Intune(_) => sources.push((Source::Api, tenant.poll.interval)),
+        Mdm::None => {}
+    }
+    if !tenant.certificate.files.is_empty() {
+        sources.push((Source::File, FILE_INTERVAL.min(tenant.poll.interval)));
+    }
+    sources
+}
+
+/// Judges everything.
+#[must_use]
+pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report {
+    let nothing = Memory::default();
+    let tenants = config.tenants.values().filter(|tenant| !tenant.retired).map(|tenant| {
+        let polled = polled_sources(tenant);
+        let case = Case {
+            tenant,
+            account: tenant.account.as_ref().and_then(|id| config.accounts.get(id)),
+            memory: snapshot.tenants.get(&tenant.name).map_or(&nothing, AsRef::as_ref),
+            polled: &polled,
+        };
+        case.report(moment)
+    });
+    Report {
+        now: moment.now,
+        clock_plausible: moment.is_plausible(),
+        tenants: tenants.collect(),
+        retired: config.tenants.values().filter(|tenant| tenant.retired).count(),
+        missing: snapshot.missing.values().filter(|since| moment.now - **since <= MISSING).count(),
+        store_up: snapshot.store_up,
+        config_errors: config.problems.len(),
+    }
+}

@@ -1,0 +1,186 @@
+//! What is remembered of a tenant between polls and over restarts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Failure, Observation, PushCertificate, Serial, Source, Topic};
+
+/// Everything that is remembered of one tenant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// By source.
+    pub sources: BTreeMap<Source, SourceMemory>,
+    /// The topic that must stay.
+    pub pin: Option<Pin>,
+    /// What people attested, the oldest first.
+    pub attestations: Vec<Attestation>,
+}
+
+/// What is remembered of one source of a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceMemory {
+    /// Who was asked; see `Poll::identity`.
+    pub identity: String,
+    /// What it told last. A failure never erases it.
+    pub last_good: Option<Observation>,
+    /// When it last answered without any failure.
+    pub last_success: Option<DateTime<Utc>>,
+    /// How the last try ended. `None`: never tried.
+    pub last_attempt: Option<Attempt>,
+    /// The wrong topic it told, until it told the pinned one in two polls running.
+    pub drift: Option<Drift>,
+    /// The certificates it told of, in the order in which they were first seen.
+    pub seen: Vec<Seen>,
+}
+
+/// The end of one poll.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When it ended.
+    pub at: DateTime<Utc>,
+    /// Why it failed; `None` if it went well.
+    pub failure: Option<Failure>,
+    /// When the present run of failures began; `None` if it went well.
+    pub failing_since: Option<DateTime<Utc>>,
+}
+
+/// A source that told another topic than the pinned one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The topic it told last that was not the pin.
+    pub topic: Topic,
+    /// When it first did.
+    pub since: DateTime<Utc>,
+    /// How many polls running have told the pinned topic since.
+    pub agreeing: u8,
+}
+
+/// A certificate that a source told of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// As it was told last.
+    pub certificate: PushCertificate,
+    /// When it was first told.
+    pub first_seen: DateTime<Utc>,
+    /// When it was last told.
+    pub last_seen: DateTime<Utc>,
+}
+
+/// The topic a tenant must keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// The topic.
+    pub topic: Topic,
+    /// Why it is trusted.
+    pub origin: PinOrigin,
+    /// When it was set.
+    pub since: DateTime<Utc>,
+    /// Who set or confirmed it, if a person did.
+    pub by: Option<String>,
+}
+
+/// Why a pin is trusted; the value of the label `origin`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PinOrigin {
+    /// `expected_topic` in the configuration says so.
+    Config,
+    /// A person compared it on an enrolled device.
+    Confirmed,
+    /// It was the first topic told. Nobody has compared it with a device.
+    FirstSeen,
+}
+
+impl PinOrigin {
+    /// Every origin.
+    pub const ALL: [Self; 3] = [Self::Config, Self::Confirmed, Self::FirstSeen];
+
+    /// The label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Confirmed => "confirmed",
+            Self::FirstSeen => "first_seen",
+        }
+    }
+}
+
+impl fmt::Display for PinOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a person attested. Never changed, never deleted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attestation {
+    /// What.
+    pub statement: Statement,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who: the user of the operating system, or what `--by` said.
+    pub by: String,
+    /// Why, in that person's words.
+    pub note: Option<String>,
+}
+
+/// The statements a person can make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Statement {
+    /// "This certificate was uploaded to the MDM."
+    Uploaded {
+        /// The serial number of the certificate.
+        serial: Option<Serial>,
+        /// SHA-256 of the certificate.
+        sha256: Option<String>,
+    },
+    /// "An enrolled device listens on this topic."
+    PinConfirmed {
+        /// The topic.
+        topic: Topic,
+    },
+    /// "From now on this is the topic."
+    PinSet {
+        /// The topic.
+        topic: Topic,
+        /// The one before.
+        before: Option<Topic>,
+    },
+    /// "Forget the topic."
+    PinForgotten {
+        /// The topic that was forgotten.
+        topic: Topic,
+    },
+}
+
+impl Statement {
+    /// Whether this says that `certificate` was uploaded.
+    #[must_use]
+    pub fn is_upload_of(&self, certificate: &PushCertificate) -> bool {
+        let Self::Uploaded { serial, sha256 } = self else { return false };
+        match (sha256, &certificate.sha256) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            (None, _) | (_, None) => serial.is_some() && *serial == certificate.serial,
+        }
+    }
+}
+
+impl SourceMemory {
+    /// The certificate it told last, if it said that there is one.
+    #[must_use]
+    pub fn present(&self) -> Option<&PushCertificate> {
+        self.last_good.as_ref().and_then(|observation| observation.facts.present())
+    }
+
+    /// Why the last try failed, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.last_attempt.as_ref().and_then(|attempt| attempt.failure.as_ref())
+    }
+}
