@@ -1,0 +1,467 @@
+//! What was learnt, in memory for everybody who reads and on disk for the next start.
+//!
+//! The memory is the truth of this process; a single task writes what changed to the database, in batches, and is the
+//! only one that holds a connection. What other processes write there (`pin`, `confirm`) is read again before the next
+//! evaluation. A database that cannot be opened is never overwritten: the daemon then runs from memory and says so.
+
+mod sqlite;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::config;
+use crate::evaluate::learn::{self, Expectations};
+use crate::evaluate::report::Snapshot;
+use crate::model::{Attestation, Memory, Outcome, Pin, PinOrigin, Source, SourceMemory, TenantName};
+
+/// A scrape waits no longer than this for the disk.
+const REFRESH: Duration = Duration::from_millis(250);
+
+/// Between two tries of a write that failed.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// A tenant that has been missing for longer is not counted any more, and its row goes.
+const MISSING: TimeDelta = TimeDelta::days(7);
+
+/// What goes wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be opened, read or written.
+    #[error("the store: {0}")]
+    Database(#[from] sqlx::Error),
+    /// It was made by a newer version of this program, or is no store of ours.
+    #[error("the store: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A document in it cannot be read.
+    #[error("the store: a document is damaged: {0}")]
+    Document(#[from] serde_json::Error),
+    /// Its folder or file cannot be made.
+    #[error("the store: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What the database holds.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// By tenant.
+    pub tenants: BTreeMap<TenantName, Memory>,
+    /// The tenants that were configured, and since when one of them is missing.
+    pub configured: BTreeMap<TenantName, Option<DateTime<Utc>>>,
+}
+
+/// The store of a running daemon. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+    /// To the writer; `None` without a database. The writer ends when the last clone is gone.
+    requests: Option<mpsc::Sender<Request>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    snapshot: watch::Sender<Snapshot>,
+    /// What is not written yet. Keys, not values: what is written is what is true when the writer gets to it, so a
+    /// slow disk costs no memory.
+    dirty: Mutex<Dirty>,
+    wake: Notify,
+    up: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Dirty {
+    sources: BTreeSet<(TenantName, Source)>,
+    pins: BTreeSet<TenantName>,
+    tenants: bool,
+}
+
+impl Dirty {
+    fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.pins.is_empty() && !self.tenants
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.sources.extend(other.sources);
+        self.pins.extend(other.pins);
+        self.tenants |= other.tenants;
+    }
+}
+
+/// What the writer is asked for.
+#[derive(Debug)]
+enum Request {
+    /// Read what other processes changed.
+    Refresh(oneshot::Sender<()>),
+    /// Write everything, then say so and end.
+    Close(oneshot::Sender<()>),
+}
+
+impl Store {
+    /// Opens the store. Never fails: if the database cannot be used, the reason is logged, what is learnt stays in
+    /// memory, and [`Snapshot::store_up`] is false.
+    pub async fn open(store: &config::Store) -> Self {
+        match store {
+            config::Store::Memory => Self::in_memory(Contents::default()),
+            config::Store::Sqlite(path) => match Self::open_sqlite(path).await {
+                Ok((contents, database)) => Self::start(contents, Some(database), true),
+                Err(error) => {
+                    tracing::error!(
+                        path = %path.display(),
+                        %error,
+                        "the store {} cannot be used and is left as it is: what is learnt now is kept in memory only \
+                         and lost at the end; repair it or restore a copy, then start again",
+                        path.display()
+                    );
+                    Self::start(Contents::default(), None, false)
+                }
+            },
+        }
+    }
+
+    /// A store that keeps nothing, with these contents to begin with.
+    #[must_use]
+    pub fn in_memory(contents: Contents) -> Self {
+        Self::start(contents, None, true)
+    }
+
+    async fn open_sqlite(path: &Path) -> Result<(Contents, sqlite::Database), Error> {
+        let mut database = sqlite::Database::open(path).await?;
+        Ok((database.load().await?, database))
+    }
+
+    fn start(contents: Contents, database: Option<sqlite::Database>, up: bool) -> Self {
+        let snapshot = Snapshot {
+            missing: contents
+                .configured
+                .iter()
+                .filter_map(|(name, since)| since.map(|since| (name.clone(), since)))
+                .collect(),
+            configured: contents.configured.into_keys().collect(),
+            tenants: contents.tenants.into_iter().map(|(name, memory)| (name, Arc::new(memory))).collect(),
+            store_up: up,
+        };
+        let (sender, receiver) = mpsc::channel(64);
+        let shared = Arc::new(Shared {
+            snapshot: watch::Sender::new(snapshot),
+            dirty: Mutex::default(),
+            wake: Notify::new(),
+            up: AtomicBool::new(up),
+        });
+        let requests = database.map(|database| {
+            let writer = Writer { database, shared: Arc::clone(&shared) };
+            // Not awaited: it ends with `close`, or when the last clone of the store is gone.
+            let _: JoinHandle<()> = tokio::spawn(writer.run(receiver));
+            sender
+        });
+        Self { shared, requests }
+    }
+
+    /// What is known now. Cheap: one reference per tenant is copied.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.shared.snapshot.borrow().clone();
+        snapshot.store_up = self.shared.up.load(Ordering::Relaxed);
+        snapshot
+    }
+
+    /// What is remembered of one tenant.
+    #[must_use]
+    pub fn memory(&self, tenant: &TenantName) -> Option<Arc<Memory>> {
+        self.shared.snapshot.borrow().tenants.get(tenant).cloned()
+    }
+
+    /// Takes in the outcome of a poll that ended at `at`.
+    pub fn record(
+        &self,
+        tenant: &TenantName,
+        expectations: &Expectations,
+        source: Source,
+        identity: &str,
+        outcome: Outcome,
+        at: DateTime<Utc>,
+    ) {
+        self.shared.snapshot.send_modify(|snapshot| {
+            let memory = Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default());
+            let had_pin = memory.pin.is_some();
+            learn::learn(memory, expectations, source, identity, outcome, at);
+            // Marked before the change can be seen, so that a refresh never takes a new pin for one that was deleted.
+            let mut dirty = self.shared.dirty();
+            dirty.sources.insert((tenant.clone(), source));
+            if !had_pin && memory.pin.is_some() {
+                dirty.pins.insert(tenant.clone());
+            }
+        });
+        self.shared.wake.notify_one();
+    }
+
+    /// Takes in a configuration: topics that are expected, tenants that left.
+    pub fn configure(&self, config: &config::Config, now: DateTime<Utc>) {
+        self.shared.snapshot.send_modify(|snapshot| {
+            let mut dirty = self.shared.dirty();
+            dirty.tenants = true;
+            for tenant in config.tenants.values() {
+                let memory = snapshot.tenants.entry(tenant.name.clone()).or_default();
+                let mut next = Memory::clone(memory);
+                if learn::expect(&mut next, tenant.certificate.expected_topic.as_ref(), now) {
+                    *memory = Arc::new(next);
+                    dirty.pins.insert(tenant.name.clone());
+                    // The drift of every source was judged anew.
+                    dirty.sources.extend(memory.sources.keys().map(|source| (tenant.name.clone(), *source)));
+                }
+            }
+            let active: BTreeSet<TenantName> =
+                config.tenants.values().filter(|tenant| !tenant.retired).map(|tenant| tenant.name.clone()).collect();
+            for name in snapshot.configured.iter().filter(|name| !config.tenants.contains_key(*name)) {
+                snapshot.missing.entry(name.clone()).or_insert(now);
+            }
+            snapshot.missing.retain(|name, since| !config.tenants.contains_key(name) && now - *since <= MISSING);
+            snapshot.configured = active;
+        });
+        self.shared.wake.notify_one();
+    }
+
+    /// Reads what other processes changed in the database, if anything; gives up after a quarter of a second.
+    pub async fn refresh(&self) {
+        let Some(requests) = &self.requests else { return };
+        let (done, answer) = oneshot::channel();
+        if requests.try_send(Request::Refresh(done)).is_ok() {
+            // An answer that does not come in time, or at all, leaves what is known.
+            let _ = tokio::time::timeout(REFRESH, answer).await;
+        }
+    }
+
+    /// Writes what is not written yet, then closes the database. What is recorded later is not kept.
+    pub async fn close(&self) {
+        let Some(requests) = &self.requests else { return };
+        let (done, answer) = oneshot::channel();
+        if requests.send(Request::Close(done)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+}
+
+impl Shared {
+    fn dirty(&self) -> MutexGuard<'_, Dirty> {
+        // A panic while marking leaves a set of keys, which is as good as any.
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task that owns the database.
+struct Writer {
+    database: sqlite::Database,
+    shared: Arc<Shared>,
+}
+
+/// What woke the writer.
+enum Wake {
+    Changed,
+    Asked(Option<Request>),
+}
+
+impl Writer {
+    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let is_behind = !shared.up.load(Ordering::Relaxed);
+            let wake = tokio::select! {
+                request = requests.recv() => Wake::Asked(request),
+                () = shared.wake.notified() => Wake::Changed,
+                () = tokio::time::sleep(RETRY), if is_behind => Wake::Changed,
+            };
+            let is_written = self.write(&shared).await;
+            match wake {
+                Wake::Changed => {}
+                Wake::Asked(Some(Request::Refresh(done))) => {
+                    // What could not be written is missing there, and would be taken for deleted.
+                    if is_written {
+                        self.refresh(&shared).await;
+                    }
+                    let _ = done.send(());
+                }
+                Wake::Asked(Some(Request::Close(done))) => {
+                    self.database.close().await;
+                    let _ = done.send(());
+                    return;
+                }
+                Wake::Asked(None) => return self.database.close().await,
+            }
+        }
+    }
+
+    /// Writes what is marked; says whether nothing is left. If it fails, the marks come back and the store counts as down until a write succeeds.
+    async fn write(&mut self, shared: &Shared) -> bool {
+        let dirty = std::mem::take(&mut *shared.dirty());
+        if dirty.is_empty() {
+            return true;
+        }
+        let snapshot = shared.snapshot.borrow().clone();
+        match self.database.write(&changes(&dirty, &snapshot)).await {
+            Ok(()) => {
+                if !shared.up.swap(true, Ordering::Relaxed) {
+                    tracing::info!("the store can be written again");
+                }
+                true
+            }
+            Err(error) => {
+                shared.dirty().merge(dirty);
+                if shared.up.swap(false, Ordering::Relaxed) {
+                    tracing::error!(%error, "the store cannot be written; what is learnt is kept in memory meanwhile");
+                }
+                false
+            }
+        }
+    }
+
+    /// Takes in pins and attestations that another process wrote.
+    async fn refresh(&mut self, shared: &Shared) {
+        match self.database.changed_by_others().await {
+            Ok(false) => return,
+            Ok(true) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the store cannot be read again");
+                return;
+            }
+        }
+        let (pins, attestations) = match self.database.load_human_words().await {
+            Ok(words) => words,
+            Err(error) => {
+                tracing::warn!(%error, "the store cannot be read again");
+                return;
+            }
+        };
+        shared.snapshot.send_modify(|snapshot| {
+            for name in pins.keys().chain(attestations.keys()) {
+                snapshot.tenants.entry(name.clone()).or_default();
+            }
+            let mut dirty = shared.dirty();
+            for (name, memory) in &mut snapshot.tenants {
+                if dirty.pins.contains(name) {
+                    continue;
+                }
+                let pin = pins.get(name);
+                let words = attestations.get(name).map_or(&[][..], Vec::as_slice);
+                if memory.pin.as_ref() == pin && memory.attestations == words {
+                    continue;
+                }
+                let memory = Arc::make_mut(memory);
+                memory.attestations = words.to_vec();
+                if memory.pin.as_ref() != pin {
+                    let at = pin.map_or(DateTime::UNIX_EPOCH, |pin| pin.since);
+                    learn::set_pin(memory, pin.cloned(), at);
+                    dirty.sources.extend(memory.sources.keys().map(|source| (name.clone(), *source)));
+                }
+            }
+        });
+        shared.wake.notify_one();
+    }
+}
+
+/// What is to be written, by value.
+struct Changes {
+    sources: Vec<(TenantName, Source, SourceMemory)>,
+    pins: Vec<(TenantName, Pin)>,
+    tenants: Option<BTreeMap<TenantName, Option<DateTime<Utc>>>>,
+}
+
+fn changes(dirty: &Dirty, snapshot: &Snapshot) -> Changes {
+    let sources = dirty.sources.iter().filter_map(|(name, source)| {
+        let memory = snapshot.tenants.get(name)?.sources.get(source)?;
+        Some((name.clone(), *source, memory.clone()))
+    });
+    let pins = dirty.pins.iter().filter_map(|name| {
+        let pin = snapshot.tenants.get(name)?.pin.clone()?;
+        Some((name.clone(), pin))
+    });
+    let tenants = dirty.tenants.then(|| {
+        let configured = snapshot.configured.iter().map(|name| (name.clone(), None));
+        let missing = snapshot.missing.iter().map(|(name, since)| (name.clone(), Some(*since)));
+        configured.chain(missing).collect()
+    });
+    Changes { sources: sources.collect(), pins: pins.collect(), tenants }
+}
+
+/// The store as a person's command uses it: directly, beside a running daemon or without one.
+#[derive(Debug)]
+pub struct Desk {
+    database: sqlite::Database,
+}
+
+impl Desk {
+    /// Opens the database for one command.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened or made.
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self { database: sqlite::Database::open(path).await? })
+    }
+
+    /// Everything that is in it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub async fn load(&mut self) -> Result<Contents, Error> {
+        self.database.load().await
+    }
+
+    /// Keeps a statement, and the pin it is about, in one transaction. When this returns, both are on disk.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; then nothing was.
+    pub async fn attest(
+        &mut self,
+        tenant: &TenantName,
+        attestation: &Attestation,
+        pin: PinChange,
+    ) -> Result<(), Error> {
+        self.database.attest(tenant, attestation, pin).await
+    }
+
+    /// Closes the database.
+    pub async fn close(self) {
+        self.database.close().await;
+    }
+}
+
+/// Reads a store without writing to it or making it, for commands that only look.
+///
+/// # Errors
+///
+/// If there is one that cannot be read. A store that does not exist is empty.
+pub async fn peek(path: &Path) -> Result<Contents, Error> {
+    if !path.exists() {
+        return Ok(Contents::default());
+    }
+    let mut database = sqlite::Database::open_read_only(path).await?;
+    let contents = database.load().await?;
+    database.close().await;
+    Ok(contents)
+}
+
+/// What a statement does to the pin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PinChange {
+    /// Nothing.
+    Keep,
+    /// This is the pin from now on.
+    Set(Pin),
+    /// There is none any more.
+    Forget,
+}
+
+/// Whether a pin that is found in the database may be replaced by one from a first sight.
+fn replaces(pin: &Pin) -> bool {
+    pin.origin != PinOrigin::FirstSeen
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! The durable part on `SQLite`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
+
+use super::{Changes, Contents, Error, PinChange, replaces};
+use crate::model::{Attestation, Memory, Pin, Source, SourceMemory, TenantName};
+
+/// How long a command and the daemon wait for one another.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// One connection to a database.
+#[derive(Debug)]
+pub(super) struct Database {
+    connection: SqliteConnection,
+    /// `PRAGMA data_version` as it was last read: it moves when another connection commits, and only then.
+    version: i64,
+}
+
+type Pins = BTreeMap<TenantName, Pin>;
+type Attestations = BTreeMap<TenantName, Vec<Attestation>>;
+
+impl Database {
+    /// Opens the database, makes it if it is not there, and brings it to the present schema.
+    pub(super) async fn open(path: &Path) -> Result<Self, Error> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        create_private(path)?;
+        let options = options(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+        let mut connection = options.connect().await?;
+        sqlx::migrate!("src/store/migrations").run(&mut connection).await?;
+        Self::new(connection).await
+    }
+
+    /// Opens a database that exists, for reading only.
+    pub(super) async fn open_read_only(path: &Path) -> Result<Self, Error> {
+        Self::new(options(path).read_only(true).connect().await?).await
+    }
+
+    async fn new(mut connection: SqliteConnection) -> Result<Self, Error> {
+        let version = data_version(&mut connection).await?;
+        Ok(Self { connection, version })
+    }
+
+    /// Reads everything.
+    pub(super) async fn load(&mut self) -> Result<Contents, Error> {
+        let mut tenants: BTreeMap<TenantName, Memory> = BTreeMap::new();
+        for row in
+            sqlx::query("SELECT tenant, source, memory FROM source_memory").fetch_all(&mut self.connection).await?
+        {
+            let source: Source = serde_json::from_value(serde_json::Value::String(row.try_get("source")?))?;
+            let memory: SourceMemory = serde_json::from_str(row.try_get("memory")?)?;
+            if let Some(name) = name(&row)? {
+                tenants.entry(name).or_default().sources.insert(source, memory);
+            }
+        }
+        let (pins, attestations) = self.load_human_words().await?;
+        for (name, pin) in pins {
+            tenants.entry(name).or_default().pin = Some(pin);
+        }
+        for (name, attestations) in attestations {
+            tenants.entry(name).or_default().attestations = attestations;
+        }
+        let mut configured = BTreeMap::new();
+        for row in sqlx::query("SELECT tenant, missing_since FROM tenants").fetch_all(&mut self.connection).await? {
+            let since: Option<DateTime<Utc>> =
+                row.try_get::<Option<&str>, _>("missing_since")?.and_then(|since| since.parse().ok());
+            if let Some(name) = name(&row)? {
+                configured.insert(name, since);
+            }
+        }
+        Ok(Contents { tenants, configured })
+    }
+
+    /// Reads the pins and what people attested.
+    pub(super) async fn load_human_words(&mut self) -> Result<(Pins, Attestations), Error> {
+        let mut pins = Pins::new();
+        for row in sqlx::query("SELECT tenant, pin FROM pins").fetch_all(&mut self.connection).await? {
+            let pin = serde_json::from_str(row.try_get("pin")?)?;
+            if let Some(name) = name(&row)? {
+                pins.insert(name, pin);
+            }
+        }
+        let mut attestations = Attestations::new();
+        let query = sqlx::query("SELECT tenant, attestation FROM attestations ORDER BY id");
+        for row in query.fetch_all(&mut self.connection).await? {
+            let attestation = serde_json::from_str(row.try_get("attestation")?)?;
+            if let Some(name) = name(&row)? {
+                attestations.entry(name).or_default().push(attestation);
+            }
+        }
+        Ok((pins, attestations))
+    }
+
+    /// Whether another connection has committed anything since this was last asked.
+    pub(super) async fn changed_by_others(&mut self) -> Result<bool, Error> {
+        let version = data_version(&mut self.connection).await?;
+        Ok(std::mem::replace(&mut self.version, version) != version)
+    }
+
+    /// Writes a batch in one transaction.
+    pub(super) async fn write(&mut self, changes: &Changes) -> Result<(), Error> {
+        let mut transaction = self.connection.begin().await?;
+        for (tenant, source, memory) in &changes.sources {
+            sqlx::query(
+                "INSERT INTO source_memory (tenant, source, memory) VALUES (?, ?, ?)
+                 ON CONFLICT (tenant, source) DO UPDATE SET memory = excluded.memory",
+            )
+            .bind(tenant.as_str())
+            .bind(source.as_str())
+            .bind(serde_json::to_string(memory)?)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        for (tenant, pin) in &changes.pins {
+            // A pin at first sight never replaces what a person wrote in the meantime.
+            let statement = if replaces(pin) {
+                "INSERT INTO pins (tenant, pin) VALUES (?, ?) ON CONFLICT (tenant) DO UPDATE SET pin = excluded.pin"
+            } else {
+                "INSERT INTO pins (tenant, pin) VALUES (?, ?) ON CONFLICT (tenant) DO NOTHING"
+            };
+            sqlx::query(statement)
+                .bind(tenant.as_str())
+                .bind(serde_json::to_string(pin)?)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        if let Some(tenants) = &changes.tenants {
+            sqlx::query("DELETE FROM tenants").execute(&mut *transaction).await?;
+            for (tenant, missing_since) in tenants {
+                sqlx::query("INSERT INTO tenants (tenant, missing_since) VALUES (?, ?)")
+                    .bind(tenant.as_str())
+                    .bind(missing_since.map(|since| since.to_rfc3339()))
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Writes a statement and what it does to the pin.
+    pub(super) async fn attest(
+        &mut self,
+        tenant: &TenantName,
+        attestation: &Attestation,
+        pin: PinChange,
+    ) -> Result<(), Error> {
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("INSERT INTO attestations (tenant, attestation) VALUES (?, ?)")
+            .bind(tenant.as_str())
+            .bind(serde_json::to_string(attestation)?)
+            .execute(&mut *transaction)
+            .await?;
+        match pin {
+            PinChange::Keep => {}
+            PinChange::Set(pin) => {
+                sqlx::query(
+                    "INSERT INTO pins (tenant, pin) VALUES (?, ?) ON CONFLICT (tenant) DO UPDATE SET pin = excluded.pin",
+                )
+                .bind(tenant.as_str())
+                .bind(serde_json::to_string(&pin)?)
+                .execute(&mut *transaction)
+                .await?;
+            }
+            PinChange::Forget => {
+                sqlx::query("DELETE FROM pins WHERE tenant = ?")
+                    .bind(tenant.as_str())
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Closes the connection; an error does not matter any more, for all that counts is committed.
+    pub(super) async fn close(self) {
+        let _ = self.connection.close().await;
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    // FULL: a committed statement survives not only a kill but also a power cut.
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY)
+        .synchronous(SqliteSynchronous::Full)
+        .disable_statement_logging()
+}
+
+/// Makes an empty file that only its owner can read, before `SQLite` would make one with the usual rights.
+fn create_private(path: &Path) -> Result<(), std::io::Error> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn data_version(connection: &mut SqliteConnection) -> Result<i64, Error> {
+    Ok(sqlx::query("PRAGMA data_version").fetch_one(connection).await?.try_get(0)?)
+}
+
+/// The tenant of a row; `None` for a name that cannot be one any more.
+fn name(row: &sqlx::sqlite::SqliteRow) -> Result<Option<TenantName>, Error> {
+    Ok(TenantName::parse(row.try_get("tenant")?).ok())
+}
