@@ -1,0 +1,254 @@
+//! The only loop: ask, record, wait.
+//!
+//! One task polls one source of one tenant. The next poll begins an interval after the last one ended, a little
+//! earlier or later each time, so that missed ticks are never made up and tenants do not march in step. A failure that
+//! may pass soon is tried again after a short pause that doubles up to the interval.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt;
+use rand::Rng;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::evaluate::learn::Expectations;
+use crate::metrics::Counters;
+use crate::model::{Failure, MdmKind, Outcome, Reason, TenantName};
+use crate::source::Poll;
+use crate::store::Store;
+
+/// The first pause after a failure that may pass soon.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+
+/// By how much an interval is longer or shorter.
+const JITTER: f64 = 0.1;
+
+/// No vendor keeps us away for longer than this.
+const LONGEST_WISH: Duration = Duration::from_secs(3600);
+
+/// A tenant that keeps failing is logged again after this long.
+const LOG_AGAIN: Duration = Duration::from_secs(3600);
+
+/// One source of one tenant, ready to be polled.
+#[derive(Clone)]
+pub struct Job {
+    /// The tenant.
+    pub tenant: TenantName,
+    /// Its MDM, for the counters.
+    pub mdm: MdmKind,
+    /// What is polled.
+    pub poll: Arc<dyn Poll>,
+    /// From the end of one poll to the next.
+    pub interval: Duration,
+    /// What one poll may take, once it has begun.
+    pub timeout: Duration,
+    /// What the configuration says of the tenant.
+    pub expectations: Arc<Expectations>,
+}
+
+/// What every poll needs. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Where outcomes go.
+    pub store: Store,
+    /// The wall clock.
+    pub clock: Clock,
+    /// The counters.
+    pub counters: Counters,
+    /// How many polls may be under way.
+    pub limits: Arc<Limits>,
+}
+
+/// How many polls may be under way at once, in all and to one host. Local sources are not counted.
+#[derive(Debug)]
+pub struct Limits {
+    all: Semaphore,
+    per_host: usize,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Limits {
+    /// Limits of at least one.
+    #[must_use]
+    pub fn new(all: usize, per_host: usize) -> Self {
+        Self { all: Semaphore::new(all.max(1)), per_host: per_host.max(1), hosts: Mutex::default() }
+    }
+
+    fn host(&self, host: &str) -> Arc<Semaphore> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(semaphore) = hosts.get(host) {
+            return Arc::clone(semaphore);
+        }
+        let semaphore = Arc::new(Semaphore::new(self.per_host));
+        hosts.insert(host.to_owned(), Arc::clone(&semaphore));
+        semaphore
+    }
+}
+
+/// Counts first tries: the process is ready when every source had its first.
+#[derive(Debug)]
+pub struct FirstRound {
+    left: AtomicUsize,
+    done: Notify,
+}
+
+impl FirstRound {
+    /// A round of so many sources.
+    #[must_use]
+    pub fn new(sources: usize) -> Self {
+        Self { left: AtomicUsize::new(sources), done: Notify::new() }
+    }
+
+    /// One source had its first try, or will never have one.
+    pub fn tried(&self) {
+        let before = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| Some(left.saturating_sub(1)));
+        if before == Ok(1) {
+            self.done.notify_waiters();
+        }
+    }
+
+    /// Whether every source had its first try.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.left.load(Ordering::Acquire) == 0
+    }
+
+    /// Waits until every source had its first try.
+    pub async fn done(&self) {
+        let notified = self.done.notified();
+        tokio::pin!(notified);
+        // Enabled before the check, so that a try that ends in between is not missed.
+        notified.as_mut().enable();
+        if !self.is_done() {
+            notified.await;
+        }
+    }
+}
+
+/// Polls a source again and again, first after `delay`, until it is stopped. A poll that is under way is dropped then.
+pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<FirstRound>, stop: CancellationToken) {
+    let mut voice = Voice::default();
+    let mut failures = 0;
+    let mut first = Some(round);
+    let mut next = Instant::now() + delay;
+    loop {
+        let outcome = tokio::select! {
+            () = stop.cancelled() => break,
+            outcome = async {
+                tokio::time::sleep_until(next).await;
+                attempt(&job, &around).await
+            } => outcome,
+        };
+        if let Some(round) = first.take() {
+            round.tried();
+        }
+        voice.tell(&job, outcome.as_ref());
+        failures = if outcome.is_some() { failures + 1 } else { 0 };
+        next = Instant::now() + jittered(pause(job.interval, failures, outcome.as_ref()));
+    }
+    if let Some(round) = first {
+        round.tried();
+    }
+}
+
+/// Polls a source once and records how it ended; gives the failure, if it failed.
+pub async fn attempt(job: &Job, around: &Surroundings) -> Option<Failure> {
+    let host = job.poll.host().map(|host| around.limits.host(&host));
+    let _permits = match &host {
+        // The host first, so that a poll that waits for a slow host holds no place that another host could use. The
+        // semaphores are never closed.
+        Some(host) => (host.acquire().await.ok(), around.limits.all.acquire().await.ok()),
+        None => (None, None),
+    };
+    let begun = Instant::now();
+    let asked = AssertUnwindSafe(job.poll.poll(around.clock.now())).catch_unwind();
+    let outcome = match tokio::time::timeout(job.timeout, asked).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Outcome::failure(Failure::new(
+            Reason::Panic,
+            "the poll ended in a defect of this program; its log has the place",
+        )),
+        Err(_) => Outcome::failure(Failure::new(
+            Reason::Timeout,
+            format!("no whole answer within {}", humantime::format_duration(job.timeout)),
+        )),
+    };
+    let failure = outcome.failure.clone();
+    around.counters.count(job.mdm, job.poll.source(), begun.elapsed(), failure.as_ref().map(|failure| failure.reason));
+    around.store.record(
+        &job.tenant,
+        &job.expectations,
+        job.poll.source(),
+        &job.poll.identity(),
+        outcome,
+        around.clock.now(),
+    );
+    failure
+}
+
+/// When the `index`th of `count` sources is tried for the first time: 50 ms apart, all within a minute.
+#[must_use]
+pub fn first_delay(index: usize, count: usize) -> Duration {
+    const STEP: Duration = Duration::from_millis(50);
+    const ALL: Duration = Duration::from_secs(60);
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
+    (STEP.min(ALL / count)) * index
+}
+
+/// The pause before the next poll.
+fn pause(interval: Duration, failures: u32, failure: Option<&Failure>) -> Duration {
+    let Some(failure) = failure else { return interval };
+    let wish = failure.retry_after.unwrap_or_default().min(LONGEST_WISH);
+    let own = if failure.reason.may_pass_soon() {
+        FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(interval)
+    } else {
+        interval
+    };
+    own.max(wish)
+}
+
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(rand::rng().random_range(1.0 - JITTER..=1.0 + JITTER))
+}
+
+/// Tells the log of changes, and of what lasts once an hour.
+#[derive(Debug, Default)]
+struct Voice {
+    told: Option<(Failure, Instant)>,
+}
+
+impl Voice {
+    fn tell(&mut self, job: &Job, failure: Option<&Failure>) {
+        let (tenant, source) = (&job.tenant, job.poll.source());
+        match failure {
+            None => {
+                if self.told.take().is_some() {
+                    tracing::info!(%tenant, %source, "source {source} of tenant {tenant} answers again");
+                }
+            }
+            Some(failure) => {
+                let is_known = self
+                    .told
+                    .as_ref()
+                    .is_some_and(|(told, at)| told.reason == failure.reason && at.elapsed() < LOG_AGAIN);
+                if !is_known {
+                    tracing::warn!(
+                        %tenant, %source, reason = %failure.reason,
+                        "source {source} of tenant {tenant} fails: {failure}"
+                    );
+                    self.told = Some((failure.clone(), Instant::now()));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
