@@ -10,10 +10,18 @@
 
 #![forbid(unsafe_code)]
 
+// pub mod app;
 pub mod certificate;
+pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod evaluate;
+pub mod metrics;
 pub mod model;
+pub mod poller;
 pub mod provider;
 pub mod secret;
 pub mod source;
+pub mod status;
+pub mod store;
+// pub mod web;

@@ -1,0 +1,241 @@
+//! The daemon: the parts, put together, from the start to a clean stop.
+
+mod jobs;
+mod pollers;
+pub mod signals;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::{self, Config, Reload};
+use crate::evaluate::{Report, evaluate};
+use crate::metrics::Counters;
+use crate::model::Problem;
+use crate::poller::{self, FirstRound, Limits, Surroundings};
+use crate::store::{self, Store};
+use crate::web::{self, ReloadRequest, Running};
+
+pub use jobs::jobs;
+
+/// The process counts as ready after this long, whatever its sources do.
+const READY_AFTER: Duration = Duration::from_secs(60);
+
+/// How long requests under way may take once the process is asked to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How the daemon is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// Listen here instead of where the configuration says.
+    pub listen: Option<SocketAddr>,
+    /// Whether first tries are spread over time.
+    pub spread: bool,
+    /// The wall clock.
+    pub clock: Clock,
+}
+
+/// Why the daemon cannot start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is wrong; nothing was started.
+    #[error("the configuration is wrong")]
+    Config(Vec<Problem>),
+    /// Anything else.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+/// A daemon that listens, and does nothing yet.
+#[derive(Debug)]
+pub struct Daemon {
+    options: Options,
+    listener: TcpListener,
+    store: Store,
+    counters: Counters,
+    running: tokio::sync::watch::Sender<Running>,
+}
+
+impl Daemon {
+    /// Reads the configuration, opens the store and binds the listener, in this order; polls nothing.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the configuration, or why the address cannot be listened on.
+    pub async fn bind(options: Options) -> Result<Self, Error> {
+        let config = config::load(&options.config, &options.environment, None).map_err(Error::Config)?;
+        log_problems(&config);
+        let address = options.listen.unwrap_or(config.web.listen);
+        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let store = Store::open(&config.store).await;
+        let counters = Counters::new().context("cannot register the counters")?;
+        let now = options.clock.now();
+        store.configure(&config, now);
+        let running = Running { config: Arc::new(config), since: now, is_current: true };
+        Ok(Self { options, listener, store, counters, running: tokio::sync::watch::Sender::new(running) })
+    }
+
+    /// The address that is listened on.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system does not tell.
+    pub fn address(&self) -> Result<SocketAddr, Error> {
+        Ok(self.listener.local_addr().context("the listener has no address")?)
+    }
+
+    /// Polls and serves until `shutdown` is done, then stops cleanly. `hang_up` gives an item whenever the
+    /// configuration is to be read again.
+    ///
+    /// # Errors
+    ///
+    /// If the HTTP side ended by itself.
+    pub async fn run(self, shutdown: impl Future<Output = ()>, mut hang_up: mpsc::Receiver<()>) -> Result<(), Error> {
+        let Self { options, listener, store, counters, running } = self;
+        let stop = CancellationToken::new();
+        let mut pollers = pollers::Pollers::new(store.clone(), options.clock.clone(), counters.clone());
+        let round = pollers.apply(&running.borrow().config.clone(), options.spread);
+        let (ready, is_ready) = tokio::sync::watch::channel(false);
+        tokio::spawn(announce_ready(round, ready));
+        let (reload, mut reloads) = mpsc::channel(1);
+        let router = web::router(web::Context {
+            running: running.subscribe(),
+            store: store.clone(),
+            counters,
+            clock: options.clock.clone(),
+            reload,
+            ready: is_ready,
+        });
+        let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let mut server = tokio::spawn(serve.into_future());
+        let mut changes = watch::Changes::new(&running.borrow().config);
+        let mut reloading = Reloading { options, store: store.clone(), running };
+        tokio::pin!(shutdown);
+        let ended = loop {
+            let is_watching = reloading.running.borrow().config.web.reload == Reload::Watch;
+            let answer: Option<ReloadRequest> = tokio::select! {
+                () = &mut shutdown => break None,
+                ended = &mut server => break Some(ended),
+                Some(()) = hang_up.recv() => None,
+                Some(answer) = reloads.recv() => Some(answer),
+                () = changes.next(), if is_watching => None,
+            };
+            let result = reloading.reload();
+            if result.is_ok() {
+                let config = reloading.running.borrow().config.clone();
+                changes = watch::Changes::new(&config);
+                pollers.apply(&config, reloading.options.spread);
+            }
+            if let Some(answer) = answer {
+                // Whoever asked may have gone.
+                let _ = oneshot::Sender::send(answer, result);
+            }
+        };
+        tracing::info!("stopping");
+        pollers.stop().await;
+        stop.cancel();
+        let result = match ended {
+            Some(ended) => Err(match ended {
+                Ok(Ok(())) => anyhow::anyhow!("the HTTP side ended by itself").into(),
+                Ok(Err(error)) => anyhow::Error::from(error).context("the HTTP side failed").into(),
+                Err(error) => anyhow::Error::from(error).context("the HTTP side ended in a defect").into(),
+            }),
+            None => {
+                if tokio::time::timeout(GRACE, &mut server).await.is_err() {
+                    tracing::warn!("requests were still open after {} s and are cut off", GRACE.as_secs());
+                    server.abort();
+                }
+                Ok(())
+            }
+        };
+        store.close().await;
+        result
+    }
+}
+
+/// What reading the configuration again needs.
+struct Reloading {
+    options: Options,
+    store: Store,
+    running: tokio::sync::watch::Sender<Running>,
+}
+
+impl Reloading {
+    /// Reads the configuration again. If it is wrong, the one in force stays.
+    fn reload(&mut self) -> Result<(), Vec<Problem>> {
+        let before = self.running.borrow().config.clone();
+        match config::load(&self.options.config, &self.options.environment, Some(&before)) {
+            Ok(config) => {
+                let now = self.options.clock.now();
+                if config != *before {
+                    log_problems(&config);
+                    tracing::info!(tenants = config.tenants.len(), "the configuration was read again and has changed");
+                    if config.web.listen != before.web.listen || config.store != before.store {
+                        tracing::warn!("web.listen and store are read at the start only; restart to change them");
+                    }
+                }
+                self.store.configure(&config, now);
+                self.running.send_replace(Running { config: Arc::new(config), since: now, is_current: true });
+                Ok(())
+            }
+            Err(problems) => {
+                for problem in &problems {
+                    tracing::error!("the configuration was not taken: {problem}");
+                }
+                self.running.send_modify(|running| running.is_current = false);
+                Err(problems)
+            }
+        }
+    }
+}
+
+fn log_problems(config: &Config) {
+    for problem in &config.problems {
+        tracing::error!("a tenant file is wrong, the other tenants run: {problem}");
+    }
+}
+
+async fn announce_ready(round: Arc<FirstRound>, ready: tokio::sync::watch::Sender<bool>) {
+    // Either way it is ready: what never answers must not keep the others from being seen.
+    let _ = tokio::time::timeout(READY_AFTER, round.done()).await;
+    ready.send_replace(true);
+}
+
+/// Polls everything once and judges it, beside a running daemon or without one. Reads the store, never writes it.
+///
+/// # Errors
+///
+/// If there is a store that cannot be read.
+pub async fn once(config: &Config, clock: &Clock) -> Result<Report, Error> {
+    let contents = match &config.store {
+        config::Store::Memory => store::Contents::default(),
+        config::Store::Sqlite(path) => store::peek(path).await.context("the store cannot be read")?,
+    };
+    let store = Store::in_memory(contents);
+    store.configure(config, clock.now());
+    let around = Surroundings {
+        store: store.clone(),
+        clock: clock.clone(),
+        counters: Counters::new().context("cannot register the counters")?,
+        limits: Arc::new(Limits::new(config.limits.polls, config.limits.per_host)),
+    };
+    let jobs: Vec<poller::Job> =
+        config.tenants.values().filter(|tenant| !tenant.retired).flat_map(|tenant| jobs(tenant)).collect();
+    let around = &around;
+    futures::future::join_all(jobs.iter().map(|job| poller::attempt(job, around))).await;
+    Ok(evaluate(&store.snapshot(), config, clock.moment()))
+}

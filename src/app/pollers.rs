@@ -1,0 +1,101 @@
+//! The poller tasks of the configuration in force, started and stopped as it changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::jobs::jobs;
+use crate::clock::Clock;
+use crate::config::{self, Config, Tenant};
+use crate::metrics::Counters;
+use crate::model::TenantName;
+use crate::poller::{self, FirstRound, Limits, Surroundings, first_delay};
+use crate::store::Store;
+
+/// The running pollers.
+pub(super) struct Pollers {
+    around: Surroundings,
+    limits: config::Limits,
+    running: BTreeMap<TenantName, Running>,
+}
+
+/// The pollers of one tenant.
+struct Running {
+    tenant: Arc<Tenant>,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Pollers {
+    /// No pollers yet.
+    pub(super) fn new(store: Store, clock: Clock, counters: Counters) -> Self {
+        let limits = config::Limits { polls: 1, per_host: 1 };
+        let around = Surroundings { store, clock, counters, limits: Arc::new(Limits::new(1, 1)) };
+        Self { around, limits, running: BTreeMap::new() }
+    }
+
+    /// Makes the running pollers those of `config`. A tenant that did not change keeps its own, in the middle of
+    /// whatever they do. Gives the round of first tries of those that were started.
+    pub(super) fn apply(&mut self, config: &Config, spread: bool) -> Arc<FirstRound> {
+        if config.limits != self.limits {
+            // Whoever waits at the old limits would not see the new ones.
+            self.limits = config.limits;
+            self.around.limits = Arc::new(Limits::new(config.limits.polls, config.limits.per_host));
+            self.stop_all();
+        }
+        self.running.retain(|name, running| {
+            let is_same = config.tenants.get(name).is_some_and(|tenant| *tenant == running.tenant);
+            if !is_same {
+                running.stop.cancel();
+            }
+            is_same
+        });
+        let fresh: Vec<&Arc<Tenant>> = config
+            .tenants
+            .values()
+            .filter(|tenant| !tenant.retired && !self.running.contains_key(&tenant.name))
+            .collect();
+        let jobs: Vec<(&Arc<Tenant>, Vec<poller::Job>)> =
+            fresh.into_iter().map(|tenant| (tenant, jobs(tenant))).collect();
+        let count = jobs.iter().map(|(_, jobs)| jobs.len()).sum();
+        let round = Arc::new(FirstRound::new(count));
+        let mut index = 0;
+        for (tenant, jobs) in jobs {
+            let stop = CancellationToken::new();
+            let mut tasks = Vec::with_capacity(jobs.len());
+            for job in jobs {
+                let delay = if spread { first_delay(index, count) } else { std::time::Duration::ZERO };
+                index += 1;
+                let run = poller::run(job, self.around.clone(), delay, Arc::clone(&round), stop.clone());
+                tasks.push(tokio::spawn(run));
+            }
+            self.running.insert(tenant.name.clone(), Running { tenant: Arc::clone(tenant), stop, tasks });
+        }
+        round
+    }
+
+    /// Stops all pollers and waits until they have.
+    pub(super) async fn stop(mut self) {
+        for running in std::mem::take(&mut self.running).into_values() {
+            running.stop.cancel();
+            for task in running.tasks {
+                // A poller catches panics itself; one that panicked outside a poll has stopped too.
+                let _ = task.await;
+            }
+        }
+    }
+
+    fn stop_all(&mut self) {
+        for running in std::mem::take(&mut self.running).into_values() {
+            running.stop.cancel();
+        }
+    }
+}
+
+impl Drop for Pollers {
+    fn drop(&mut self) {
+        self.stop_all();
+    }
+}

@@ -1,0 +1,54 @@
+//! Notices that a configuration file changed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use crate::config::Config;
+
+/// How often the files are looked at.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// What tells a changed file: by path, so that a link that points elsewhere and a file that was renamed over count.
+type Signature = BTreeMap<PathBuf, Option<(SystemTime, u64, u64)>>;
+
+/// The files of a configuration, as they were when it was read.
+pub(super) struct Changes {
+    files: Vec<PathBuf>,
+    seen: Signature,
+}
+
+impl Changes {
+    /// Looks at the files of `config` now.
+    pub(super) fn new(config: &Config) -> Self {
+        let mut files = config.files.clone();
+        // The folders too: a new file that a pattern matches is in none of the paths.
+        files.extend(config.files.iter().filter_map(|file| file.parent()).map(ToOwned::to_owned));
+        files.sort();
+        files.dedup();
+        let seen = signature(&files);
+        Self { files, seen }
+    }
+
+    /// Waits until one of them is another one. A file that is being written may be read half: it changes again when
+    /// it is whole, and is read again then.
+    pub(super) async fn next(&mut self) {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            let now = signature(&self.files);
+            if now != self.seen {
+                self.seen = now;
+                return;
+            }
+        }
+    }
+}
+
+fn signature(files: &[PathBuf]) -> Signature {
+    use std::os::unix::fs::MetadataExt;
+    let look = |path: &PathBuf| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+    };
+    files.iter().map(|path| (path.clone(), look(path))).collect()
+}

@@ -1,0 +1,119 @@
+//! The report as a document for programs: `/api/v1/status`, and `once --json`.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::evaluate::Report;
+use crate::evaluate::tenant::{SourceReport, TenantReport, Verdict};
+
+/// The value of `schema`. A change that breaks a reader gets another number.
+pub const SCHEMA: &str = "apnswatch.status.v1";
+
+/// The whole report. What nobody knows is absent, never null, 0 or -1.
+#[must_use]
+pub fn document(report: &Report) -> Value {
+    json!({
+        "schema": SCHEMA,
+        "now": time(report.now),
+        "clock_plausible": report.clock_plausible,
+        "store_up": report.store_up,
+        "config_errors": report.config_errors,
+        "counts": { "active": report.tenants.len(), "retired": report.retired, "missing": report.missing },
+        "tenants": report.tenants.iter().map(|tenant| self::tenant(tenant, report)).collect::<Vec<_>>(),
+    })
+}
+
+fn tenant(tenant: &TenantReport, report: &Report) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("name", json!(tenant.name));
+    put("mdm", json!(tenant.mdm));
+    put("level", json!(tenant.level.as_str()));
+    put("phase", json!(tenant.phase));
+    put("sentence", json!(tenant.sentence));
+    put("labels", json!(tenant.labels));
+    put_some(&mut put, "account", tenant.account.as_ref());
+    put_some(&mut put, "account_reported", tenant.account_reported.as_ref());
+    put_some(&mut put, "account_mismatch", tenant.account_mismatch);
+    put_some(&mut put, "muted_until", tenant.muted);
+    if let Some(known) = &tenant.effective {
+        let mut certificate = Map::new();
+        let mut put_in = |key: &str, value: Value| certificate.insert(key.to_owned(), value);
+        put_in("source", json!(known.source));
+        put_in("precision", json!(known.precision));
+        put_in("not_after", json!(time(known.not_after)));
+        if report.clock_plausible {
+            put_in("seconds_left", json!((known.not_after - report.now).num_seconds()));
+        }
+        put_some(&mut put_in, "not_before", known.certificate.not_before.map(time));
+        put_some(&mut put_in, "topic", known.certificate.topic.as_ref());
+        put_some(&mut put_in, "serial", known.certificate.serial.as_ref());
+        put_some(&mut put_in, "told", known.told.map(time));
+        put_some(&mut put_in, "renewed", known.renewed.map(time));
+        put("certificate", Value::Object(certificate));
+    }
+    if let Some(pin) = &tenant.pin {
+        put("pin", json!({ "topic": pin.topic, "origin": pin.origin, "since": time(pin.since) }));
+    }
+    let findings = tenant.findings.iter().map(|(finding, text)| json!({ "finding": finding, "text": text }));
+    put("findings", findings.collect());
+    put("blind_spots", json!(tenant.blind_spots));
+    let sources = tenant.sources.iter().map(|source| self::source(source, tenant.drift.get(&source.source)));
+    put("sources", sources.collect());
+    Value::Object(object)
+}
+
+fn source(source: &SourceReport, verdict: Option<&Verdict>) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("source", json!(source.source));
+    if source.polled {
+        put("up", json!(source.up));
+    }
+    if let Some(failure) = &source.failure {
+        put("reason", json!(failure.reason));
+        put("message", json!(failure.message));
+    }
+    put_some(&mut put, "failing_since", source.failing_since.map(time));
+    put_some(&mut put, "last_success", source.last_success.map(time));
+    put_some(&mut put, "interval_seconds", source.interval.map(|interval| interval.as_secs()));
+    put_some(&mut put, "told", source.told.map(time));
+    if !source.origin.is_empty() {
+        put("origin", json!(source.origin));
+    }
+    if source.absent {
+        put("absent", json!(true));
+    }
+    if let Some(certificate) = &source.certificate {
+        put_some(&mut put, "not_after", certificate.not_after.map(time));
+        put_some(&mut put, "topic", certificate.topic.as_ref());
+        put_some(&mut put, "serial", certificate.serial.as_ref());
+    }
+    match verdict {
+        Some(Verdict::Agrees) => {
+            put("drift", json!(false));
+        }
+        Some(Verdict::Drifts(topic, since)) => {
+            put("drift", json!(true));
+            put("drift_topic", json!(topic));
+            put("drift_since", json!(time(*since)));
+        }
+        None => {}
+    }
+    if !source.remarks.is_empty() {
+        put("remarks", json!(source.remarks));
+    }
+    Value::Object(object)
+}
+
+fn put_some<T: Serialize>(put: &mut impl FnMut(&str, Value) -> Option<Value>, key: &str, value: Option<T>) {
+    if let Some(value) = value {
+        put(key, json!(value));
+    }
+}
+
+/// RFC 3339 in UTC, whole seconds.
+fn time(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,158 @@
+//! The HTTP side: metrics, the status document, health, reload, and a first page.
+//!
+//! Nothing here waits for a vendor: every answer comes from what the store holds.
+
+mod host;
+mod page;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chrono::{DateTime, Utc};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use crate::config::{Config, Reload};
+use crate::evaluate::{Report, evaluate};
+use crate::metrics::{self, Counters, ProcessState};
+use crate::model::Problem;
+use crate::status;
+use crate::store::Store;
+
+/// What the classic text format is called; Prometheus 3 refuses a scrape without it.
+const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// The configuration in force, and how the last reload went.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// When it was read.
+    pub since: DateTime<Utc>,
+    /// Whether the last reload went well; if not, the configuration is an older one.
+    pub is_current: bool,
+}
+
+/// A wish to read the configuration again, and where the answer goes.
+pub type ReloadRequest = oneshot::Sender<Result<(), Vec<Problem>>>;
+
+/// What the pages need. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The configuration in force.
+    pub running: watch::Receiver<Running>,
+    /// What was learnt.
+    pub store: Store,
+    /// The process counters.
+    pub counters: Counters,
+    /// The wall clock.
+    pub clock: Clock,
+    /// To the one who reads the configuration again.
+    pub reload: mpsc::Sender<ReloadRequest>,
+    /// Whether every source had its first try.
+    pub ready: watch::Receiver<bool>,
+}
+
+impl Context {
+    /// The present report, with what other processes wrote into the store meanwhile.
+    pub async fn report(&self) -> (Running, Report) {
+        self.store.refresh().await;
+        let running = self.running.borrow().clone();
+        let report = evaluate(&self.store.snapshot(), &running.config, self.clock.moment());
+        (running, report)
+    }
+}
+
+/// All routes.
+pub fn router(context: Context) -> Router {
+    Router::new()
+        .route("/", get(landing))
+        .route("/metrics", get(scrape))
+        .route("/api/v1/status", get(status_document))
+        .route("/-/healthy", get(|| async { "healthy\n" }))
+        .route("/-/ready", get(ready))
+        .route("/-/reload", axum::routing::post(reload).put(reload))
+        .layer(middleware::from_fn_with_state(context.clone(), host::check))
+        .layer(middleware::map_response(harden))
+        .with_state(context)
+}
+
+async fn landing(State(context): State<Context>) -> Response {
+    let (_, report) = context.report().await;
+    page::landing(&report).into_response()
+}
+
+async fn scrape(State(context): State<Context>) -> Response {
+    let (running, report) = context.report().await;
+    let process = ProcessState { reload_successful: running.is_current, reload_success: running.since };
+    // Away from the threads that answer health checks: a provider has tens of thousands of series.
+    let text = tokio::task::spawn_blocking(move || {
+        let mut text = metrics::render(&report, &running.config, process);
+        context.counters.write(&mut text).map(|()| text)
+    });
+    match text.await {
+        Ok(Ok(text)) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the metrics cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "writing the metrics ended in a defect of this program");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+async fn status_document(State(context): State<Context>) -> Response {
+    let (_, report) = context.report().await;
+    axum::Json(status::document(&report)).into_response()
+}
+
+async fn ready(State(context): State<Context>) -> Response {
+    if *context.ready.borrow() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: not every source had its first try\n").into_response()
+    }
+}
+
+async fn reload(State(context): State<Context>) -> Response {
+    if context.running.borrow().config.web.reload == Reload::Signal {
+        return (StatusCode::FORBIDDEN, "reload over HTTP is off: set web.reload to true\n").into_response();
+    }
+    let (done, answer) = oneshot::channel();
+    let stopping = || (StatusCode::SERVICE_UNAVAILABLE, "the process is stopping\n").into_response();
+    if context.reload.send(done).await.is_err() {
+        return stopping();
+    }
+    match answer.await {
+        Ok(Ok(())) => "reloaded\n".into_response(),
+        Ok(Err(problems)) => {
+            let text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+            (StatusCode::BAD_REQUEST, text).into_response()
+        }
+        Err(_) => stopping(),
+    }
+}
+
+/// Headers that every answer has. Nothing is ever loaded from anywhere, and no script runs.
+async fn harden(mut response: Response) -> Response {
+    for (name, value) in [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; \
+             frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
