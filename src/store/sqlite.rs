@@ -214,3 +214,22 @@ async fn data_version(connection: &mut SqliteConnection) -> Result<i64, Error> {
 fn name(row: &sqlx::sqlite::SqliteRow) -> Result<Option<TenantName>, Error> {
     Ok(TenantName::parse(row.try_get("tenant")?).ok())
 }
+
+#[cfg(test)]
+impl Database {
+    /// Damages a document.
+    pub(super) async fn spoil(&mut self) {
+        sqlx::query("UPDATE source_memory SET memory = '{'").execute(&mut self.connection).await.unwrap();
+    }
+
+    /// Makes the database look like one of a later version.
+    pub(super) async fn pretend_newer(&mut self) {
+        sqlx::query(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'later', TRUE, x'00', 0)",
+        )
+        .execute(&mut self.connection)
+        .await
+        .unwrap();
+    }
+}

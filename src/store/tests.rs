@@ -1,1 +1,166 @@
+use super::*;
+use crate::model::{Facts, Failure, Presence, PushCertificate, Reason, Statement, Topic};
 
+const T1: &str = "com.apple.mgmt.External.11111111-0000-4000-8000-000000000001";
+const T2: &str = "com.apple.mgmt.External.22222222-0000-4000-8000-000000000002";
+
+fn at(minute: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + 60 * minute, 0).unwrap()
+}
+
+fn topic(text: &str) -> Topic {
+    Topic::parse(text).unwrap()
+}
+
+fn acme() -> TenantName {
+    TenantName::parse("acme \"north\"").unwrap()
+}
+
+fn told(text: &str) -> Outcome {
+    let certificate =
+        PushCertificate { topic: Topic::parse(text), not_after: Some(at(500_000)), ..PushCertificate::default() };
+    Outcome::success(Facts { certificate: Some(Presence::Present(certificate)), ..Facts::default() })
+}
+
+fn record(store: &Store, outcome: Outcome, minute: i64) {
+    let expectations = Expectations { topic: None, sources: vec![Source::Api] };
+    store.record(&acme(), &expectations, Source::Api, "here", outcome, at(minute));
+}
+
+async fn open(path: &Path) -> Store {
+    Store::open(&config::Store::Sqlite(path.to_owned())).await
+}
+
+fn statement(statement: Statement) -> Attestation {
+    Attestation { statement, at: at(50), by: "kim".to_owned(), note: None }
+}
+
+#[tokio::test]
+async fn a_restart_forgets_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 1);
+    record(&store, told(T2), 2);
+    record(&store, Outcome::failure(Failure::new(Reason::Timeout, "no answer")), 3);
+    let before = store.memory(&acme()).unwrap();
+    store.close().await;
+    drop(store);
+    let store = open(&path).await;
+    assert!(store.snapshot().store_up);
+    let after = store.memory(&acme()).unwrap();
+    assert_eq!(after, before);
+    assert_eq!(after.pin.as_ref().unwrap().topic, topic(T1));
+    assert_eq!(after.sources[&Source::Api].drift.as_ref().unwrap().topic, topic(T2));
+    record(&store, told(T2), 4);
+    assert_eq!(store.memory(&acme()).unwrap().pin.as_ref().unwrap().topic, topic(T1), "no restart blesses a topic");
+}
+
+#[tokio::test]
+async fn the_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    open(&path).await.close().await;
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let garbage = b"this was a database once, and somebody may still need it".repeat(100);
+    std::fs::write(&path, &garbage).unwrap();
+    let store = open(&path).await;
+    assert!(!store.snapshot().store_up);
+    record(&store, told(T1), 1);
+    assert!(store.memory(&acme()).unwrap().pin.is_some(), "it runs from memory");
+    store.refresh().await;
+    store.close().await;
+    assert_eq!(std::fs::read(&path).unwrap(), garbage);
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_read_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 1);
+    store.close().await;
+    let mut desk = Desk::open(&path).await.unwrap();
+    desk.database.spoil().await;
+    desk.close().await;
+    let store = open(&path).await;
+    assert!(!store.snapshot().store_up);
+    record(&store, told(T2), 2);
+    store.close().await;
+    assert!(matches!(peek(&path).await, Err(Error::Document(_))));
+}
+
+#[tokio::test]
+async fn what_a_person_writes_is_seen_before_the_next_evaluation() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 1);
+    record(&store, told(T2), 2);
+    store.refresh().await;
+    let mut desk = Desk::open(&path).await.unwrap();
+    assert_eq!(desk.load().await.unwrap().tenants[&acme()].pin.as_ref().unwrap().topic, topic(T1));
+    let pin = Pin { topic: topic(T2), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
+    let words = statement(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) });
+    desk.attest(&acme(), &words, PinChange::Set(pin.clone())).await.unwrap();
+    store.refresh().await;
+    let memory = store.memory(&acme()).unwrap();
+    assert_eq!(memory.pin, Some(pin));
+    assert_eq!(memory.attestations, [words]);
+    assert_eq!(memory.sources[&Source::Api].drift, None, "the pin was changed on purpose");
+    let words = statement(Statement::PinForgotten { topic: topic(T2) });
+    desk.attest(&acme(), &words, PinChange::Forget).await.unwrap();
+    desk.close().await;
+    store.refresh().await;
+    assert_eq!(store.memory(&acme()).unwrap().pin, None);
+    record(&store, told(T1), 60);
+    store.close().await;
+    let contents = peek(&path).await.unwrap();
+    assert_eq!(contents.tenants[&acme()].pin.as_ref().unwrap().topic, topic(T1));
+    assert_eq!(contents.tenants[&acme()].attestations.len(), 2);
+}
+
+#[tokio::test]
+async fn a_first_sight_never_replaces_a_persons_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    let mut desk = Desk::open(&path).await.unwrap();
+    let pin = Pin { topic: topic(T1), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
+    let words = statement(Statement::PinConfirmed { topic: topic(T1) });
+    desk.attest(&acme(), &words, PinChange::Set(pin)).await.unwrap();
+    desk.close().await;
+    // The daemon has not looked yet and sees another topic first.
+    record(&store, told(T2), 1);
+    store.refresh().await;
+    store.refresh().await;
+    let memory = store.memory(&acme()).unwrap();
+    assert_eq!(memory.pin.as_ref().unwrap().topic, topic(T1));
+    assert_eq!(memory.sources[&Source::Api].drift.as_ref().unwrap().topic, topic(T2));
+}
+
+#[tokio::test]
+async fn looking_makes_no_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    assert!(peek(&path).await.unwrap().tenants.is_empty());
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    open(&path).await.close().await;
+    let mut desk = Desk::open(&path).await.unwrap();
+    desk.database.pretend_newer().await;
+    desk.close().await;
+    assert!(!open(&path).await.snapshot().store_up);
+}
