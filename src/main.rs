@@ -1,3 +1,7 @@
-//! The `apnswatch` program.
+//! The `apnswatch` program: a thin door to the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    apnswatch::cli::main(std::env::args_os())
+}

@@ -1,0 +1,223 @@
+//! The command line. Every command is a face: it shows what the library says, or keeps what a person says.
+
+mod attest;
+mod check;
+mod daemon;
+pub mod inspect;
+mod once;
+mod terminal;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::model::Problem;
+
+/// Bad usage, or a bad configuration (`EX_USAGE` of sysexits).
+const USAGE: u8 = 64;
+
+/// Where the configuration is, if nobody says otherwise.
+const CONFIG: &str = "/etc/apnswatch/apnswatch.yaml";
+
+/// `--version`.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("APNSWATCH_REVISION"), ")");
+
+/// Watches the APNs MDM push certificates that Apple device management depends on.
+///
+/// Renewed with the wrong Apple Account, or by "Create" instead of "Renew", the topic of such a certificate changes
+/// and no enrolled device is reached any more, while the MDM stays green. apnswatch sees it coming.
+#[derive(Debug, Parser)]
+#[command(name = "apnswatch", version = VERSION, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// The configuration file
+    #[arg(short, long, global = true, env = "APNSWATCH_CONFIG", default_value = CONFIG, value_name = "FILE")]
+    config: PathBuf,
+    /// Print a document for programs instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    /// What is logged: error, warn, info, debug, trace, or a filter such as apnswatch=debug
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// How it is logged
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    log_format: LogFormat,
+}
+
+/// `--log-format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Serve(daemon::Serve),
+    /// Check the configuration strictly; print what would run and what each tenant cannot know
+    CheckConfig,
+    /// Ask everything once and print what is true now
+    ///
+    /// Exit status: 0 nothing to do, 1 something to do, 2 devices are or will be lost, 3 nobody can say.
+    Once,
+    /// Say what each file is and what is in it
+    ///
+    /// Exit status: 0, or 2 if a file is unreadable, empty, or nothing that is known here.
+    Inspect {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// The topic that a tenant must keep
+    #[command(subcommand)]
+    Pin(attest::Pin),
+    /// Say that a renewed certificate was uploaded to the MDM, so that its end counts
+    Confirm(attest::Confirm),
+    /// Run the whole daemon against a simulated MDM on loopback
+    Demo(daemon::Demo),
+}
+
+/// What a command needs from around it.
+#[derive(Debug)]
+struct Scene {
+    config: PathBuf,
+    json: bool,
+    environment: BTreeMap<String, String>,
+    clock: Clock,
+}
+
+/// How a command ends when it does not end well.
+#[derive(Debug)]
+enum End {
+    /// The configuration is wrong.
+    Config(Vec<Problem>),
+    /// Anything else, with a sentence for the person.
+    Other(anyhow::Error),
+}
+
+impl From<anyhow::Error> for End {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<crate::app::Error> for End {
+    fn from(error: crate::app::Error) -> Self {
+        match error {
+            crate::app::Error::Config(problems) => Self::Config(problems),
+            crate::app::Error::Other(error) => Self::Other(error),
+        }
+    }
+}
+
+impl From<crate::store::Error> for End {
+    fn from(error: crate::store::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Runs the program: reads the arguments, does what they say, gives the exit status.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version go to standard output and are no error.
+            let status = if error.use_stderr() { USAGE } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(status);
+        }
+    };
+    let Arguments { common, command } = arguments;
+    if let Err(error) = terminal::start_log(&common, matches!(command, Command::Serve(_) | Command::Demo(_))) {
+        let _ = writeln!(io::stderr(), "apnswatch: --log-level: {error}");
+        return ExitCode::from(USAGE);
+    }
+    let scene = Scene {
+        config: common.config,
+        json: common.json,
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        clock: Clock::system(),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "apnswatch: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(run(&scene, command));
+    // A read that hangs on a dead network file system must not hold up the end.
+    runtime.shutdown_background();
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(End::Config(problems)) => {
+            let mut stderr = io::stderr().lock();
+            for problem in &problems {
+                let _ = writeln!(stderr, "apnswatch: {}: {problem}", scene.config.display());
+            }
+            ExitCode::from(USAGE)
+        }
+        // Whoever reads the output has seen enough.
+        Err(End::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(End::Other(error)) => {
+            let _ = writeln!(io::stderr(), "apnswatch: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
+    match command {
+        Command::Serve(options) => daemon::serve(scene, options).await,
+        Command::CheckConfig => check::run(scene),
+        Command::Once => once::run(scene).await,
+        Command::Inspect { files } => {
+            Ok(inspect::run(&files, scene.json, scene.clock.now(), &mut io::stdout().lock())?)
+        }
+        Command::Pin(command) => attest::pin(scene, command).await,
+        Command::Confirm(command) => attest::confirm(scene, command).await,
+        Command::Demo(options) => daemon::demo(scene, options).await,
+    }
+}
+
+impl Scene {
+    fn load(&self) -> Result<Config, End> {
+        config::load(&self.config, &self.environment, None).map_err(End::Config)
+    }
+}
+
+/// The command, for those who draw its help or its completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

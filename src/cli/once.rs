@@ -1,0 +1,58 @@
+//! `once`.
+
+use std::io::{self, Write};
+
+use super::{End, Scene};
+use crate::app;
+use crate::evaluate::{Level, Report, TenantReport};
+use crate::status;
+use crate::words;
+
+/// Asks everything once, prints it, and says with the exit status how bad it is.
+pub(super) async fn run(scene: &Scene) -> Result<u8, End> {
+    let config = scene.load()?;
+    let report = app::once(&config, &scene.clock).await?;
+    let mut out = io::stdout().lock();
+    if scene.json {
+        writeln!(out, "{:#}", status::document(&report))?;
+    } else {
+        table(&report, &mut out)?;
+    }
+    for problem in &config.problems {
+        writeln!(io::stderr(), "apnswatch: {problem}")?;
+    }
+    Ok(status_of(&report))
+}
+
+/// 2 before 1 before 3 before 0; a muted tenant is shown and does not count.
+fn status_of(report: &Report) -> u8 {
+    let worst = report.tenants.iter().filter(|tenant| tenant.muted.is_none()).map(|tenant| tenant.level).min();
+    match worst {
+        Some(Level::Critical) => 2,
+        Some(Level::Warning) => 1,
+        _ if report.config_errors > 0 => 1,
+        Some(Level::Unknown) => 3,
+        // Nothing is watched, so nobody can say.
+        None if report.tenants.is_empty() => 3,
+        Some(Level::Ok) | None => 0,
+    }
+}
+
+fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut tenants: Vec<&TenantReport> = report.tenants.iter().collect();
+    tenants.sort_by_key(|tenant| (tenant.level, tenant.effective.as_ref().map(|known| known.not_after)));
+    let names = |tenant: &&TenantReport| words::clean(tenant.name.as_str(), 128).chars().count();
+    let width = tenants.iter().map(names).max().unwrap_or_default();
+    for tenant in tenants {
+        let name = words::clean(tenant.name.as_str(), 128);
+        let end = match &tenant.effective {
+            Some(known) if report.clock_plausible => words::until(known.not_after, report.now),
+            Some(known) => format!("ends {}", known.not_after.format("%Y-%m-%d")),
+            None => "no date".to_owned(),
+        };
+        let muted = tenant.muted.map(|until| format!(" (muted until {until})")).unwrap_or_default();
+        let sentence = words::clean(&tenant.sentence, 2000);
+        writeln!(out, "{name:width$}  {:8}  {end:26}  {sentence}{muted}", tenant.level.as_str())?;
+    }
+    Ok(())
+}
