@@ -11,9 +11,11 @@
 #![forbid(unsafe_code)]
 
 pub mod certificate;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod model;
 pub mod provider;
 pub mod secret;
 pub mod source;
+pub mod words;

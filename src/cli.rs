@@ -1,0 +1,3 @@
+//! The command line. It decides nothing: it asks the other modules and puts their answers into words.
+
+pub mod inspect;
