@@ -457,4 +457,6 @@ fn guise(text: &Text<'_>) -> Kind {
 }
 
 #[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
 mod tests;

@@ -77,9 +77,8 @@ impl Block<'_> {
         if self.body.windows(2).any(|pair| matches!(pair, b"\\n" | b"\\r")) {
             return Err("its line feeds are escaped: replace each \\n by a real line feed".to_owned());
         }
-        let mut line = self.line;
         let mut digits = Vec::with_capacity(self.body.len());
-        for text in lines(self.body) {
+        for (line, text) in (self.line..).zip(lines(self.body)) {
             // A header of RFC 1421, such as "Proc-Type: 4,CLEAR".
             if !text.contains(&b':') {
                 if text.iter().any(|byte| !byte.is_ascii_whitespace() && !is_digit(*byte)) {
@@ -87,7 +86,6 @@ impl Block<'_> {
                 }
                 digits.extend(text.iter().filter(|byte| !byte.is_ascii_whitespace()));
             }
-            line += 1;
         }
         if digits.is_empty() {
             return Err("there is nothing between its markers".to_owned());

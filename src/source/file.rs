@@ -152,7 +152,8 @@ fn remark(path: &Path, contents: &Contents, remarks: &mut Vec<String>) {
     let name = shown(path);
     remarks.extend(contents.notes.iter().map(|note| format!("{name} is {note}")));
     let flaws = contents.flaws.iter().take(3);
-    remarks.extend(flaws.map(|flaw| format!("{name} holds a push certificate, and more that is damaged: {flaw}")));
+    remarks
+        .extend(flaws.map(|flaw| format!("{name} holds a push certificate, and more that could not be read: {flaw}")));
     if contents.private_key.is_some() {
         remarks.push(format!("{name} holds a private key; only the certificate is needed here"));
     }
