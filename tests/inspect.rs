@@ -1,6 +1,8 @@
 //! `inspect` against the real `openssl`: on the public certificates beside the project where they are there, and on
 //! certificates made on the spot.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -267,7 +269,8 @@ fn requests_and_keys_are_told_and_nothing_of_a_key_is_shown() {
     openssl(&["req", "-in", &at("leaf.csr"), "-outform", "DER", "-out", &at("csr.der")]);
     made.write("new.csr", made.text("leaf.csr").replace("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"));
     for name in ["leaf.csr", "new.csr", "csr.der"] {
-        assert_eq!(json_of(&made.path(name))["kind"], "csr", "{name}");
+        let file = json_of(&made.path(name));
+        assert_eq!((&file["kind"], &file["key"]), (&"csr".into(), &"RSA 2048".into()), "{name}");
         let (text, status) = text_of(&made.path(name));
         assert!(text.contains(&format!("UID={TOPIC}")) && status == inspect::EXIT_OK, "{text}");
     }

@@ -48,7 +48,9 @@ fn pretender(certificate: &Certificate, out: &mut Vec<String>) {
         out.push(format!("ambiguous topic: its subject has different UIDs ({})", all.join(", ")));
     }
     if certificate.odd_uids > 0 {
-        out.push("its subject has a UID that is not readable text".to_owned());
+        out.push(
+            "its subject has a UID that can be no topic: unreadable, too long, or with blanks around it".to_owned(),
+        );
     }
     match certificate.issuer.level {
         IssuerLevel::Apple => {}

@@ -70,7 +70,7 @@ impl Kind {
             Self::Html => "HTML",
             Self::Json => "JSON",
             Self::Empty => "empty",
-            Self::Unknown => "nothing known",
+            Self::Unknown => "not recognised",
         }
     }
 
@@ -91,7 +91,7 @@ impl Kind {
             Self::Html => "a web page, most likely an error or a login that was saved instead of the file",
             Self::Json => "not a certificate",
             Self::Empty => "there is nothing in it",
-            Self::Unknown => "nothing in it could be recognised",
+            Self::Unknown => "neither PEM nor DER with anything known in it",
         }
     }
 }

@@ -179,7 +179,13 @@ fn two_topics_are_none() {
 
 #[test]
 fn an_unreadable_uid_is_no_topic() {
-    for odd in [b"com.apple.mgmt.External.\xff\xfe".to_vec(), b"com.apple.mgmt.x\0".to_vec(), vec![b'x'; 300], vec![]] {
+    for odd in [
+        b"com.apple.mgmt.External.\xff\xfe".to_vec(),
+        b"com.apple.mgmt.x\0".to_vec(),
+        vec![b'x'; 300],
+        vec![],
+        b" com.apple.mgmt.External.x".to_vec(),
+    ] {
         let found = only(&Sample { subject: name(&[&[attribute(UID, UTF8, &odd)]]), ..Sample::leaf(T1) }.der());
         assert_eq!((found.uids.len(), found.odd_uids, found.topic()), (0, 1, None));
         assert_eq!(found.kind, Kind::Certificate);

@@ -34,8 +34,8 @@ const APP_PUSH_NAMES: [&str; 6] = [
     "Apple Production Mac Push Services:",
 ];
 
-/// X.520 gives a UID at most 256 characters. More, or control characters, is no topic any device listens on, and
-/// must not become a label value.
+/// X.520 gives a UID at most 256 characters. More, control characters or blanks around it are no topic any device
+/// listens on, and must not become a label value.
 const MAX_UID: usize = 256;
 
 /// Reads the certificate at the start of `bytes` and tells how many bytes it took.
@@ -118,8 +118,10 @@ fn uids(certificate: &X509Certificate<'_>) -> (Vec<Topic>, usize) {
     let mut known: Vec<Topic> = Vec::new();
     let mut odd = 0;
     for value in name::uids(certificate.subject()) {
-        let fits = !value.lossy && value.text.chars().count() <= MAX_UID && !value.text.chars().any(char::is_control);
-        match Topic::parse(&value.text).filter(|_| fits) {
+        let text = value.text.as_str();
+        let is_exact = !value.lossy && text.trim() == text && !text.chars().any(char::is_control);
+        let fits = is_exact && text.chars().count() <= MAX_UID;
+        match Topic::parse(text).filter(|_| fits) {
             Some(topic) if known.contains(&topic) => {}
             // A subject has one UID; a certificate with hundreds of them is a joke, and comparing all with all
             // would be its point.

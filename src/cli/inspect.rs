@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::certificate::{self, Certificate, Contents, KeyProtection, Kind, What};
 use crate::model::{Failure, IssuerLevel, Serial, Topic};
 use crate::source::file;
-use crate::words::{span, until};
+use crate::words::{clean, span, until};
 
 /// The `schema` of the JSON document.
 pub const SCHEMA: &str = "apnswatch.inspect.v1";
@@ -54,11 +54,13 @@ fn certificate_findings(certificate: &Certificate, now: DateTime<Utc>) -> Vec<St
     let is_push = certificate.kind == Kind::MdmPushCertificate;
     if certificate.not_after <= now {
         let advice = match certificate.kind {
-            Kind::MdmPushCertificate => ": no device is reached by it; renew it now, nobody promises a late renewal",
-            Kind::MdmVendorCertificate => ": the push portal refuses every request signed with it",
-            _ => "",
+            Kind::MdmPushCertificate => {
+                Some("no device is reached by it; renew it now, nobody promises a late renewal")
+            }
+            Kind::MdmVendorCertificate => Some("the push portal refuses every request signed with it"),
+            _ => None,
         };
-        out.push(format!("{}{advice}", until(certificate.not_after, now)));
+        out.extend(advice.map(|advice| format!("{}: {advice}", until(certificate.not_after, now))));
     } else if certificate.not_before > now {
         let wait = certificate.not_before - now;
         let advice =
@@ -119,7 +121,7 @@ fn write_file(path: &Path, contents: &Contents, now: DateTime<Utc>, out: &mut dy
 fn write_certificate(certificate: &Certificate, now: DateTime<Utc>, out: &mut dyn Write) -> std::io::Result<()> {
     let shown = |moment: DateTime<Utc>| moment.format("%Y-%m-%d %H:%M:%S UTC").to_string();
     if let Some(topic) = certificate.topic() {
-        line(out, "topic", &file::shown(Path::new(topic.as_str())))?;
+        line(out, "topic", &clean(topic.as_str(), 256))?;
     }
     line(out, "subject", &certificate.subject)?;
     if let Some(serial) = &certificate.serial {
@@ -160,6 +162,8 @@ struct FileDocument<'a> {
     kind: Kind,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     certificate: Option<CertificateDocument<'a>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    request: Option<RequestDocument<'a>>,
     /// Why there is nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
@@ -175,6 +179,12 @@ struct ListedDocument<'a> {
     #[serde(flatten)]
     certificate: CertificateDocument<'a>,
     findings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RequestDocument<'a> {
+    subject: &'a str,
+    key: &'a str,
 }
 
 #[derive(Serialize)]
@@ -202,26 +212,39 @@ struct IssuerDocument<'a> {
 impl<'a> FileDocument<'a> {
     fn new(path: &Path, look: &'a Look, now: DateTime<Utc>) -> Self {
         let path = path.to_string_lossy().into_owned();
+        let mut out = Self {
+            path,
+            kind: Kind::Unknown,
+            certificate: None,
+            request: None,
+            error: None,
+            findings: vec![],
+            certificates: vec![],
+        };
         let contents = match look {
             Ok(contents) => contents,
             Err(failure) => {
-                let error = Some(failure.message.as_str());
-                let findings = vec![failure.message.clone()];
-                return Self { path, kind: Kind::Unknown, certificate: None, error, findings, certificates: vec![] };
+                out.error = Some(&failure.message);
+                out.findings.push(failure.message.clone());
+                return out;
             }
         };
-        let main = contents.main().and_then(|item| match &item.what {
-            What::Certificate(found) => Some(&**found),
-            What::Request(_) => None,
-        });
-        let mut findings = main.map(|main| certificate_findings(main, now)).unwrap_or_default();
-        findings.extend(file_findings(contents));
-        let mut certificates: Vec<_> = contents.certificates().map(|found| ListedDocument::new(found, now)).collect();
-        if certificates.len() < 2 {
-            certificates.clear();
+        out.kind = contents.kind();
+        match contents.main().map(|item| &item.what) {
+            Some(What::Certificate(found)) => {
+                out.certificate = Some(CertificateDocument::new(found));
+                out.findings = certificate_findings(found, now);
+            }
+            Some(What::Request(found)) => {
+                out.request = Some(RequestDocument { subject: &found.subject, key: &found.key });
+            }
+            None => {}
         }
-        let certificate = main.map(CertificateDocument::new);
-        Self { path, kind: contents.kind(), certificate, error: None, findings, certificates }
+        out.findings.extend(file_findings(contents));
+        if contents.certificates().nth(1).is_some() {
+            out.certificates = contents.certificates().map(|found| ListedDocument::new(found, now)).collect();
+        }
+        out
     }
 }
 

@@ -135,4 +135,16 @@ mod tests {
         assert!(read(folder.path()).unwrap_err().message.contains("is a directory"));
         assert!(read(Path::new("/dev/zero")).unwrap_err().message.contains("not a regular file"));
     }
+
+    #[test]
+    fn what_the_system_refuses_is_io() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = failure(folder.path(), &ErrorKind::PermissionDenied.into());
+        assert_eq!(refused.reason, Reason::Io);
+        assert!(refused.message.ends_with("this user may not read it"), "{refused}");
+        // A regular file by its looks, of which the first byte cannot be read by anybody.
+        let memory = read(Path::new("/proc/self/mem")).unwrap_err();
+        assert_eq!(memory.reason, Reason::Io);
+        assert!(memory.message.starts_with("/proc/self/mem cannot be read"), "{memory}");
+    }
 }
