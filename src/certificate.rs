@@ -1,1 +1,193 @@
-//! Any file an admin may hold, turned into facts. No I/O.
+//! Any file an admin may hold, turned into facts. No I/O, no clock, and no input makes it fail: what is wrong with a
+//! file is part of the answer.
+//!
+//! Content decides, never a name. [`read`] takes the bytes of a whole file and returns [`Contents`]: the items it
+//! understood and the flaws it met, both with their place. A good certificate beside a damaged one is a good
+//! certificate and a flaw. A private key is noticed and left alone: its bytes are neither decoded nor kept nor shown.
+//!
+//! ```text
+//! bytes -> text   (marks, UTF-16) -> pem (blocks) -> x509 (facts) -> findings (sentences)
+//!       \-> DER ------------------------------------/
+//! ```
+
+mod contents;
+mod der;
+mod facts;
+mod findings;
+mod kind;
+mod name;
+mod pem;
+mod text;
+mod x509;
+
+pub use self::contents::{Contents, Flaw, Item, Place, What};
+use self::der::Shape;
+pub use self::facts::{Certificate, KeyProtection, Request};
+pub use self::kind::Kind;
+use self::text::Text;
+
+/// More blocks than any file has a reason for. The rest is a flaw, so that memory stays in bounds.
+const MAX_ITEMS: usize = 4096;
+
+/// Reads a whole file. Takes time in proportion to its length; how long a file may be is the caller's to say.
+#[must_use]
+pub fn read(bytes: &[u8]) -> Contents {
+    let mut out = Contents { items: vec![], flaws: vec![], private_key: None, notes: vec![], otherwise: Kind::Unknown };
+    let text = text::decode(bytes);
+    if matches!(text, Text::Utf16(_)) {
+        out.notes.push("UTF-16 text".to_owned());
+    }
+    let (blocks, strays) = pem::blocks(text.bytes());
+    // The first byte of DER is also the digit 0, with which a text in front of a block may begin.
+    let may_be_der = bytes.first() == Some(&0x30) && (blocks.is_empty() || x509::certificate(bytes).is_ok());
+    if may_be_der && read_der(bytes, &mut out) {
+        return out;
+    }
+    for block in &blocks {
+        read_block(block, &mut out);
+    }
+    out.flaws.extend(strays.into_iter().map(|stray| Flaw { place: Place::Line(stray.line), message: stray.message }));
+    out.flaws.sort_by_key(|flaw| flaw.place.line());
+    out.flaws.truncate(MAX_ITEMS);
+    out.otherwise = if blocks.is_empty() { look(&text, &mut out) } else { guise(&text) };
+    out
+}
+
+fn read_block(block: &pem::Block<'_>, out: &mut Contents) {
+    let place = Place::Block { number: block.number, line: block.line };
+    if block.is_private_key() {
+        let protection = match block.label.as_str() {
+            "OPENSSH PRIVATE KEY" => KeyProtection::Unknown,
+            label if label.contains("ENCRYPTED") || block.has_encrypted_header() => KeyProtection::Encrypted,
+            _ => KeyProtection::Plain,
+        };
+        out.private_key = out.private_key.max(Some(protection));
+        return;
+    }
+    let flaw = |message: String| Flaw { place, message };
+    if out.items.len() >= MAX_ITEMS {
+        out.flaws.push(flaw(format!("more than {MAX_ITEMS} blocks, the rest was not read")));
+        return;
+    }
+    let read = match block.label.as_str() {
+        // TRUSTED CERTIFICATE is a certificate and then OpenSSL's own settings, which say nothing here.
+        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => block.decode().and_then(|der| {
+            let (mut certificate, taken) = x509::certificate(&der)?;
+            if taken < der.len() && block.label != "TRUSTED CERTIFICATE" {
+                certificate.findings.push(format!("{} bytes behind it were left out", der.len() - taken));
+            }
+            Ok(What::Certificate(Box::new(certificate)))
+        }),
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
+            block.decode().and_then(|der| x509::request(&der)).map(|(request, _)| What::Request(request))
+        }
+        label => {
+            out.flaws.push(flaw(format!("one block labelled {label} is not supported")));
+            return;
+        }
+    };
+    match read {
+        Ok(what) => out.items.push(Item { place, what }),
+        Err(message) => out.flaws.push(flaw(format!("the block labelled {} cannot be read: {message}", block.label))),
+    }
+}
+
+/// Reads certificates one after the other, or a request, or names what else it is. False if it is not DER.
+fn read_der(bytes: &[u8], out: &mut Contents) -> bool {
+    let mut at = 0;
+    while at < bytes.len() && out.items.len() < MAX_ITEMS {
+        let rest = &bytes[at..];
+        let place = if at == 0 { Place::Whole } else { Place::Byte(at) };
+        let (what, taken) = match (x509::certificate(rest), der::shape(rest)) {
+            (Ok((found, taken)), _) => (What::Certificate(Box::new(found)), taken),
+            (Err(_), Shape::PrivateKey) => {
+                out.private_key = out.private_key.max(Some(KeyProtection::Plain));
+                return true;
+            }
+            (Err(_), Shape::EncryptedPrivateKey) => {
+                out.private_key = out.private_key.max(Some(KeyProtection::Encrypted));
+                return true;
+            }
+            (Err(why), shape) => match x509::request(rest) {
+                Ok((found, taken)) => (What::Request(found), taken),
+                Err(_) => return unread_der(rest, place, shape, why, out),
+            },
+        };
+        out.items.push(Item { place, what });
+        at += taken;
+        // A line feed behind DER comes from an editor.
+        if bytes[at..].iter().all(u8::is_ascii_whitespace) {
+            break;
+        }
+    }
+    true
+}
+
+fn unread_der(rest: &[u8], place: Place, shape: Shape, why: String, out: &mut Contents) -> bool {
+    // Everything worth reading is longer than 127 bytes, so its length takes more than one; in a text that begins
+    // with the digit 0 the second byte is a character.
+    let is_text = rest.get(1).is_none_or(|byte| *byte < 0x80);
+    let is_vague = matches!(shape, Shape::NotDer | Shape::Other);
+    if out.items.is_empty() && is_text && is_vague {
+        return false;
+    }
+    let message = match shape {
+        Shape::NotDer if !der::is_cut_off(rest) => format!("{} bytes could not be read", rest.len()),
+        Shape::Pkcs12 => {
+            "it looks like PKCS#12, which is not read here: export the certificate alone as PEM".to_owned()
+        }
+        Shape::Cms => "it looks like CMS (PKCS#7), which is not read here".to_owned(),
+        Shape::NotDer | Shape::Other | Shape::PrivateKey | Shape::EncryptedPrivateKey => {
+            format!("binary data, {why}")
+        }
+    };
+    out.flaws.push(Flaw { place, message });
+    true
+}
+
+/// What a text without any block is, with a hint where one helps.
+fn look(text: &Text<'_>, out: &mut Contents) -> Kind {
+    let bytes = text.bytes();
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Kind::Empty;
+    }
+    let mut hint = |message: &str| out.flaws.push(Flaw { place: Place::Whole, message: message.to_owned() });
+    if bytes.iter().all(|byte| *byte == 0) {
+        hint("nothing but zero bytes: the file was cut off by a crash or a full disk");
+        return Kind::Unknown;
+    }
+    let guise = guise(text);
+    if guise != Kind::Unknown {
+        return guise;
+    }
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]);
+    if start.contains("BEGIN CERTIFICATE") {
+        hint("a BEGIN line is damaged: it needs five plain hyphens on either side");
+    } else if start.trim_start().starts_with("MII") {
+        hint("base64 without BEGIN and END lines");
+    } else if start.contains("<plist") || start.starts_with("bplist") {
+        hint("a property list, such as a profile or a push request, which is not read here");
+    }
+    Kind::Unknown
+}
+
+/// HTML or JSON by how it begins; `Unknown` otherwise.
+fn guise(text: &Text<'_>) -> Kind {
+    let bytes = text.bytes().trim_ascii_start();
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
+    let is_html = start.starts_with('<') && (start.contains("<html") || start.contains("<!doctype html"));
+    if is_html {
+        Kind::Html
+    } else if matches!(bytes.first(), Some(b'{' | b'['))
+        && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+    {
+        Kind::Json
+    } else {
+        Kind::Unknown
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;

@@ -4,14 +4,18 @@
 //!
 //! - [`config`] turns a YAML file into things that cannot be wrong.
 //! - [`provider`] and [`source`] ask: an MDM, or a file on disk. [`certificate`] reads what they hold.
-//! - [`demo`] is a simulated world on loopback, for people and for the tests.
+//! - [`poller`] is the only loop. It hands every outcome to the [`store`].
+//! - [`evaluate`] turns what the store knows, the policy and the present moment into one `Report`.
+//! - [`metrics`], [`web`] and [`cli`] show that report, [`status`] writes it as a document. They decide nothing.
+//! - [`app`] puts the daemon together; [`demo`] is a simulated world on loopback, for people and for the tests.
 //!
 //! [`model`] holds the words all of them share. `docs/architecture.md` has the drawing and its invariants.
 
 #![forbid(unsafe_code)]
 
-// pub mod app;
+pub mod app;
 pub mod certificate;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
@@ -24,4 +28,5 @@ pub mod secret;
 pub mod source;
 pub mod status;
 pub mod store;
-// pub mod web;
+pub mod web;
+pub mod words;

@@ -1,0 +1,88 @@
+//! How moments and foreign text are put into words. Pure; the command line, the page and the findings share it, so
+//! that none of them says "0 days" where another says "expired".
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Says when something ends or ended: `expires in 289 days`, `expires in 12 hours`, `expired 3 years ago`.
+///
+/// What is left is rounded down and what has passed too, to the largest unit of which there are at least two. A
+/// moment that is reached counts as passed, as in [`crate::model::Policy::phase`].
+#[must_use]
+pub fn until(not_after: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let left = not_after - now;
+    if left > TimeDelta::zero() { format!("expires in {}", span(left)) } else { format!("expired {} ago", span(-left)) }
+}
+
+/// A length of time in its largest unit of which there are at least two, rounded down: `2 years`, `30 days`,
+/// `47 hours`, `1 minute`. The sign does not count.
+#[must_use]
+pub fn span(length: TimeDelta) -> String {
+    let length = length.abs();
+    let counted = |count: i64, unit: &str| format!("{count} {unit}{}", if count == 1 { "" } else { "s" });
+    match (length.num_days(), length.num_hours(), length.num_minutes()) {
+        (days @ 730.., _, _) => counted(days / 365, "year"),
+        (days @ 2.., _, _) => counted(days, "day"),
+        (_, hours @ 2.., _) => counted(hours, "hour"),
+        (_, _, minutes @ 1..) => counted(minutes, "minute"),
+        _ => "less than a minute".to_owned(),
+    }
+}
+
+/// Text from outside, fit to be shown: control characters and those that turn the direction of writing are escaped,
+/// and what is longer than `limit` characters is cut. A name in a certificate could otherwise move the cursor of the
+/// terminal that shows it.
+#[must_use]
+pub fn clean(text: &str, limit: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(limit));
+    for (index, c) in text.chars().enumerate() {
+        if index == limit {
+            out.push('\u{2026}');
+            break;
+        }
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_never_zero_days_away() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let day = 86_400;
+        for (seconds, words) in [
+            (50 * 365 * day, "expires in 50 years"),
+            (730 * day, "expires in 2 years"),
+            (730 * day - 1, "expires in 729 days"),
+            (289 * day + 5, "expires in 289 days"),
+            (2 * day, "expires in 2 days"),
+            (2 * day - 1, "expires in 47 hours"),
+            (12 * 3600, "expires in 12 hours"),
+            (7199, "expires in 119 minutes"),
+            (60, "expires in 1 minute"),
+            (1, "expires in less than a minute"),
+            (0, "expired less than a minute ago"),
+            (-1, "expired less than a minute ago"),
+            (-3600, "expired 60 minutes ago"),
+            (-86_399, "expired 23 hours ago"),
+            (-10 * day, "expired 10 days ago"),
+            (-3 * 365 * day, "expired 3 years ago"),
+        ] {
+            assert_eq!(until(now + TimeDelta::seconds(seconds), now), words);
+        }
+    }
+
+    #[test]
+    fn foreign_text_cannot_move_the_cursor() {
+        assert_eq!(clean("a\u{1b}[2Jb\n\u{202e}c", 80), "a\\u{1b}[2Jb\\n\\u{202e}c");
+        assert_eq!(clean("Schule \u{fc}ber", 80), "Schule \u{fc}ber");
+        assert_eq!(clean("abcdef", 3), "abc\u{2026}");
+    }
+}
