@@ -187,7 +187,8 @@ pub(super) fn join(path: &str, key: &str) -> String {
 pub(super) fn unknown_key<'k>(key: &str, known: &[&'k str]) -> (String, Option<&'k str>) {
     let file_key = format!("{key}_file");
     if let Some(known) = known.iter().find(|known| **known == file_key) {
-        let message = format!("is read from a file, never from the configuration: put it into a file named by {known}");
+        let message =
+            format!("is read from a file, never from the configuration: put it into a file and name that with {known}");
         return (message, Some(known));
     }
     let near = known
@@ -205,7 +206,7 @@ pub(super) fn unknown_key<'k>(key: &str, known: &[&'k str]) -> (String, Option<&
     known.sort_unstable();
     let message = match known.as_slice() {
         [] => "unknown key: nothing can be set here".to_owned(),
-        _ => format!("unknown key: known here are {}", known.join(", ")),
+        _ => format!("unknown key, known here: {}", known.join(", ")),
     };
     (message, None)
 }
