@@ -75,6 +75,9 @@ fn explain(message: &str) -> String {
     if message.contains("documents, expected 1") {
         return "must hold one YAML document".to_owned();
     }
+    if message.contains("floating point number") {
+        return "holds .inf or .nan, which is no value for any key: put it in quotes if it is text".to_owned();
+    }
     if message.contains("hash key") {
         return "not valid: a key must be text (is a template not filled in, or text in braces not quoted?)".to_owned();
     }
@@ -90,14 +93,14 @@ mod tests {
         for (text, message) in [
             ("", "is empty"),
             ("# nothing\n", "is empty"),
-            ("site: a\nsite: b\n", "line 2, column 5: the key site stands twice in one mapping"),
+            ("site: a\nsite: b\n", "line 2, column 7: the key site stands twice in one mapping"),
             (
                 "web: {listen: s3cret\n",
                 "line 2, column 1: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'",
             ),
             ("site: a\n--- \nsite: b\n", "must hold one YAML document"),
             ("- s3cret\n", "must be a YAML mapping of keys to values"),
-            ("site: .inf\n", "must be a YAML mapping of keys to values"),
+            ("site: .inf\n", "holds .inf or .nan, which is no value for any key: put it in quotes if it is text"),
             (
                 "site: {{ s3cret }}\n",
                 "not valid: a key must be text (is a template not filled in, or text in braces not quoted?)",
