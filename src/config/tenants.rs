@@ -34,8 +34,8 @@ impl Taken {
     }
 
     pub(super) fn has(&self, tenant: &Tenant) -> bool {
-        self.names.contains_key(&tenant.name)
-            || tenant.certificate.expected_topic.as_ref().is_some_and(|topic| self.topics.contains_key(topic))
+        let topic = tenant.certificate.expected_topic.as_ref().filter(|_| !tenant.retired);
+        self.names.contains_key(&tenant.name) || topic.is_some_and(|topic| self.topics.contains_key(topic))
     }
 
     pub(super) fn add(&mut self, tenant: &Tenant, place: &str) {
