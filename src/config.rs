@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,34 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::model::{AccountId, MdmKind, Policy, Problem, TenantName, Topic};
 use crate::provider::intune;
+
+mod defaults;
+mod environment;
+mod file;
+mod load;
+mod mdm;
+mod sections;
+mod table;
+mod tenants;
+mod unbuilt;
+mod values;
+mod wire;
+
+/// Reads the configuration at `path`, with `environment` laid over its single values.
+///
+/// A tenant file that is bad does not fail this: its problems are in [`Config::problems`], and the tenants it had in
+/// `previous`, the configuration before a reload, are kept. Files of secrets and certificates are not touched.
+///
+/// # Errors
+///
+/// Everything that is wrong with the main file and the environment, told in one run.
+pub fn load(
+    path: &Path,
+    environment: &BTreeMap<String, String>,
+    previous: Option<&Config>,
+) -> Result<Config, Vec<Problem>> {
+    load::load(path, environment, previous)
+}
 
 /// A whole, checked configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +60,11 @@ pub struct Config {
     pub accounts: BTreeMap<AccountId, Account>,
     /// The tenants, defaults merged in, those of the tenant files among them.
     pub tenants: BTreeMap<TenantName, Arc<Tenant>>,
+    /// The names of the tenants that came from each tenant file, so that a reload can keep those of a bad one.
+    pub tenant_files: BTreeMap<PathBuf, Vec<TenantName>>,
     /// What is wrong in tenant files. It stops neither the start nor the other tenants.
     pub problems: Vec<Problem>,
-    /// Every file that was read or looked for, for `reload: watch`.
+    /// Every file that was read or looked for, and the folders that patterns look into, for `reload: watch`.
     pub files: Vec<PathBuf>,
 }
 

@@ -1,0 +1,189 @@
+//! The main file, then the tenant files, each of which can be bad on its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::defaults::Defaults;
+use super::environment::Overrides;
+use super::table::{Problems, Table};
+use super::tenants::{self, Common, Origin, Taken};
+use super::{Config, Tenant, file, sections, unbuilt};
+use crate::model::{Policy, Problem, TenantName};
+
+pub(super) fn load(
+    path: &Path,
+    environment: &BTreeMap<String, String>,
+    previous: Option<&Config>,
+) -> Result<Config, Vec<Problem>> {
+    // Without a current folder the path stays as it is, and reading it will say what is wrong.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let base = path.parent().unwrap_or(&path);
+    let problems = Problems::default();
+    let overrides = Overrides::find(environment, &problems);
+    let merged = file::read(&path).and_then(|file| {
+        overrides.apply(file).map_err(|_| "cannot be read: its values do not fit together".to_owned())
+    });
+    let entries = match merged {
+        Ok(entries) => entries,
+        Err(message) => {
+            problems.add(path.display().to_string(), message);
+            return Err(problems.into_vec());
+        }
+    };
+
+    let mut root = Table::new("", entries, &problems);
+    let (config, common, taken, patterns) = main_file(&mut root, &path, base);
+    root.finish();
+    let mut problems = problems.into_vec();
+    if problems.is_empty() {
+        let mut loading = Loading { config, taken, base, common: &common };
+        loading.tenant_files(&patterns, previous);
+        return Ok(loading.config);
+    }
+    for problem in &mut problems {
+        if let Some(variable) = overrides.variable(&problem.path) {
+            problem.path = variable.to_owned();
+        }
+    }
+    Err(problems)
+}
+
+fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common, Taken, Vec<PathBuf>) {
+    let site = root.read("site", super::values::text);
+    let web = sections::web(root, base);
+    let store = sections::store(root);
+    let network = sections::network(root.table("network"), &super::Network::default(), base);
+    let limits = sections::limits(root);
+    let poll = sections::poll(root.table("poll"), sections::POLL);
+    let policy = sections::policy(root.table("policy"), Policy::default());
+    let tenant_labels = sections::tenant_labels(root);
+    let defaults = Defaults::read(root, base);
+    let (accounts, ids) = sections::accounts(root);
+    let common = Common { defaults, accounts: ids, network, poll, policy };
+    let origin = Origin { base, prefix: String::new() };
+    let (tenants, taken) = tenants::read(root, &origin, &common, &Taken::default());
+    let patterns = tenants::tenant_files(root, base);
+    tenants::certificate_pool(root);
+    unbuilt::probe(root);
+    unbuilt::notify(root);
+    let config = Config {
+        site,
+        web,
+        store,
+        network: common.network.clone(),
+        limits,
+        tenant_labels,
+        accounts,
+        tenants: tenants.into_iter().map(|tenant| (tenant.name.clone(), tenant)).collect(),
+        tenant_files: BTreeMap::new(),
+        problems: Vec::new(),
+        files: vec![path.to_owned()],
+    };
+    (config, common, taken, patterns)
+}
+
+/// A configuration to which tenant files are being added.
+struct Loading<'a> {
+    config: Config,
+    taken: Taken,
+    base: &'a Path,
+    common: &'a Common,
+}
+
+impl Loading<'_> {
+    fn tenant_files(&mut self, patterns: &[PathBuf], previous: Option<&Config>) {
+        let mut bad = Vec::new();
+        for path in self.find(patterns) {
+            self.config.files.push(path.clone());
+            let shown = self.shown(&path);
+            match self.read(&path, &shown) {
+                Ok((tenants, taken)) => {
+                    self.taken.extend(taken);
+                    self.add(path, tenants);
+                }
+                Err(problems) => {
+                    self.config.problems.extend(problems.into_iter().map(|problem| in_file(&shown, problem)));
+                    bad.push(path);
+                }
+            }
+        }
+        // After the good ones, so that a tenant that moved from a bad file into a good one is taken from there.
+        for path in bad {
+            let tenants = previous.map(|previous| last_good(previous, &path)).unwrap_or_default();
+            let shown = self.shown(&path);
+            let kept: Vec<_> = tenants.into_iter().filter(|tenant| !self.taken.has(tenant)).collect();
+            kept.iter().for_each(|tenant| self.taken.add(tenant, &shown));
+            self.add(path, kept);
+        }
+    }
+
+    fn read(&self, path: &Path, shown: &str) -> Result<(Vec<Arc<Tenant>>, Taken), Vec<Problem>> {
+        let nothing = Overrides::default();
+        let entries = file::read(path)
+            .and_then(|file| nothing.apply(file).map_err(|_| "must be a YAML mapping of keys to values".to_owned()))
+            .map_err(|message| vec![Problem::new("", message)])?;
+        let problems = Problems::default();
+        let mut root = Table::new("", entries, &problems);
+        if !root.has("tenants") {
+            // Else a file that was cut short while it was written would end the watch over its tenants.
+            root.tell("tenants", "is missing: a tenant file holds tenants, or an empty list of them");
+        }
+        let origin = Origin { base: path.parent().unwrap_or(path), prefix: format!("{shown}: ") };
+        let read = tenants::read(&mut root, &origin, self.common, &self.taken);
+        root.finish();
+        let problems = problems.into_vec();
+        if problems.is_empty() { Ok(read) } else { Err(problems) }
+    }
+
+    fn add(&mut self, path: PathBuf, tenants: Vec<Arc<Tenant>>) {
+        let names = tenants.iter().map(|tenant| tenant.name.clone()).collect();
+        self.config.tenant_files.insert(path, names);
+        self.config.tenants.extend(tenants.into_iter().map(|tenant| (tenant.name.clone(), tenant)));
+    }
+
+    /// The files that paths and patterns name, in their order, each once; a plain path also when it is missing.
+    fn find(&mut self, patterns: &[PathBuf]) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::from([self.config.files[0].clone()]);
+        for pattern in patterns {
+            let text = pattern.to_string_lossy();
+            if !text.contains(['*', '?', '[']) {
+                found.push(pattern.clone());
+                continue;
+            }
+            // A new file shows in its folder.
+            let folder = pattern.ancestors().skip(1).find(|path| !path.to_string_lossy().contains(['*', '?', '[']));
+            self.config.files.extend(folder.map(Path::to_owned));
+            // Hidden files are what editors leave behind.
+            let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+            for entry in glob::glob_with(&text, options).into_iter().flatten() {
+                match entry {
+                    Ok(path) => found.push(path),
+                    Err(error) => {
+                        let shown = self.shown(error.path());
+                        self.config.problems.push(Problem::new(shown, format!("cannot be read: {}", error.error())));
+                    }
+                }
+            }
+        }
+        found.retain(|path| seen.insert(path.clone()));
+        found
+    }
+
+    /// A file as people wrote it: from the folder of the main file, if it is below.
+    fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(self.base).unwrap_or(path).display().to_string()
+    }
+}
+
+fn last_good(previous: &Config, file: &Path) -> Vec<Arc<Tenant>> {
+    let names: &[TenantName] = previous.tenant_files.get(file).map(Vec::as_slice).unwrap_or_default();
+    names.iter().filter_map(|name| previous.tenants.get(name)).cloned().collect()
+}
+
+/// A problem, with the file that it is in put in front of its path.
+fn in_file(file: &str, problem: Problem) -> Problem {
+    let path = if problem.path.is_empty() { file.to_owned() } else { format!("{file}: {}", problem.path) };
+    Problem { path, ..problem }
+}
