@@ -53,6 +53,12 @@ impl Origin {
         }
     }
 
+    /// Scheme, host and port without the path, which is how Microsoft names the resource of a scope.
+    #[must_use]
+    pub fn root(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
     /// Whether it is on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
