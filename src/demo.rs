@@ -1,1 +1,4 @@
 //! A simulated world on loopback, for people and for the tests.
+
+pub mod intune;
+pub mod listener;

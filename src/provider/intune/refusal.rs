@@ -121,7 +121,7 @@ impl Refusal<'_> {
                 "the assertion made with {file} was refused: register that certificate for the app {client_id}, and \
                  check the clock of this machine"
             ),
-            500_133 => {
+            700_024 | 500_133 => {
                 "the assertion is outside the time in which it is valid: check the clock of this machine".to_owned()
             }
             70_021 | 700_213 => format!(
