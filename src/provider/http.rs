@@ -11,6 +11,7 @@ mod origin;
 mod token;
 mod transport;
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -37,7 +38,6 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// An HTTP client for one origin.
 ///
 /// Connections are shared by all clients with the same [`Network`]; nothing else is.
-#[derive(Debug)]
 pub struct Client {
     origin: Origin,
     network: Network,
@@ -82,7 +82,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// See [`Self::send`].
+    /// `dns`, `connect`, `tls` when the way there fails, and `connect` also when the connection breaks in the middle
+    /// of a body; `timeout` after the time given to [`Self::new`]; `http` for a redirect, whose message says where the
+    /// server moved to; `malformed` for what is not HTTP or has more bytes than the limit; `io` or `not_found` for a
+    /// CA file. Any other status is an answer.
     pub async fn get(
         &self,
         path: &[&str],
@@ -93,12 +96,12 @@ impl Client {
         self.send(reqwest::Method::GET, path, headers, bearer, None, now).await
     }
 
-    /// POST of a form. Meant for logins: it may be sent twice (see [`Self::send`]), so it must change nothing. Values
-    /// are bytes, since a secret need not be text.
+    /// POST of a form. Meant for logins: it is sent twice when a connection was closed under it, so it must change
+    /// nothing. Values are bytes, since a secret need not be text.
     ///
     /// # Errors
     ///
-    /// See [`Self::send`].
+    /// As [`Self::get`].
     pub async fn post_form(
         &self,
         path: &[&str],
@@ -112,14 +115,6 @@ impl Client {
         self.send(reqwest::Method::POST, path, headers, None, Some(pairs.join("&").into()), now).await
     }
 
-    /// Sends a request and reads its answer.
-    ///
-    /// # Errors
-    ///
-    /// `dns`, `connect`, `tls` when the way there fails, and `connect` also when the connection breaks in the middle
-    /// of a body; `timeout` after the time given to [`Self::new`]; `http` for a redirect, whose message says where the
-    /// server moved to; `malformed` for what is not HTTP or has more bytes than the limit; `io` or `not_found` for a
-    /// CA file.
     async fn send(
         &self,
         method: reqwest::Method,
@@ -216,8 +211,15 @@ impl Answer {
     }
 }
 
-impl std::fmt::Debug for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// The address of a proxy may hold a password, and so the network is not shown.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("origin", &self.origin).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer").field("status", &self.status).field("bytes", &self.body.len()).finish_non_exhaustive()
     }
 }

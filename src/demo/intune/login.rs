@@ -29,10 +29,8 @@ pub(super) fn judge(state: &mut State, name: &str, asked: &Asked) -> (Judgement,
     let form: HashMap<String, String> = url::form_urlencoded::parse(&asked.body).into_owned().collect();
     let judgement = check(state, name, &directory, &form, asked).map(|()| {
         let token = format!("simulated-{}", uuid::Uuid::new_v4().simple());
-        let now = Instant::now();
-        state.tokens.retain(|_, grant| grant.good_until > now);
-        let good_until = now + Duration::from_secs(directory.expires_in);
-        state.tokens.insert(token.clone(), Grant { directory: name.to_owned(), good_until });
+        let good_until = Instant::now() + Duration::from_secs(directory.expires_in);
+        state.grant(token.clone(), Grant { directory: name.to_owned(), good_until });
         (token, directory.expires_in)
     });
     (judgement, directory.login)

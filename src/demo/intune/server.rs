@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) seen: VecDeque<Seen>,
     pub(super) clock: Option<DateTime<Utc>>,
     pub(super) idle: Option<Duration>,
+    /// How many tokens make it worth while to look for dead ones.
+    crowd: usize,
 }
 
 /// A token that was given out.
@@ -66,6 +68,17 @@ impl State {
         match self.clock {
             Some(now) => now.timestamp(),
             None => i64::try_from(jsonwebtoken::get_current_timestamp()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Gives out a token. Dead ones are cleared away whenever their number may have doubled, so that thousands of
+    /// directories cost no more each than one.
+    pub(super) fn grant(&mut self, token: String, grant: Grant) {
+        self.tokens.insert(token, grant);
+        if self.tokens.len() > self.crowd {
+            let now = Instant::now();
+            self.tokens.retain(|_, grant| grant.good_until > now);
+            self.crowd = (2 * self.tokens.len()).max(1024);
         }
     }
 

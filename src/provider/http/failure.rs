@@ -97,8 +97,16 @@ pub(super) fn closed_before_answer(error: &reqwest::Error) -> bool {
     })
 }
 
+/// An unexpected end is how a connection over TLS looks when it was closed without a word.
 fn is_closed(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe)
+    matches!(
+        kind,
+        ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::NotConnected
+    )
 }
 
 /// The failure that an error of the client stands for.
@@ -120,7 +128,6 @@ pub(super) fn classify(host: &str, error: &reqwest::Error) -> Failure {
             Some(ErrorKind::ConnectionRefused) => "the connection was refused",
             Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => "no route to it",
             Some(kind) if is_closed(kind) => "the connection was closed while it was made",
-            Some(ErrorKind::UnexpectedEof) => "the connection was closed while it was made",
             _ if chain(error).any(|cause| cause.to_string().contains("tunnel")) => {
                 "the proxy makes no connection to it"
             }

@@ -39,7 +39,9 @@ struct Key {
 
 /// Those in use. A process-wide list, because thousands of tenants are configured one by one and none of them should
 /// pay for its own copy of the machine's trust store; it holds nothing alive.
-static SHARED: LazyLock<Mutex<Vec<(Key, Weak<Transport>)>>> = LazyLock::new(Mutex::default);
+static SHARED: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
+
+type Registry = Vec<(Key, Weak<Transport>)>;
 
 impl Transport {
     /// The transport for these settings, made if nobody has one.
