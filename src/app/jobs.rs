@@ -7,7 +7,7 @@ use crate::config::{Mdm, Tenant};
 use crate::evaluate::learn::Expectations;
 use crate::evaluate::report::polled_sources;
 use crate::poller::Job;
-use crate::provider::{self, Provider, intune};
+use crate::provider::{self, Provider, http, intune};
 use crate::source::{Poll, file};
 
 /// What one look at certificate files may take.
@@ -47,9 +47,14 @@ pub fn jobs(tenant: &Tenant) -> Vec<Job> {
 /// The provider of a tenant's MDM, if it has one that can be asked.
 fn provider(tenant: &Tenant) -> Option<Arc<dyn Provider>> {
     match &tenant.mdm {
-        Mdm::Intune(settings) => {
-            Some(Arc::new(intune::Intune::new(settings.clone(), tenant.network.clone(), tenant.poll.timeout)))
-        }
+        Mdm::Intune(settings) => match intune::Intune::new(settings, &tenant.network, http::REQUEST_TIMEOUT) {
+            Ok(provider) => Some(Arc::new(provider)),
+            Err(failure) => {
+                // Settings that were checked are never refused; if they were, the source stays down and untried.
+                tracing::error!(tenant = %tenant.name, "the MDM of tenant {} cannot be asked: {failure}", tenant.name);
+                None
+            }
+        },
         Mdm::None => None,
     }
 }
