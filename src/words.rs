@@ -1,6 +1,8 @@
 //! How moments and foreign text are put into words. Pure; the command line, the page and the findings share it, so
 //! that none of them says "0 days" where another says "expired".
 
+use std::fmt::Display;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Says when something ends or ended: `expires in 289 days`, `expires in 12 hours`, `expired 3 years ago`.
@@ -18,7 +20,6 @@ pub fn until(not_after: DateTime<Utc>, now: DateTime<Utc>) -> String {
 #[must_use]
 pub fn span(length: TimeDelta) -> String {
     let length = length.abs();
-    let counted = |count: i64, unit: &str| format!("{count} {unit}{}", if count == 1 { "" } else { "s" });
     match (length.num_days(), length.num_hours(), length.num_minutes()) {
         (days @ 730.., _, _) => counted(days / 365, "year"),
         (days @ 2.., _, _) => counted(days, "day"),
@@ -26,6 +27,13 @@ pub fn span(length: TimeDelta) -> String {
         (_, _, minutes @ 1..) => counted(minutes, "minute"),
         _ => "less than a minute".to_owned(),
     }
+}
+
+/// A number of things: `1 tenant`, `0 tenants`.
+#[must_use]
+pub fn counted(count: impl Display + PartialEq + From<u8>, thing: &str) -> String {
+    let plural = if count == 1.into() { "" } else { "s" };
+    format!("{count} {thing}{plural}")
 }
 
 /// Text from outside, fit to be shown: control characters and those that turn the direction of writing are escaped,

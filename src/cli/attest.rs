@@ -114,10 +114,9 @@ impl<'a> Case<'a> {
     fn refuse_if_configured(&self) -> Result<(), End> {
         let expected = self.config.tenants.get(&self.name).and_then(|t| t.certificate.expected_topic.as_ref());
         match expected {
-            Some(topic) => Err(anyhow!(
-                "the configuration says expected_topic: {topic} for this tenant; change it there"
-            )
-            .into()),
+            Some(topic) => {
+                Err(anyhow!("the configuration says expected_topic: {topic} for this tenant; change it there").into())
+            }
             None => Ok(()),
         }
     }
@@ -203,9 +202,9 @@ pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> 
 fn uploaded<'a>(memory: &'a Memory, serial: Option<&str>) -> anyhow::Result<&'a PushCertificate> {
     let files = memory.sources.get(&Source::File);
     match serial {
-        None => files
-            .and_then(|files| files.present())
-            .context("no certificate file of this tenant was seen yet: is certificate.files set, and the daemon running?"),
+        None => files.and_then(|files| files.present()).context(
+            "no certificate file of this tenant was seen yet: is certificate.files set, and the daemon running?",
+        ),
         Some(text) => {
             let serial = Serial::parse_hex(text).context("--serial is hexadecimal, such as 0552818DF267903F")?;
             let seen = files.and_then(|files| {
@@ -256,9 +255,8 @@ fn topic_of(text: &str) -> anyhow::Result<Topic> {
 
 /// Who speaks: what `--by` says, else who logged in, also behind sudo.
 fn person(scene: &Scene, who: &Who) -> String {
-    let from_environment = || {
-        ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| scene.environment.get(*name)).cloned()
-    };
+    let from_environment =
+        || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| scene.environment.get(*name)).cloned();
     who.by.clone().or_else(from_environment).filter(|by| !by.trim().is_empty()).unwrap_or_else(|| "unknown".to_owned())
 }
 

@@ -10,7 +10,7 @@ use rcgen::{
 const UID: [u64; 7] = [0, 9, 2342, 19_200_300, 100, 1, 1];
 
 /// Apple's marker for certificates of the production environment. Its value is an ASN.1 NULL.
-const MARKER: [u64; 9] = [1, 2, 840, 113_635, 100, 6, 3, 2];
+const MARKER: [u64; 8] = [1, 2, 840, 113_635, 100, 6, 3, 2];
 
 /// An authority that issues push certificates.
 pub struct Authority {

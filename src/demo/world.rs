@@ -100,7 +100,11 @@ pub const SCENES: &[Scene] = &[
         kind: Kind::Unconfirmed,
     },
     Scene { name: "attic", explanation: "files with different topics: none can be pinned", kind: Kind::FilesDisagree },
-    Scene { name: "paper", explanation: "only a date that somebody typed; nobody watches the topic", kind: Kind::Declared },
+    Scene {
+        name: "paper",
+        explanation: "only a date that somebody typed; nobody watches the topic",
+        kind: Kind::Declared,
+    },
     Scene { name: "shelf", explanation: "a certificate file that is not there", kind: Kind::MissingFile },
 ];
 
@@ -125,7 +129,8 @@ impl World {
             .context("the demo needs a temporary folder")?;
         let intune = Simulator::start().await.context("the demo needs a port of loopback")?;
         let authority = Authority::new().context("cannot make the authority of the demo")?;
-        let mut builder = Builder { folder: folder.path(), intune: &intune, authority, now: clock.now(), later: vec![] };
+        let mut builder =
+            Builder { folder: folder.path(), intune: &intune, authority, now: clock.now(), later: vec![] };
         let configuration = builder.configuration()?;
         let renewals = std::mem::take(&mut builder.later);
         write(&folder.path().join("apnswatch.yaml"), &configuration)?;
@@ -281,8 +286,7 @@ impl Builder<'_> {
 
     fn direct(&self, scene: &Scene, answer: Answer) {
         let certificate = Certificate::new(topic(scene.name), self.now);
-        let mut directory_ =
-            Directory::new(CLIENT, Credential::Secret("demo-secret".to_owned()), certificate);
+        let mut directory_ = Directory::new(CLIENT, Credential::Secret("demo-secret".to_owned()), certificate);
         directory_.answer = answer;
         if let Kind::OurSecretExpired = scene.kind {
             directory_.login = LoginAnswer::Refuse(401, 7_000_222);

@@ -231,11 +231,7 @@ impl Case<'_> {
         {
             findings.insert(
                 Finding::Removed,
-                format!(
-                    "the MDM says that it has no push certificate; until {} it had {}",
-                    day(last.last_seen),
-                    named(&last.certificate)
-                ),
+                format!("it was removed: until {} there was {}", day(last.last_seen), named(&last.certificate)),
             );
         }
         if let Some((told, newer)) = self.not_uploaded(api, file) {
@@ -393,6 +389,19 @@ fn blind_spots(effective: &Effective, drift: &BTreeMap<Source, Verdict>) -> Vec<
     Question::ALL.into_iter().filter(is_blind).collect()
 }
 
+/// The questions that nothing in a tenant's configuration could ever answer.
+#[must_use]
+pub fn cannot_know(tenant: &Tenant) -> Vec<Question> {
+    let polled = super::report::polled_sources(tenant);
+    let declared_end = tenant.certificate.declared.as_ref().and_then(|declared| declared.not_after);
+    let is_out_of_reach = |question: &Question| match question {
+        Question::Expiry => polled.is_empty() && declared_end.is_none(),
+        Question::Lineage => polled.is_empty(),
+        Question::WayOut | Question::Arrival | Question::Renewable => true,
+    };
+    Question::ALL.into_iter().filter(is_out_of_reach).collect()
+}
+
 fn level(report: &TenantReport) -> Level {
     let drifts = report.drift.values().any(|verdict| matches!(verdict, Verdict::Drifts(..)));
     if drifts || report.findings.contains_key(&Finding::Removed) {
@@ -417,13 +426,15 @@ fn sentence(report: &TenantReport) -> String {
             parts.push(format!("topic drift: source {source} tells {topic}"));
         }
     }
+    let is_calm = report.level == Level::Ok;
     parts.push(match (report.phase, &report.effective) {
-        (Phase::Ok, _) => "ok".to_owned(),
+        // Beside trouble the word would be read alone, and taken for the whole.
+        (Phase::Ok, _) => if is_calm { "ok" } else { "the certificate is in date" }.to_owned(),
         (Phase::Plan, _) => "plan the renewal".to_owned(),
         (Phase::Renew, _) => "renew now".to_owned(),
         (Phase::Expired, _) => "expired: no device is reached".to_owned(),
         (Phase::Lost, _) => "expired long ago".to_owned(),
-        (Phase::None, _) => "the MDM has no push certificate".to_owned(),
+        (Phase::None, _) => "the MDM says that it has no push certificate".to_owned(),
         (Phase::Unknown, Some(_)) => "unknown: the clock of this machine cannot be right".to_owned(),
         (Phase::Unknown, None) => "unknown: nobody can say when it ends".to_owned(),
     });

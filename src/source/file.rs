@@ -19,7 +19,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 pub use self::read::{MAX_BYTES, read, shown};
-use crate::certificate::{self, Certificate, Contents};
+use crate::certificate::{self, Certificate, Contents, Kind};
 use crate::model::{Facts, Failure, Outcome, Presence, PushCertificate, Reason, Source};
 use crate::source::Poll;
 
@@ -93,7 +93,8 @@ fn gather(paths: &[PathBuf]) -> Outcome {
     let mut seen = HashSet::new();
     let mut held: Vec<Held> = Vec::new();
     let mut remarks = Vec::new();
-    for path in paths.iter().flat_map(|path| expand(path, &mut failures)).collect::<Vec<_>>() {
+    let mut bystanders = Vec::new();
+    for (path, named) in paths.iter().flat_map(|path| expand(path, &mut failures)).collect::<Vec<_>>() {
         // What cannot be asked for its identity gets its error from `read`.
         if identity(&path).is_some_and(|identity| !seen.insert(identity)) {
             continue;
@@ -108,12 +109,35 @@ fn gather(paths: &[PathBuf]) -> Outcome {
         let before = held.len();
         held.extend(contents.push_certificates().map(|found| Held { path: path.clone(), found: found.clone() }));
         if held.len() == before {
-            failures.push(no_certificate(&path, &contents));
+            let failure = no_certificate(&path, &contents);
+            if named == Named::ByPattern && is_bystander(&contents) { &mut bystanders } else { &mut failures }
+                .push(failure);
         } else {
             remark(&path, &contents, &mut remarks);
         }
     }
+    if held.is_empty() {
+        failures.extend(bystanders);
+    } else {
+        remarks.extend(bystanders.into_iter().map(|bystander| bystander.message));
+    }
     Outcome { facts: facts(held, remarks), failure: sum_up(failures) }
+}
+
+/// How a file came into the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    /// Its path stands in the configuration.
+    ByPath,
+    /// A pattern matched it.
+    ByPattern,
+}
+
+/// Whether a file without a push certificate is one that people keep beside it. A `*.pem` should not fail for ever
+/// because the key lies in the same folder; garbage and look-alikes there are still failures.
+fn is_bystander(contents: &Contents) -> bool {
+    let is_whole = contents.flaws.is_empty();
+    is_whole && matches!(contents.kind(), Kind::PrivateKey | Kind::CaCertificate | Kind::Csr)
 }
 
 /// A push certificate and the file that holds it.
@@ -182,9 +206,9 @@ fn sum_up(failures: Vec<Failure>) -> Option<Failure> {
 }
 
 /// The files that a path or a pattern stands for, in the order of their names.
-fn expand(path: &Path, failures: &mut Vec<Failure>) -> Vec<PathBuf> {
+fn expand(path: &Path, failures: &mut Vec<Failure>) -> Vec<(PathBuf, Named)> {
     let Err(error) = std::fs::symlink_metadata(path) else {
-        return vec![path.to_owned()];
+        return vec![(path.to_owned(), Named::ByPath)];
     };
     let name = shown(path);
     let text = path.to_str().filter(|text| text.contains(['*', '?', '[']));
@@ -208,7 +232,7 @@ fn expand(path: &Path, failures: &mut Vec<Failure>) -> Vec<PathBuf> {
         match entry {
             // A folder beside the files is no mistake of whoever wrote the pattern.
             Ok(path) if path.is_dir() => {}
-            Ok(path) if found.len() < MAX_FILES => found.push(path),
+            Ok(path) if found.len() < MAX_FILES => found.push((path, Named::ByPattern)),
             Ok(_) => {
                 failures.push(Failure::new(Reason::Io, format!("{name} matches more than {MAX_FILES} files")));
                 failed = true;

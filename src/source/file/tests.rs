@@ -190,6 +190,23 @@ async fn one_bad_file_beside_a_good_one_is_a_partial_answer() {
 }
 
 #[tokio::test]
+async fn what_people_keep_beside_a_certificate_is_a_remark_for_a_pattern() {
+    let folder = Folder::new();
+    folder.write("push.pem", Sample::leaf(T1).pem());
+    folder.write("key.pem", pem("PRIVATE KEY", b"secret"));
+    let facts = facts_of(folder.ask(&["*.pem"]).await);
+    assert!(facts.remarks.iter().any(|remark| remark.contains("key.pem")), "{:?}", facts.remarks);
+    // A path that somebody wrote down was meant.
+    let outcome = folder.ask(&["push.pem", "key.pem"]).await;
+    assert_eq!(outcome.failure.unwrap().reason, Reason::Malformed);
+    // And a pattern that finds nothing better has found nothing.
+    let outcome = folder.ask(&["k*.pem"]).await;
+    assert_eq!((outcome.facts, outcome.failure.unwrap().reason), (None, Reason::Malformed));
+    folder.write("garbage.pem", "what is this");
+    assert_eq!(folder.ask(&["*.pem"]).await.failure.unwrap().reason, Reason::Malformed);
+}
+
+#[tokio::test]
 async fn damage_and_a_key_beside_a_good_certificate_are_remarks() {
     let folder = Folder::new();
     let damaged = "-----BEGIN CERTIFICATE-----\nMIIF\n-----END CERTIFICATE-----\n";
