@@ -95,6 +95,17 @@ impl Bench {
         }
     }
 
+    /// Waits until no more than so many connections are open.
+    pub(crate) async fn settle(&self, most: u64) {
+        for _ in 0..200 {
+            if self.microsoft.open_connections() <= most {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} connections stay open", self.microsoft.open_connections());
+    }
+
     pub(crate) fn reads(&self) -> usize {
         self.microsoft.requests().iter().filter(|seen| seen.method == "GET").count()
     }

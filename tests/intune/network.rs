@@ -61,15 +61,16 @@ async fn a_connection_that_was_closed_under_a_request_costs_no_poll() {
 #[tokio::test]
 async fn a_hang_costs_one_poll_and_leaves_no_connection_behind() {
     let bench = Bench::new().await;
-    let intune =
-        bench.with(json!({ "client_secret_file": bench.folder.path().join("secret") }), Duration::from_millis(50));
-    for _ in 0..10 {
+    let secret = json!({ "client_secret_file": bench.folder.path().join("secret") });
+    let intune = bench.with(secret, Duration::from_secs(1));
+    for _ in 0..2 {
+        good(&intune).await;
         bench.microsoft.set_answer(DIRECTORY, Answer::Hang);
         assert_eq!(failure(&intune).await.reason, Reason::Timeout);
         bench.microsoft.set_answer(DIRECTORY, Answer::Certificate(certificate()));
         good(&intune).await;
     }
-    assert!(bench.microsoft.open_connections() <= 3, "{}", bench.microsoft.open_connections());
+    bench.settle(1).await;
 }
 
 #[tokio::test]
@@ -101,10 +102,9 @@ async fn connections_level_off_however_many_tenants_fail() {
     );
     for _ in 0..10 {
         futures::future::join_all(tenants.iter().map(poll)).await;
-        assert!(bench.microsoft.open_connections() <= 50, "{}", bench.microsoft.open_connections());
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(bench.microsoft.open_connections() <= 8, "{}", bench.microsoft.open_connections());
+    assert!(bench.microsoft.connections() > 300, "{}", bench.microsoft.connections());
+    bench.settle(8).await;
 }
 
 #[tokio::test]
