@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::model::{AccountId, MdmKind, Policy, Problem, TenantName, Topic};
-use crate::provider::intune;
+use crate::model::{AccountId, MdmKind, Policy, Problem, Source, TenantName, TokenKind, Topic};
+use crate::provider::{intune, jamf, kandji, mosyle};
 
 mod defaults;
 mod environment;
@@ -58,6 +58,8 @@ pub struct Config {
     pub tenant_labels: Vec<String>,
     /// The Apple Accounts.
     pub accounts: BTreeMap<AccountId, Account>,
+    /// Paths and patterns of certificate files that belong to whichever tenant keeps their topic.
+    pub certificate_pool: Vec<PathBuf>,
     /// The tenants, defaults merged in, those of the tenant files among them.
     pub tenants: BTreeMap<TenantName, Arc<Tenant>>,
     /// The names of the tenants that came from each tenant file, so that a reload can keep those of a bad one.
@@ -140,6 +142,37 @@ pub struct Account {
     pub vault_item: Option<String>,
     /// Who or what holds its second factor.
     pub second_factor: Vec<String>,
+    /// What the team must do with it every so often, by name. None exists unless configured.
+    pub duties: BTreeMap<String, Duty>,
+}
+
+/// An entry of `duties`: something a team must do by a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duty {
+    /// How often.
+    pub every: Duration,
+    /// When it was last done before anybody attested it.
+    pub last: Option<NaiveDate>,
+}
+
+/// What is thought of the address of an Apple Account: the part of `policy` that is about accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountPolicy {
+    /// The mail domains an address may have; any if there are none. Lower case.
+    pub domains: Vec<String>,
+    /// Patterns (`*` and `?`) of addresses that belong to a person and not to a team. Compared without case.
+    pub personal_patterns: Vec<String>,
+}
+
+/// An entry of `tokens`: a token that no MDM tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredToken {
+    /// What it is for.
+    pub kind: TokenKind,
+    /// Its name.
+    pub name: String,
+    /// Its end.
+    pub not_after: DateTime<Utc>,
 }
 
 /// A tenant, with everything that applies to it.
@@ -161,6 +194,10 @@ pub struct Tenant {
     pub poll: PollTimes,
     /// Where the phases begin.
     pub policy: Policy,
+    /// What is thought of the address of its account.
+    pub account_policy: AccountPolicy,
+    /// Tokens that no MDM tells of.
+    pub tokens: Vec<DeclaredToken>,
     /// Quiet until a date.
     pub muted: Option<Muted>,
     /// Neither polled nor exported.
@@ -172,6 +209,12 @@ pub struct Tenant {
 pub enum Mdm {
     /// `kind: intune`.
     Intune(intune::Settings),
+    /// `kind: jamf`.
+    Jamf(jamf::Settings),
+    /// `kind: kandji`.
+    Kandji(kandji::Settings),
+    /// `kind: mosyle`.
+    Mosyle(mosyle::Settings),
     /// `kind: none`, or no `mdm` at all.
     None,
 }
@@ -182,7 +225,34 @@ impl Mdm {
     pub fn kind(&self) -> MdmKind {
         match self {
             Self::Intune(_) => MdmKind::Intune,
+            Self::Jamf(_) => MdmKind::Jamf,
+            Self::Kandji(_) => MdmKind::Kandji,
+            Self::Mosyle(_) => MdmKind::Mosyle,
             Self::None => MdmKind::None,
+        }
+    }
+
+    /// The sources that are asked of it.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Source> {
+        match self {
+            Self::Intune(settings) => settings.sources(),
+            Self::Jamf(settings) => settings.sources(),
+            Self::Kandji(settings) => settings.sources(),
+            Self::Mosyle(settings) => settings.sources(),
+            Self::None => Vec::new(),
+        }
+    }
+
+    /// When the credential ends, as far as the configuration says.
+    #[must_use]
+    pub fn credential_expires(&self) -> Option<NaiveDate> {
+        match self {
+            Self::Intune(settings) => settings.credential_expires,
+            Self::Jamf(settings) => settings.credential_expires,
+            Self::Kandji(settings) => settings.credential_expires,
+            Self::Mosyle(settings) => settings.credential_expires,
+            Self::None => None,
         }
     }
 }
@@ -195,6 +265,10 @@ pub struct Certificate {
     /// Paths and patterns of certificate files, absolute (a relative one is taken from the folder of the file it
     /// stands in).
     pub files: Vec<PathBuf>,
+    /// Paths and patterns of enrolment profiles.
+    pub profiles: Vec<PathBuf>,
+    /// Paths of drop files with topics that were read on devices.
+    pub device_topics: Vec<PathBuf>,
     /// What was typed in.
     pub declared: Option<Declared>,
 }

@@ -4,14 +4,20 @@
 //! Time-outs, retries, `Retry-After`, the token cache, the body limit, the origin check and redaction are
 //! [`http`]'s. Nothing here writes to an MDM.
 
+pub mod access;
 pub mod http;
 pub mod intune;
+pub mod jamf;
+pub mod kandji;
+pub mod mosyle;
+mod settings;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
+use self::access::Access;
 use crate::model::{MdmKind, Outcome, Source};
 use crate::source::Poll;
 
@@ -20,8 +26,8 @@ pub trait Provider: Send + Sync + 'static {
     /// The kind, a label value.
     fn kind(&self) -> MdmKind;
 
-    /// The sources that this MDM can serve.
-    fn sources(&self) -> &'static [Source];
+    /// The sources that this MDM is asked for.
+    fn sources(&self) -> Vec<Source>;
 
     /// See [`Poll::identity`].
     fn identity(&self) -> String;
@@ -31,6 +37,9 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Asks for one of [`Self::sources`].
     fn poll(&self, source: Source, now: DateTime<Utc>) -> BoxFuture<'_, Outcome>;
+
+    /// Tries everything that this login should be able to read, each once: for a person who sets it up.
+    fn access(&self, now: DateTime<Utc>) -> BoxFuture<'_, Vec<Access>>;
 }
 
 /// The polls of a provider: one for each source it can serve. They share the provider, and so its login.
@@ -38,8 +47,8 @@ pub trait Provider: Send + Sync + 'static {
 pub fn polls(provider: &Arc<dyn Provider>) -> Vec<Arc<dyn Poll>> {
     provider
         .sources()
-        .iter()
-        .map(|source| Arc::new(ProviderPoll { provider: Arc::clone(provider), source: *source }) as Arc<dyn Poll>)
+        .into_iter()
+        .map(|source| Arc::new(ProviderPoll { provider: Arc::clone(provider), source }) as Arc<dyn Poll>)
         .collect()
 }
 

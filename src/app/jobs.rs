@@ -7,7 +7,7 @@ use crate::config::{Mdm, Tenant};
 use crate::evaluate::learn::Expectations;
 use crate::evaluate::report::polled_sources;
 use crate::poller::Job;
-use crate::provider::{self, Provider, http, intune};
+use crate::provider::{self, Provider, http, intune, jamf, kandji, mosyle};
 use crate::source::{Poll, file};
 
 /// What one look at certificate files may take.
@@ -45,16 +45,22 @@ pub fn jobs(tenant: &Tenant) -> Vec<Job> {
 }
 
 /// The provider of a tenant's MDM, if it has one that can be asked.
-fn provider(tenant: &Tenant) -> Option<Arc<dyn Provider>> {
-    match &tenant.mdm {
-        Mdm::Intune(settings) => match intune::Intune::new(settings, &tenant.network, http::REQUEST_TIMEOUT) {
-            Ok(provider) => Some(Arc::new(provider)),
-            Err(failure) => {
-                // Settings that were checked are never refused; if they were, the source stays down and untried.
-                tracing::error!(tenant = %tenant.name, "the MDM of tenant {} cannot be asked: {failure}", tenant.name);
-                None
-            }
-        },
-        Mdm::None => None,
+pub(crate) fn provider(tenant: &Tenant) -> Option<Arc<dyn Provider>> {
+    fn shared(provider: impl Provider) -> Arc<dyn Provider> {
+        Arc::new(provider)
     }
+    let (network, timeout) = (&tenant.network, http::REQUEST_TIMEOUT);
+    let provider = match &tenant.mdm {
+        Mdm::Intune(settings) => intune::Intune::new(settings, network, timeout).map(shared),
+        Mdm::Jamf(settings) => jamf::Jamf::new(settings, network, timeout).map(shared),
+        Mdm::Kandji(settings) => kandji::Kandji::new(settings, network, timeout).map(shared),
+        Mdm::Mosyle(settings) => mosyle::Mosyle::new(settings, network, timeout).map(shared),
+        Mdm::None => return None,
+    };
+    provider
+        .inspect_err(|failure| {
+            // Settings that were checked are never refused; if they were, the source stays down and untried.
+            tracing::error!(tenant = %tenant.name, "the MDM of tenant {} cannot be asked: {failure}", tenant.name);
+        })
+        .ok()
 }

@@ -68,6 +68,7 @@ fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common,
     unbuilt::probe(root);
     unbuilt::notify(root);
     let config = Config {
+        certificate_pool: Vec::new(),
         site,
         web,
         store,

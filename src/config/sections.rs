@@ -183,7 +183,7 @@ pub(super) fn accounts(root: &mut Table<'_>) -> (BTreeMap<AccountId, Account>, V
             }
             ids.push(id.clone());
             if let Some(address) = address {
-                accounts.insert(id, Account { address, owner, vault_item, second_factor });
+                accounts.insert(id, Account { address, owner, vault_item, second_factor, duties: Default::default() });
             }
         }
         table.finish();

@@ -119,6 +119,8 @@ fn tenant(
     let topic = certificate.expected_topic.clone().filter(|_| !retired);
     let topic = topic.map(|topic| (topic, table.at("certificate.expected_topic")));
     let tenant = name.zip(mdm).map(|(name, (mdm, network))| Tenant {
+        account_policy: super::AccountPolicy::default(),
+        tokens: Vec::new(),
         name: name.clone(),
         labels,
         account,
@@ -169,7 +171,7 @@ fn certificate(tenant: &mut Table<'_>, base: &Path) -> Certificate {
         (declared.not_after.is_some() || declared.topic.is_some()).then_some(declared)
     });
     table.finish();
-    Certificate { expected_topic, files, declared }
+    Certificate { expected_topic, files, declared, ..Certificate::default() }
 }
 
 /// A pattern that cannot be read would match nothing for ever.

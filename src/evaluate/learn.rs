@@ -18,7 +18,7 @@ const AGREEING_POLLS: u8 = 2;
 const MOST_SEEN: usize = 64;
 
 /// The sources whose topic can become the pin, the most truthful first.
-const PINNING: [Source; 2] = [Source::Api, Source::File];
+const PINNING: [Source; 3] = [Source::Api, Source::Profile, Source::File];
 
 /// What the configuration says of a tenant, as far as learning depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

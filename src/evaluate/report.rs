@@ -7,11 +7,17 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::tenant::{Case, TenantReport};
-use crate::config::{Config, Mdm, Tenant};
+use crate::config::{Config, Tenant};
 use crate::model::{Memory, Source, TenantName};
 
 /// How often certificate files are looked at.
 pub const FILE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// An MDM is asked for an enrolment profile once a day: it is a secret, and may leave a trace each time.
+pub const PROFILE_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+
+/// Tokens and check-ins change slowly and cost many requests: they are asked for once in so many intervals.
+const SELDOM: u32 = 4;
 
 /// For how long a tenant that left the configuration counts as missing.
 const MISSING: TimeDelta = TimeDelta::days(7);
@@ -71,15 +77,20 @@ pub struct Report {
 /// The sources that are polled for a tenant, and how often.
 #[must_use]
 pub fn polled_sources(tenant: &Tenant) -> Vec<(Source, Duration)> {
-    let mut sources = Vec::new();
-    match tenant.mdm {
-        Mdm::Intune(_) => sources.push((Source::Api, tenant.poll.interval)),
-        Mdm::None => {}
-    }
-    if !tenant.certificate.files.is_empty() {
-        sources.push((Source::File, FILE_INTERVAL.min(tenant.poll.interval)));
-    }
-    sources
+    let interval = |source: Source| match source {
+        Source::Api | Source::Declared => tenant.poll.interval,
+        Source::Tokens | Source::Push => tenant.poll.interval * SELDOM,
+        Source::Profile if tenant.certificate.profiles.is_empty() => PROFILE_INTERVAL,
+        Source::Profile | Source::File | Source::Device => FILE_INTERVAL.min(tenant.poll.interval),
+    };
+    let certificate = &tenant.certificate;
+    let from_disk = [
+        (Source::Profile, !certificate.profiles.is_empty()),
+        (Source::File, !certificate.files.is_empty()),
+        (Source::Device, !certificate.device_topics.is_empty()),
+    ];
+    let from_disk = from_disk.into_iter().filter_map(|(source, is_set)| is_set.then_some(source));
+    tenant.mdm.sources().into_iter().chain(from_disk).map(|source| (source, interval(source))).collect()
 }
 
 /// Judges everything.

@@ -77,10 +77,14 @@ impl Counters {
     }
 }
 
-/// The sources of an MDM that are polled.
-fn polled(mdm: MdmKind) -> &'static [Source] {
-    match mdm {
-        MdmKind::Intune => &[Source::Api, Source::File],
-        MdmKind::None => &[Source::File],
-    }
+/// The sources of an MDM that can be polled. Any tenant may have a profile, files and topics of devices.
+fn polled(mdm: MdmKind) -> Vec<Source> {
+    let asked: &[Source] = match mdm {
+        MdmKind::Intune => &[Source::Api, Source::Tokens, Source::Push],
+        MdmKind::Jamf => &[Source::Api, Source::Tokens, Source::Push],
+        MdmKind::Kandji => &[Source::Tokens, Source::Push],
+        MdmKind::Mosyle => &[Source::Push],
+        MdmKind::None => &[],
+    };
+    asked.iter().copied().chain([Source::Profile, Source::File, Source::Device]).collect()
 }

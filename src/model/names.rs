@@ -100,19 +100,28 @@ name!(TenantName, AccountId);
 pub enum MdmKind {
     /// Microsoft Intune, by Microsoft Graph.
     Intune,
+    /// Jamf Pro.
+    Jamf,
+    /// Kandji, now Iru Endpoint.
+    Kandji,
+    /// Mosyle Business and Mosyle Manager.
+    Mosyle,
     /// No MDM to ask: what is known comes from files and from what was declared.
     None,
 }
 
 impl MdmKind {
     /// Every kind that is built.
-    pub const ALL: [Self; 2] = [Self::Intune, Self::None];
+    pub const ALL: [Self; 5] = [Self::Intune, Self::Jamf, Self::Kandji, Self::Mosyle, Self::None];
 
     /// The label value.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Intune => "intune",
+            Self::Jamf => "jamf",
+            Self::Kandji => "kandji",
+            Self::Mosyle => "mosyle",
             Self::None => "none",
         }
     }

@@ -1,11 +1,12 @@
 //! What one source told at one moment, or why it could not.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{PushCertificate, Reason};
+use super::{AppleToken, Notices, PushCertificate, PushHealth, Reason, Topic};
 
 /// What a source told. Every field is optional, for no source can tell all of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +18,28 @@ pub struct Facts {
     pub others: Vec<PushCertificate>,
     /// The Apple Account that the MDM shows for the certificate: text that an admin typed, proof of nothing.
     pub account: Option<String>,
+    /// The notices that the MDM shows to this login, where it has any to show.
+    pub notices: Option<Notices>,
+    /// Every token that is in use; superseded ones left out.
+    pub tokens: Option<Vec<AppleToken>>,
+    /// What check-ins tell.
+    pub push: Option<PushHealth>,
+    /// The topics that devices were seen to listen on.
+    pub devices: Option<DeviceTopics>,
+    /// The end of the credential with which we log in, where it can be read.
+    pub credential_not_after: Option<DateTime<Utc>>,
     /// Where it came from, for people: an address or a path. Never a secret.
     pub origin: String,
     /// What a person should know about this answer and no series can carry, one sentence each.
     pub remarks: Vec<String>,
+}
+
+/// The topics that were read on enrolled devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceTopics {
+    /// How many devices listen on each.
+    pub counts: BTreeMap<Topic, u64>,
 }
 
 /// Whether there is a certificate. "There is none" is an answer, unlike a failure.

@@ -10,22 +10,35 @@ use serde::{Deserialize, Serialize};
 pub enum Source {
     /// The MDM's own answer on the certificate.
     Api,
+    /// The MDM's answer on tokens for enrolment and content.
+    Tokens,
+    /// The MDM's answer on the check-ins of devices.
+    Push,
+    /// The enrolment profile: the topic that new devices are given.
+    Profile,
     /// Certificate files on disk.
     File,
+    /// Topics that were read on devices.
+    Device,
     /// What was typed into the configuration.
     Declared,
 }
 
 impl Source {
     /// Every source that is built, the most truthful first.
-    pub const ALL: [Self; 3] = [Self::Api, Self::File, Self::Declared];
+    pub const ALL: [Self; 7] =
+        [Self::Api, Self::Tokens, Self::Push, Self::Profile, Self::File, Self::Device, Self::Declared];
 
     /// The label value.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::Tokens => "tokens",
+            Self::Push => "push",
+            Self::Profile => "profile",
             Self::File => "file",
+            Self::Device => "device",
             Self::Declared => "declared",
         }
     }

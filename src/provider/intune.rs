@@ -25,7 +25,9 @@ use serde::Deserialize;
 
 use self::login::Login;
 use super::Provider;
+use super::access::{Access, Verdict};
 use super::http::{self, Answer, Client, Origin, Token, TokenCache};
+use super::settings::yes;
 use crate::config::Network;
 use crate::model::{Facts, Failure, MdmKind, Outcome, Reason, Source};
 
@@ -72,10 +74,6 @@ pub struct Settings {
     pub push: bool,
 }
 
-fn yes() -> bool {
-    true
-}
-
 /// Microsoft's clouds. Login host, Graph host and scope of a cloud belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -96,6 +94,7 @@ pub struct Intune {
     login: Login,
     graph: Client,
     tokens: TokenCache,
+    sources: Vec<Source>,
 }
 
 impl Intune {
@@ -112,7 +111,8 @@ impl Intune {
             settings.credential().map_err(|problem| Failure::new(Reason::Malformed, problem.to_string()))?;
         let scope = format!("{}/.default", graph_origin.root());
         let login = Login::new(Client::new(login_origin, network, timeout), settings, scope, credential);
-        Ok(Self { login, graph: Client::new(graph_origin, network, timeout), tokens: TokenCache::default() })
+        let graph = Client::new(graph_origin, network, timeout);
+        Ok(Self { login, graph, tokens: TokenCache::default(), sources: settings.sources() })
     }
 
     async fn certificate(&self, now: DateTime<Utc>) -> Result<Facts, Failure> {
@@ -160,8 +160,8 @@ impl Provider for Intune {
         MdmKind::Intune
     }
 
-    fn sources(&self) -> &'static [Source] {
-        &[Source::Api]
+    fn sources(&self) -> Vec<Source> {
+        self.sources.clone()
     }
 
     fn identity(&self) -> String {
@@ -176,10 +176,22 @@ impl Provider for Intune {
         Box::pin(async move {
             match source {
                 Source::Api => self.certificate(now).await.into(),
-                Source::File | Source::Declared => {
+                Source::Tokens | Source::Push | Source::Profile | Source::File | Source::Device | Source::Declared => {
                     Outcome::failure(Failure::new(Reason::NotFound, format!("intune has no source {source}")))
                 }
             }
+        })
+    }
+
+    fn access(&self, now: DateTime<Utc>) -> BoxFuture<'_, Vec<Access>> {
+        Box::pin(async move {
+            vec![Access {
+                source: Source::Api,
+                endpoint: format!("GET /{}", CERTIFICATE.join("/")),
+                verdict: Verdict::from_failure(self.certificate(now).await.err(), false),
+                privilege: "DeviceManagementServiceConfig.Read.All",
+                lost: "the end and the topic of the push certificate",
+            }]
         })
     }
 }

@@ -165,9 +165,9 @@ fn facts(mut held: Vec<Held>, mut remarks: Vec<String>) -> Option<Facts> {
     Some(Facts {
         certificate: Some(Presence::Present(chosen.found.to_push_certificate())),
         others,
-        account: None,
         origin: name,
         remarks,
+        ..Facts::default()
     })
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Certificate, Declared, Mdm, Muted, Network, PollTimes};
+use crate::config::{AccountPolicy, Certificate, Declared, Mdm, Muted, Network, PollTimes};
 use crate::evaluate::learn::{learn, set_pin};
 use crate::model::{Attestation, Facts, Outcome, Policy, Precision, Reason, Serial, Statement};
 use crate::provider::intune;
@@ -79,6 +79,8 @@ impl World {
             network: Network::default(),
             poll: PollTimes { interval: INTERVAL, timeout: Duration::from_secs(20) },
             policy: Policy::default(),
+            account_policy: AccountPolicy::default(),
+            tokens: Vec::new(),
             muted: None,
             retired: false,
         };
@@ -374,7 +376,13 @@ fn an_account_is_compared_where_both_are_known() {
     world.learn(Source::Api, outcome, at(1));
     assert_eq!(world.report(at(1)).account_mismatch, None);
     let account = |address: &str| {
-        Some(Account { address: address.to_owned(), owner: None, vault_item: None, second_factor: vec![] })
+        Some(Account {
+            address: address.to_owned(),
+            owner: None,
+            vault_item: None,
+            second_factor: vec![],
+            duties: BTreeMap::new(),
+        })
     };
     world.account = account("push@example.com");
     assert_eq!(world.report(at(1)).account_mismatch, Some(false));

@@ -2,7 +2,7 @@
 
 use super::login::CredentialFiles;
 use super::{Cloud, Origin, Settings};
-use crate::model::Problem;
+use crate::model::{Problem, Source};
 use crate::secret::SecretFile;
 
 impl Cloud {
@@ -19,6 +19,12 @@ impl Cloud {
 }
 
 impl Settings {
+    /// The sources that are asked.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Source> {
+        vec![Source::Api]
+    }
+
     /// Checks what the shape alone cannot say; `path` is where these settings stand. Reads no file.
     pub fn check(&self, path: &str, problems: &mut Vec<Problem>) {
         let mut add = |problem: Problem| {
