@@ -26,7 +26,7 @@ use crate::poller::{self, FirstRound, Limits, Surroundings};
 use crate::store::{self, Store};
 use crate::web::{self, ReloadRequest, Running};
 
-pub use jobs::jobs;
+pub use jobs::{jobs, provider};
 
 /// The process counts as ready after this long, whatever its sources do.
 const READY_AFTER: Duration = Duration::from_secs(60);

@@ -1,8 +1,10 @@
 //! The command line. Every command is a face: it shows what the library says, or keeps what a person says.
 
+mod access;
 mod attest;
 mod check;
 mod daemon;
+mod duty;
 pub mod inspect;
 mod once;
 mod terminal;
@@ -73,6 +75,11 @@ enum Command {
     Serve(daemon::Serve),
     /// Check the configuration strictly; print what would run and what each tenant cannot know
     CheckConfig,
+    /// Ask each MDM what this login may read: allowed or denied, the privilege to add, what is lost without it
+    ///
+    /// Exit status: 0 all allowed, 1 something is lost, 2 the login or the read of the certificate is refused, 3 an MDM
+    /// was not reached.
+    Access(access::Options),
     /// Ask everything once and print what is true now
     ///
     /// Exit status: 0 nothing to do, 1 something to do, 2 devices are or will be lost, 3 nobody can say.
@@ -90,7 +97,10 @@ enum Command {
     Pin(attest::Pin),
     /// Say that a renewed certificate was uploaded to the MDM, so that its end counts
     Confirm(attest::Confirm),
-    /// Run the whole daemon against a simulated MDM on loopback
+    /// What a team must do with its Apple Accounts, and when it was done
+    #[command(subcommand)]
+    Duty(duty::Duty),
+    /// Run the whole daemon against simulated MDMs on loopback
     Demo(daemon::Demo),
 }
 
@@ -196,12 +206,14 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
     match command {
         Command::Serve(options) => daemon::serve(scene, options).await,
         Command::CheckConfig => check::run(scene),
+        Command::Access(options) => access::run(scene, options).await,
         Command::Once => once::run(scene).await,
         Command::Inspect { files } => {
             Ok(inspect::run(&files, scene.json, scene.clock.now(), &mut io::stdout().lock())?)
         }
         Command::Pin(command) => attest::pin(scene, command).await,
         Command::Confirm(command) => attest::confirm(scene, command).await,
+        Command::Duty(command) => duty::run(scene, command).await,
         Command::Demo(options) => daemon::demo(scene, options).await,
     }
 }

@@ -4,10 +4,13 @@
 //! [`report`] turns the memory of every tenant into the one [`Report`] that all faces show, so that the metrics, the
 //! page and the command line cannot disagree.
 
+pub mod account;
 pub mod certificate;
+mod findings;
 pub mod learn;
 pub mod report;
 pub mod tenant;
+pub mod tokens;
 
 pub use report::{Report, evaluate};
 pub use tenant::{Level, TenantReport};

@@ -6,6 +6,7 @@
 
 pub mod counters;
 pub mod inventory;
+mod mdm;
 mod text;
 
 pub use counters::Counters;

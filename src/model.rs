@@ -17,7 +17,9 @@ pub mod topic;
 
 pub use certificate::{Issuer, IssuerLevel, PushCertificate};
 pub use finding::{Finding, Question};
-pub use memory::{Attempt, Attestation, Drift, Memory, Pin, PinOrigin, Seen, SourceMemory, Statement};
+pub use memory::{
+    Attempt, Attestation, Drift, DutyDone, Estimate, Memory, Pin, PinOrigin, Seen, SourceMemory, Statement,
+};
 pub use names::{AccountId, MdmKind, TenantName};
 pub use notice::{Notice, Notices};
 pub use observation::{DeviceTopics, Facts, Failure, Observation, Outcome, Presence};

@@ -5,7 +5,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::evaluate::Report;
+use crate::evaluate::account::AccountReport;
 use crate::evaluate::tenant::{SourceReport, TenantReport, Verdict};
+use crate::evaluate::tokens::TokenReport;
+use crate::model::PushHealth;
 
 /// The value of `schema`. A change that breaks a reader gets another number.
 pub const SCHEMA: &str = "apnswatch.status.v1";
@@ -20,8 +23,24 @@ pub fn document(report: &Report) -> Value {
         "store_up": report.store_up,
         "config_errors": report.config_errors,
         "counts": { "active": report.tenants.len(), "retired": report.retired, "missing": report.missing },
+        "accounts": report.accounts.iter().map(account).collect::<Vec<_>>(),
         "tenants": report.tenants.iter().map(|tenant| self::tenant(tenant, report)).collect::<Vec<_>>(),
     })
+}
+
+/// An account with its duties.
+#[must_use]
+pub fn account(account: &AccountReport) -> Value {
+    let duties = account.duties.iter().map(|(name, duty)| {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+        put("duty", json!(name));
+        put("due", json!(time(duty.due)));
+        put_some(&mut put, "done", duty.done.map(time));
+        put_some(&mut put, "by", duty.by.as_ref());
+        Value::Object(object)
+    });
+    json!({ "id": account.id, "address": account.address, "duties": duties.collect::<Vec<_>>() })
 }
 
 fn tenant(tenant: &TenantReport, report: &Report) -> Value {
@@ -59,8 +78,52 @@ fn tenant(tenant: &TenantReport, report: &Report) -> Value {
     let findings = tenant.findings.iter().map(|(finding, text)| json!({ "finding": finding, "text": text }));
     put("findings", findings.collect());
     put("blind_spots", json!(tenant.blind_spots));
+    put_some(&mut put, "not_renewable", tenant.not_renewable);
+    if let Some(notices) = &tenant.notices {
+        put("notices", notices.keys().map(|notice| json!(notice)).collect());
+    }
+    if tenant.revoked {
+        put("revoked", json!(true));
+    }
+    put_some(&mut put, "devices_off_topic", tenant.devices_off_topic);
+    put_some(&mut put, "credential_not_after", tenant.credential_not_after.map(time));
+    if let Some(push) = &tenant.push {
+        put("push", self::push(push));
+    }
+    if !tenant.tokens.is_empty() {
+        put("tokens", tenant.tokens.iter().map(token).collect());
+    }
     let sources = tenant.sources.iter().map(|source| self::source(source, tenant.drift.get(&source.source)));
     put("sources", sources.collect());
+    Value::Object(object)
+}
+
+fn token(token: &TokenReport) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("kind", json!(token.token.kind));
+    put("name", json!(token.label));
+    put_some(&mut put, "not_after", token.token.not_after.map(time));
+    put_some(&mut put, "usable", token.token.usable);
+    put_some(&mut put, "trouble", token.token.trouble.as_ref());
+    Value::Object(object)
+}
+
+fn push(push: &PushHealth) -> Value {
+    let families = push.families.iter().map(|(family, health)| {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+        put("family", json!(family));
+        put("devices", json!(health.devices));
+        put_some(&mut put, "alive", health.alive);
+        put_some(&mut put, "silent", health.silent);
+        put_some(&mut put, "silent_ratio", health.silent_ratio());
+        put_some(&mut put, "last_checkin", health.last_checkin.map(time));
+        Value::Object(object)
+    });
+    let mut object = Map::new();
+    object.insert("families".to_owned(), families.collect());
+    put_some(&mut |key, value| object.insert(key.to_owned(), value), "disabled", push.disabled);
     Value::Object(object)
 }
 

@@ -18,7 +18,9 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::config;
 use crate::evaluate::learn::{self, Expectations};
 use crate::evaluate::report::Snapshot;
-use crate::model::{Attestation, Memory, Outcome, Pin, PinOrigin, Source, SourceMemory, TenantName};
+use crate::model::{
+    AccountId, Attestation, DutyDone, Memory, Outcome, Pin, PinOrigin, Source, SourceMemory, TenantName,
+};
 
 /// A scrape waits no longer than this for the disk.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -51,6 +53,8 @@ pub enum Error {
 pub struct Contents {
     /// By tenant.
     pub tenants: BTreeMap<TenantName, Memory>,
+    /// What people did with the Apple Accounts.
+    pub duties: BTreeMap<AccountId, Vec<DutyDone>>,
     /// The tenants that were configured, and since when one of them is missing.
     pub configured: BTreeMap<TenantName, Option<DateTime<Utc>>>,
 }
@@ -142,6 +146,7 @@ impl Store {
                 .filter_map(|(name, since)| since.map(|since| (name.clone(), since)))
                 .collect(),
             configured: contents.configured.into_keys().collect(),
+            duties: contents.duties,
             tenants: contents.tenants.into_iter().map(|(name, memory)| (name, Arc::new(memory))).collect(),
             store_up: up,
         };
@@ -328,7 +333,11 @@ impl Writer {
                 return;
             }
         }
-        let (pins, attestations) = match self.database.load_human_words().await {
+        let words = match self.database.load_human_words().await {
+            Ok(words) => self.database.load_duties().await.map(|duties| (words, duties)),
+            Err(error) => Err(error),
+        };
+        let ((pins, attestations), duties) = match words {
             Ok(words) => words,
             Err(error) => {
                 tracing::warn!(%error, "the store cannot be read again");
@@ -336,6 +345,7 @@ impl Writer {
             }
         };
         shared.snapshot.send_modify(|snapshot| {
+            snapshot.duties = duties;
             for name in pins.keys().chain(attestations.keys()) {
                 snapshot.tenants.entry(name.clone()).or_default();
             }
@@ -423,6 +433,15 @@ impl Desk {
         pin: PinChange,
     ) -> Result<(), Error> {
         self.database.attest(tenant, attestation, pin).await
+    }
+
+    /// Keeps that a duty was done. When this returns, it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; then nothing was.
+    pub async fn do_duty(&mut self, account: &AccountId, done: &DutyDone) -> Result<(), Error> {
+        self.database.do_duty(account, done).await
     }
 
     /// Closes the database.

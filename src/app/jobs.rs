@@ -45,7 +45,8 @@ pub fn jobs(tenant: &Tenant) -> Vec<Job> {
 }
 
 /// The provider of a tenant's MDM, if it has one that can be asked.
-pub(crate) fn provider(tenant: &Tenant) -> Option<Arc<dyn Provider>> {
+#[must_use]
+pub fn provider(tenant: &Tenant) -> Option<Arc<dyn Provider>> {
     fn shared(provider: impl Provider) -> Arc<dyn Provider> {
         Arc::new(provider)
     }

@@ -98,7 +98,7 @@ impl<'a> Case<'a> {
             return Err(anyhow!("no tenant is called {name:?}{}", nearest(&name, &config)).into());
         }
         let memory = contents.tenants.get(&name).cloned().unwrap_or_default();
-        Ok(Self { scene, config, by: person(scene, who), name, desk, memory })
+        Ok(Self { scene, config, by: person(scene, who.by.as_deref()), name, desk, memory })
     }
 
     async fn keep(mut self, statement: Statement, note: Option<String>, pin: PinChange) -> Result<(), End> {
@@ -242,7 +242,7 @@ async fn list(scene: &Scene) -> Result<(), End> {
     Ok(())
 }
 
-fn path_of(config: &Config) -> anyhow::Result<PathBuf> {
+pub(super) fn path_of(config: &Config) -> anyhow::Result<PathBuf> {
     match &config.store {
         config::Store::Sqlite(path) => Ok(path.clone()),
         config::Store::Memory => bail!("the store is sqlite::memory:, which keeps nothing"),
@@ -256,10 +256,13 @@ fn topic_of(text: &str) -> anyhow::Result<Topic> {
 }
 
 /// Who speaks: what `--by` says, else who logged in, also behind sudo.
-fn person(scene: &Scene, who: &Who) -> String {
+pub(super) fn person(scene: &Scene, by: Option<&str>) -> String {
     let from_environment =
         || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| scene.environment.get(*name)).cloned();
-    who.by.clone().or_else(from_environment).filter(|by| !by.trim().is_empty()).unwrap_or_else(|| "unknown".to_owned())
+    by.map(ToOwned::to_owned)
+        .or_else(from_environment)
+        .filter(|by| !by.trim().is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn nearest(name: &TenantName, config: &Config) -> String {

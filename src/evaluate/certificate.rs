@@ -49,7 +49,7 @@ impl Known {
 }
 
 /// The effective certificate of a tenant whose polled sources are `sources`: what the MDM tells exactly (also while it
-/// fails to), else the file that stands, else what was declared.
+/// fails to), else the file that stands, else what was declared, else what its notices let reckon.
 #[must_use]
 pub fn effective(memory: &Memory, sources: &[Source], declared: Option<&Declared>) -> Effective {
     if sources.contains(&Source::Api)
@@ -88,6 +88,20 @@ pub fn effective(memory: &Memory, sources: &[Source], declared: Option<&Declared
             certificate,
             not_after,
             told: None,
+            renewed: None,
+            life: None,
+            rolled_back_from: None,
+        }));
+    }
+    if sources.contains(&Source::Api)
+        && let Some(estimate) = memory.sources.get(&Source::Api).and_then(|state| state.estimate.as_ref())
+    {
+        return Effective::Known(Box::new(Known {
+            source: Source::Api,
+            precision: Precision::Estimate,
+            certificate: PushCertificate { not_after: Some(estimate.not_after), ..PushCertificate::default() },
+            not_after: estimate.not_after,
+            told: Some(estimate.told),
             renewed: None,
             life: None,
             rolled_back_from: None,

@@ -3,11 +3,11 @@
 //! Bad news is sticky here and good news is not: another topic is believed at once and leaves only after the source
 //! told the pinned one in two polls running, or after the pin itself was changed on purpose.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{
-    Attempt, Drift, Memory, Observation, Outcome, Pin, PinOrigin, Presence, PushCertificate, Seen, Source,
-    SourceMemory, Topic,
+    Attempt, Drift, Estimate, Memory, Notice, Notices, Observation, Outcome, Pin, PinOrigin, Presence, PushCertificate,
+    Seen, Source, SourceMemory, Topic,
 };
 
 /// How many polls running must tell the pinned topic before a drift is over.
@@ -16,6 +16,9 @@ const AGREEING_POLLS: u8 = 2;
 /// How many certificates are remembered for one source. A lineage has one a year; an MDM that invents a new serial at
 /// every poll must not fill the store.
 const MOST_SEEN: usize = 64;
+
+/// A notice that gives more days than this is not about a certificate that lives for one year.
+const MOST_DAYS: i64 = 400;
 
 /// The sources whose topic can become the pin, the most truthful first.
 const PINNING: [Source; 3] = [Source::Api, Source::Profile, Source::File];
@@ -112,6 +115,8 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
         state.last_good = None;
         state.last_success = None;
         state.last_attempt = None;
+        state.estimate = None;
+        state.revoked = None;
         identity.clone_into(&mut state.identity);
     }
     let failing_since = outcome
@@ -126,8 +131,33 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
     if let Some(Presence::Present(certificate)) = &facts.certificate {
         see(&mut state.seen, certificate, at);
     }
+    if let Some(notices) = &facts.notices {
+        reckon(&mut state.estimate, notices, at);
+        if notices.contains_key(&Notice::Revoked) {
+            state.revoked = Some(at);
+        }
+    }
     state.last_good = Some(Observation { at, facts });
     true
+}
+
+/// Reckons the end from what notices say. It moves only when they differ by more than a day: "12 days" is told twice a
+/// day at different hours, and an end that jumps with them would be a new one at every poll.
+fn reckon(estimate: &mut Option<Estimate>, notices: &Notices, at: DateTime<Utc>) {
+    let midnight = at.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
+    let told = if notices.contains_key(&Notice::Expired) {
+        // It has ended; when, nobody says. An end that is past already stays.
+        let past = estimate.as_ref().map(|known| known.not_after).filter(|end| *end <= at);
+        Some(past.unwrap_or(midnight))
+    } else {
+        let days = notices.get(&Notice::WillExpire).copied().flatten();
+        days.filter(|days| (0..=MOST_DAYS).contains(days)).map(|days| midnight + TimeDelta::days(days))
+    };
+    let Some(told) = told else { return };
+    match estimate {
+        Some(known) if (known.not_after - told).abs() <= TimeDelta::days(1) => known.told = at,
+        _ => *estimate = Some(Estimate { not_after: told, told: at }),
+    }
 }
 
 /// Adds a certificate to those seen, or moves its last sight.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::account::{self, AccountReport};
 use super::tenant::{Case, TenantReport};
 use crate::config::{Config, Tenant};
-use crate::model::{Memory, Source, TenantName};
+use crate::model::{AccountId, DutyDone, Memory, Source, TenantName, Topic};
 
 /// How often certificate files are looked at.
 pub const FILE_INTERVAL: Duration = Duration::from_secs(30);
@@ -47,6 +48,8 @@ impl Moment {
 pub struct Snapshot {
     /// By tenant; also of tenants that are not configured any more.
     pub tenants: BTreeMap<TenantName, Arc<Memory>>,
+    /// What people did with the Apple Accounts, the oldest first.
+    pub duties: BTreeMap<AccountId, Vec<DutyDone>>,
     /// The tenants that are configured and not retired.
     pub configured: BTreeSet<TenantName>,
     /// The tenants that left the configuration without being retired, with the moment.
@@ -64,6 +67,8 @@ pub struct Report {
     pub clock_plausible: bool,
     /// The tenants that are watched, by name.
     pub tenants: Vec<TenantReport>,
+    /// The Apple Accounts, by id.
+    pub accounts: Vec<AccountReport>,
     /// How many tenants are retired.
     pub retired: usize,
     /// How many tenants left the configuration within the last seven days without being retired.
@@ -97,6 +102,19 @@ pub fn polled_sources(tenant: &Tenant) -> Vec<(Source, Duration)> {
 #[must_use]
 pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report {
     let nothing = Memory::default();
+    let accounts: BTreeMap<&AccountId, AccountReport> = config
+        .accounts
+        .iter()
+        .map(|(id, account)| {
+            let done = snapshot.duties.get(id).map_or(&[][..], Vec::as_slice);
+            (id, account::report(id, account, done, moment.now))
+        })
+        .collect();
+    let owners: BTreeMap<Topic, TenantName> = config
+        .tenants
+        .keys()
+        .filter_map(|name| Some((snapshot.tenants.get(name)?.pin.as_ref()?.topic.clone(), name.clone())))
+        .collect();
     let tenants = config.tenants.values().filter(|tenant| !tenant.retired).map(|tenant| {
         let polled = polled_sources(tenant);
         let case = Case {
@@ -104,13 +122,17 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
             account: tenant.account.as_ref().and_then(|id| config.accounts.get(id)),
             memory: snapshot.tenants.get(&tenant.name).map_or(&nothing, AsRef::as_ref),
             polled: &polled,
+            account_report: tenant.account.as_ref().and_then(|id| accounts.get(id)),
+            owners: &owners,
         };
         case.report(moment)
     });
+    let tenants: Vec<TenantReport> = tenants.collect();
     Report {
         now: moment.now,
         clock_plausible: moment.is_plausible(),
-        tenants: tenants.collect(),
+        tenants,
+        accounts: accounts.into_values().collect(),
         retired: config.tenants.values().filter(|tenant| tenant.retired).count(),
         missing: snapshot.missing.values().filter(|since| moment.now - **since <= MISSING).count(),
         store_up: snapshot.store_up,

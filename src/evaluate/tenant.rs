@@ -2,22 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use super::certificate::{Effective, Known, effective, standing_file};
-use super::learn::{Expectations, candidates};
+use super::account::{AccountReport, not_renewable};
+use super::certificate::{Effective, Known, effective};
 use super::report::Moment;
-use crate::config::{Account, Tenant};
+use super::tokens::{self, TokenReport};
+use crate::config::{Account, Mdm, Tenant};
+use crate::model::push::SILENT_RATIO;
 use crate::model::{
-    AccountId, Failure, Finding, MdmKind, Memory, Phase, Pin, PinOrigin, Presence, PushCertificate, Question, Source,
-    SourceMemory, TenantName, Topic,
+    AccountId, Facts, Failure, Family, FamilyHealth, Finding, MdmKind, Memory, Notice, Notices, Phase, Pin, PinOrigin,
+    Presence, PushCertificate, PushHealth, Question, Source, SourceMemory, Statement, TenantName, Topic,
 };
 
 /// A start this little in the future is a clock that differs, not a certificate that is not valid yet.
-const START_SKEW: TimeDelta = TimeDelta::minutes(5);
-
-/// A newer file is no news when its end differs by less: vendors cut seconds, and nobody renews twice a day.
-const SAME_END: TimeDelta = TimeDelta::minutes(5);
+pub(super) const START_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// After this many intervals without a success, what a source said well is withdrawn.
 const STALE_INTERVALS: i32 = 3;
@@ -47,6 +46,22 @@ pub struct TenantReport {
     pub account_mismatch: Option<bool>,
     /// The account that the MDM shows.
     pub account_reported: Option<String>,
+    /// The notices that the MDM shows to this login, where it has any to show.
+    pub notices: Option<Notices>,
+    /// The MDM said that the certificate was revoked, and nothing has taken its place since.
+    pub revoked: bool,
+    /// Tokens, told or declared; at most [`tokens::MOST`].
+    pub tokens: Vec<TokenReport>,
+    /// What check-ins tell.
+    pub push: Option<PushHealth>,
+    /// Whether check-ins could say now that pushes do not arrive.
+    pub push_is_judged: bool,
+    /// Devices that listen on another topic than the pinned one, where topics of devices are read.
+    pub devices_off_topic: Option<u64>,
+    /// The end of our own login, as far as it is known.
+    pub credential_not_after: Option<DateTime<Utc>>,
+    /// Why nobody can say that a renewal could be made today.
+    pub not_renewable: Option<&'static str>,
     /// What a person should know, with a sentence each.
     pub findings: BTreeMap<Finding, String>,
     /// The questions that nothing answers.
@@ -134,10 +149,14 @@ pub struct Case<'a> {
     pub memory: &'a Memory,
     /// The sources that are polled, with their intervals.
     pub polled: &'a [(Source, std::time::Duration)],
+    /// What is true of its account.
+    pub account_report: Option<&'a AccountReport>,
+    /// Whose topic is whose: the pinned topics of all tenants.
+    pub owners: &'a BTreeMap<Topic, TenantName>,
 }
 
 impl Case<'_> {
-    fn state(&self, source: Source) -> Option<&SourceMemory> {
+    pub(super) fn state(&self, source: Source) -> Option<&SourceMemory> {
         self.memory.sources.get(&source).filter(|_| self.is_polled(source))
     }
 
@@ -145,7 +164,66 @@ impl Case<'_> {
         self.polled.iter().any(|(polled, _)| *polled == source)
     }
 
-    fn sources(&self) -> Vec<Source> {
+    /// The facts that a source told last.
+    fn facts(&self, source: Source) -> Option<&Facts> {
+        self.state(source)?.last_good.as_ref().map(|observation| &observation.facts)
+    }
+
+    pub(super) fn account_reported(&self) -> Option<String> {
+        self.facts(Source::Api)?.account.clone()
+    }
+
+    /// Devices on another topic than the pinned one.
+    pub(super) fn devices_off_topic(&self) -> Option<u64> {
+        let pin = self.memory.pin.as_ref()?;
+        let counts = &self.facts(Source::Device)?.devices.as_ref()?.counts;
+        Some(counts.iter().filter(|(topic, _)| **topic != pin.topic).map(|(_, count)| count).sum())
+    }
+
+    /// The pin; confirmed as soon as one device was seen that listens on it.
+    fn pin(&self) -> Option<Pin> {
+        let mut pin = self.memory.pin.clone()?;
+        let is_seen = self
+            .facts(Source::Device)
+            .and_then(|facts| facts.devices.as_ref())
+            .is_some_and(|devices| devices.counts.get(&pin.topic).is_some_and(|count| *count > 0));
+        if pin.origin == PinOrigin::FirstSeen && is_seen {
+            pin.origin = PinOrigin::Confirmed;
+        }
+        Some(pin)
+    }
+
+    /// Whether the certificate was revoked and no upload of another was attested since the MDM last said so.
+    fn is_revoked(&self) -> bool {
+        let Some(told) = self.state(Source::Api).and_then(|state| state.revoked) else { return false };
+        let is_shown = self
+            .facts(Source::Api)
+            .and_then(|facts| facts.notices.as_ref())
+            .is_some_and(|notices| notices.contains_key(&Notice::Revoked));
+        let is_replaced =
+            self.memory.attestations.iter().any(|attestation| {
+                matches!(attestation.statement, Statement::Uploaded { .. }) && attestation.at > told
+            });
+        is_shown || !is_replaced
+    }
+
+    /// Whether a source that can judge pushes has done so lately.
+    fn push_is_judged(&self, moment: Moment) -> bool {
+        let interval = self.polled.iter().find(|(source, _)| *source == Source::Push).map(|(_, interval)| *interval);
+        let is_fresh = interval
+            .zip(self.state(Source::Push))
+            .is_some_and(|(interval, state)| is_fresh(state.last_success, interval, moment.now));
+        let push = self.facts(Source::Push).and_then(|facts| facts.push.as_ref());
+        is_fresh && push.is_some_and(|push| push.families.values().any(|family| family.silent_ratio().is_some()))
+    }
+
+    fn credential_not_after(&self) -> Option<DateTime<Utc>> {
+        let configured = self.tenant.mdm.credential_expires().map(|date| date.and_time(NaiveTime::MIN).and_utc());
+        let read = self.polled.iter().filter_map(|(source, _)| self.facts(*source)?.credential_not_after).min();
+        [configured, read].into_iter().flatten().min()
+    }
+
+    pub(super) fn sources(&self) -> Vec<Source> {
         self.polled.iter().map(|(source, _)| *source).collect()
     }
 
@@ -157,8 +235,7 @@ impl Case<'_> {
         let phase = self.phase(&effective, moment);
         let findings = self.findings(&effective, moment);
         let drift = self.drift(moment);
-        let account_reported =
-            self.state(Source::Api).and_then(|s| s.last_good.as_ref()).and_then(|o| o.facts.account.clone());
+        let account_reported = self.account_reported();
         let account_mismatch = match (self.account, &account_reported) {
             (Some(account), Some(reported)) => Some(!account.address.trim().eq_ignore_ascii_case(reported.trim())),
             (Some(_) | None, None) | (None, Some(_)) => None,
@@ -170,22 +247,31 @@ impl Case<'_> {
             account: tenant.account.clone(),
             muted: tenant.muted.as_ref().map(|muted| muted.until).filter(|until| moment.now.date_naive() < *until),
             phase,
-            blind_spots: blind_spots(&effective, &drift),
+            blind_spots: Vec::new(),
             effective: match effective {
                 Effective::Known(known) => Some(*known),
                 Effective::Absent | Effective::Unknown => None,
             },
-            pin: self.memory.pin.clone(),
+            pin: self.pin(),
             drift,
             account_mismatch,
             account_reported,
+            notices: self.facts(Source::Api).and_then(|facts| facts.notices.clone()),
+            revoked: self.is_revoked(),
+            tokens: tokens::report(self.facts(Source::Tokens), &tenant.tokens),
+            push: self.facts(Source::Push).and_then(|facts| facts.push.clone()),
+            push_is_judged: self.push_is_judged(moment),
+            devices_off_topic: self.devices_off_topic(),
+            credential_not_after: self.credential_not_after(),
+            not_renewable: not_renewable(self.account, self.account_report, &tenant.account_policy, moment.now),
             findings,
             sources: self.source_reports(),
             level: Level::Ok,
             sentence: String::new(),
         };
+        report.blind_spots = blind_spots(&report);
         report.level = level(&report);
-        report.sentence = sentence(&report);
+        report.sentence = sentence(&report, self.owners);
         report
     }
 
@@ -217,98 +303,6 @@ impl Case<'_> {
             verdicts.insert(Source::Declared, verdict);
         }
         verdicts
-    }
-
-    fn findings(&self, effective: &Effective, moment: Moment) -> BTreeMap<Finding, String> {
-        let mut findings = BTreeMap::new();
-        let api = self.state(Source::Api);
-        let file = self.state(Source::File);
-        if let Effective::Known(known) = effective {
-            self.findings_of_effective(known, moment, &mut findings);
-        }
-        if matches!(effective, Effective::Absent)
-            && let Some(last) = api.and_then(|api| api.seen.iter().max_by_key(|seen| seen.last_seen))
-        {
-            findings.insert(
-                Finding::Removed,
-                format!("it was removed: until {} there was {}", day(last.last_seen), named(&last.certificate)),
-            );
-        }
-        if let Some((told, newer)) = self.not_uploaded(api, file) {
-            findings.insert(
-                Finding::RenewalNotUploaded,
-                format!("the file {} is newer than what the MDM told, which is {}", named(newer), named(told)),
-            );
-        }
-        if let Some(topics) = file.and_then(disagreeing_topics) {
-            findings.insert(Finding::FilesDisagree, format!("the files carry different topics: {}", join(&topics)));
-        }
-        let ambiguous = |source: &&(Source, std::time::Duration)| {
-            self.memory.sources.get(&source.0).and_then(SourceMemory::present).is_some_and(|c| c.topic_ambiguous)
-        };
-        if let Some((source, _)) = self.polled.iter().find(ambiguous) {
-            findings.insert(
-                Finding::TopicAmbiguous,
-                format!("the certificate of source {source} has two different UIDs in its subject"),
-            );
-        }
-        if self.memory.pin.is_none() {
-            let expectations = Expectations { topic: None, sources: self.sources() };
-            let topics = candidates(self.memory, &expectations);
-            if topics.len() > 1 {
-                findings.insert(
-                    Finding::PinAmbiguous,
-                    format!("no topic could be pinned, for the sources tell different ones: {}", join(&topics)),
-                );
-            }
-        }
-        findings
-    }
-
-    fn findings_of_effective(&self, known: &Known, moment: Moment, findings: &mut BTreeMap<Finding, String>) {
-        if known.source == Source::File
-            && let Some(newer) = standing_file(self.memory).and_then(|standing| standing.unconfirmed)
-        {
-            findings.insert(
-                Finding::RenewalUnconfirmed,
-                format!(
-                    "the newer file {} is there; nobody confirmed that it was uploaded, so the old end stands",
-                    named(&newer.certificate)
-                ),
-            );
-        }
-        if known.is_short() {
-            let days = known.life.map_or(0, |life| life.num_days());
-            findings
-                .insert(Finding::RenewalTooShort, format!("the certificate lives {days} days; a renewal gives 365"));
-        }
-        if let Some(later) = known.rolled_back_from {
-            findings.insert(
-                Finding::RolledBack,
-                format!("an older certificate came back: one that ends {} was seen before", day(later)),
-            );
-        }
-        if let Some(start) = known.certificate.not_before
-            && moment.is_plausible()
-            && start > moment.now + START_SKEW
-        {
-            findings.insert(Finding::NotYetValid, format!("the certificate is not valid before {}", day(start)));
-        }
-    }
-
-    /// A file of the same topic that ends later than what the MDM told: renewed, and never uploaded.
-    fn not_uploaded<'a>(
-        &self,
-        api: Option<&'a SourceMemory>,
-        file: Option<&'a SourceMemory>,
-    ) -> Option<(&'a PushCertificate, &'a PushCertificate)> {
-        let told = api?.present()?;
-        let newer = file?.present()?;
-        let is_lineage = |topic: &Topic| {
-            told.topic.as_ref() == Some(topic) || self.memory.pin.as_ref().is_some_and(|pin| pin.topic == *topic)
-        };
-        let is_newer = newer.not_after? > told.not_after? + SAME_END && !newer.is_same_as(told);
-        (is_newer && newer.topic.as_ref().is_some_and(is_lineage)).then_some((told, newer))
     }
 
     fn source_reports(&self) -> Vec<SourceReport> {
@@ -367,24 +361,16 @@ fn is_fresh(last_success: Option<DateTime<Utc>>, interval: std::time::Duration, 
     -START_SKEW <= age && age <= interval * STALE_INTERVALS
 }
 
-fn disagreeing_topics(file: &SourceMemory) -> Option<Vec<Topic>> {
-    let facts = &file.last_good.as_ref()?.facts;
-    let mut topics: Vec<Topic> = Vec::new();
-    for topic in facts.present().into_iter().chain(&facts.others).filter_map(|c| c.topic.clone()) {
-        if !topics.contains(&topic) {
-            topics.push(topic);
-        }
-    }
-    (topics.len() > 1).then_some(topics)
-}
-
-/// The questions that nothing answers. The last three have no source yet.
-fn blind_spots(effective: &Effective, drift: &BTreeMap<Source, Verdict>) -> Vec<Question> {
+/// The questions that nothing answers. The way out has no source yet.
+fn blind_spots(report: &TenantReport) -> Vec<Question> {
+    let is_absent = report.phase == Phase::None;
     let is_blind = |question: &Question| match question {
-        Question::Expiry => matches!(effective, Effective::Unknown),
-        // Where there is no certificate, there is no topic to keep.
-        Question::Lineage => drift.keys().all(|source| *source == Source::Declared) && *effective != Effective::Absent,
-        Question::WayOut | Question::Arrival | Question::Renewable => true,
+        Question::Expiry => report.effective.is_none() && !is_absent,
+        // Where there is no certificate, there is no topic to keep and nothing to push with.
+        Question::Lineage => report.drift.keys().all(|source| *source == Source::Declared) && !is_absent,
+        Question::WayOut => true,
+        Question::Arrival => !report.push_is_judged,
+        Question::Renewable => report.not_renewable.is_some(),
     };
     Question::ALL.into_iter().filter(is_blind).collect()
 }
@@ -392,19 +378,28 @@ fn blind_spots(effective: &Effective, drift: &BTreeMap<Source, Verdict>) -> Vec<
 /// The questions that nothing in a tenant's configuration could ever answer.
 #[must_use]
 pub fn cannot_know(tenant: &Tenant) -> Vec<Question> {
-    let polled = super::report::polled_sources(tenant);
+    let sources: Vec<Source> = super::report::polled_sources(tenant).into_iter().map(|(source, _)| source).collect();
+    let has_any = |wanted: &[Source]| sources.iter().any(|source| wanted.contains(source));
     let declared_end = tenant.certificate.declared.as_ref().and_then(|declared| declared.not_after);
+    let is_intune = tenant.mdm.kind() == MdmKind::Intune;
     let is_out_of_reach = |question: &Question| match question {
-        Question::Expiry => polled.is_empty() && declared_end.is_none(),
-        Question::Lineage => polled.is_empty(),
-        Question::WayOut | Question::Arrival | Question::Renewable => true,
+        Question::Expiry => !is_intune && !has_any(&[Source::File]) && declared_end.is_none(),
+        Question::Lineage => !is_intune && !has_any(&[Source::Profile, Source::File, Source::Device]),
+        Question::WayOut => true,
+        // Only a Mac's agent is a control, and only two vendors tell of it.
+        Question::Arrival => match &tenant.mdm {
+            Mdm::Kandji(settings) => !settings.push,
+            Mdm::Mosyle(settings) => !settings.push,
+            Mdm::Intune(_) | Mdm::Jamf(_) | Mdm::None => true,
+        },
+        Question::Renewable => tenant.account.is_none(),
     };
     Question::ALL.into_iter().filter(is_out_of_reach).collect()
 }
 
 fn level(report: &TenantReport) -> Level {
     let drifts = report.drift.values().any(|verdict| matches!(verdict, Verdict::Drifts(..)));
-    if drifts || report.findings.contains_key(&Finding::Removed) {
+    if drifts || report.revoked || report.findings.contains_key(&Finding::Removed) {
         return Level::Critical;
     }
     match report.phase {
@@ -413,18 +408,34 @@ fn level(report: &TenantReport) -> Level {
         Phase::Unknown => Level::Unknown,
         Phase::Ok | Phase::Plan | Phase::None => {
             let is_failing = report.sources.iter().any(|source| source.polled && !source.up);
-            if is_failing || !report.findings.is_empty() { Level::Warning } else { Level::Ok }
+            let is_token_bad = report.tokens.iter().any(|token| token.token.usable == Some(false));
+            let is_noticed = report.notices.as_ref().is_some_and(|notices| !notices.is_empty());
+            let is_silent = !silent_families(report).is_empty();
+            let is_bad = is_failing || is_token_bad || is_noticed || is_silent || !report.findings.is_empty();
+            if is_bad { Level::Warning } else { Level::Ok }
         }
     }
 }
 
+/// The families of which most living devices are silent.
+fn silent_families(report: &TenantReport) -> Vec<Family> {
+    let families = report.push.iter().flat_map(|push| &push.families);
+    let is_silent = |health: &FamilyHealth| health.silent_ratio().is_some_and(|ratio| ratio > SILENT_RATIO);
+    families.filter(|(_, health)| is_silent(health)).map(|(family, _)| *family).collect()
+}
+
 /// The state in one sentence. A tenant with a blind spot is never plainly "ok".
-fn sentence(report: &TenantReport) -> String {
+fn sentence(report: &TenantReport, owners: &BTreeMap<Topic, TenantName>) -> String {
     let mut parts: Vec<String> = Vec::new();
     for (source, verdict) in &report.drift {
         if let Verdict::Drifts(topic, _) = verdict {
-            parts.push(format!("topic drift: source {source} tells {topic}"));
+            let owner = owners.get(topic).filter(|owner| **owner != report.name);
+            let owner = owner.map(|owner| format!(", which is the topic of tenant {owner}")).unwrap_or_default();
+            parts.push(format!("topic drift: source {source} tells {topic}{owner}"));
         }
+    }
+    if report.revoked {
+        parts.push("the MDM says that the certificate was revoked".to_owned());
     }
     let is_calm = report.level == Level::Ok;
     parts.push(match (report.phase, &report.effective) {
@@ -438,7 +449,16 @@ fn sentence(report: &TenantReport) -> String {
         (Phase::Unknown, Some(_)) => "unknown: the clock of this machine cannot be right".to_owned(),
         (Phase::Unknown, None) => "unknown: nobody can say when it ends".to_owned(),
     });
+    if report.notices.as_ref().is_some_and(|notices| notices.contains_key(&Notice::ApnsUnreachable)) {
+        parts.push("the MDM says that it does not reach Apple".to_owned());
+    }
+    for family in silent_families(report) {
+        parts.push(format!("most living devices ({family}) do not check in: pushes may not arrive"));
+    }
     parts.extend(report.findings.values().cloned());
+    for token in report.tokens.iter().filter(|token| token.token.usable == Some(false)) {
+        parts.push(format!("{} token {} does not work", token.token.kind, token.label));
+    }
     for source in report.sources.iter().filter(|source| source.polled && !source.up) {
         parts.push(match &source.failure {
             Some(failure) => format!("source {} is failing: {failure}", source.source),
@@ -455,24 +475,6 @@ fn sentence(report: &TenantReport) -> String {
         sentence.push_str(&unwatched.join(", "));
     }
     sentence
-}
-
-fn named(certificate: &PushCertificate) -> String {
-    let serial = certificate.serial.as_ref().map(|serial| format!("serial {serial}"));
-    let end = certificate.not_after.map(|end| format!("ends {}", day(end)));
-    match (serial, end) {
-        (Some(serial), Some(end)) => format!("{serial} ({end})"),
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => "without serial and end".to_owned(),
-    }
-}
-
-fn day(moment: DateTime<Utc>) -> String {
-    moment.format("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-fn join(topics: &[Topic]) -> String {
-    topics.iter().map(Topic::as_str).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The series that are written from the report at the scrape.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use super::mdm;
 use super::text::Text;
 use crate::config::Config;
 use crate::evaluate::Report;
@@ -25,6 +26,7 @@ pub fn render(report: &Report, config: &Config, process: ProcessState) -> String
     topics(&mut text, report);
     tenants(&mut text, report, config);
     sources(&mut text, report);
+    mdm::render(&mut text, report);
     own(&mut text, report, config, process);
     text.into_string()
 }
@@ -57,10 +59,7 @@ fn certificates(text: &mut Text, report: &Report, config: &Config) {
         );
         for (tenant, known) in report.tenants.iter().filter_map(|t| Some((t, t.effective.as_ref()?))) {
             let left = known.not_after - report.now;
-            // Milliseconds of a few centuries are far inside what a double holds exactly.
-            #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 milliseconds")]
-            let days = left.num_milliseconds() as f64 / 86_400_000.0;
-            family.sample(&of(tenant), days);
+            family.sample(&of(tenant), days(left));
         }
     }
     let mut family = text.family("apns_certificate_phase", "gauge", "1 for the phase in which the certificate is now.");
@@ -251,7 +250,7 @@ fn own(text: &mut Text, report: &Report, config: &Config, process: ProcessState)
 }
 
 /// The labels that every series of a tenant has.
-fn of(tenant: &TenantReport) -> [(&'static str, &str); 2] {
+pub(super) fn of(tenant: &TenantReport) -> [(&'static str, &str); 2] {
     [("tenant", tenant.name.as_str()), ("mdm", tenant.mdm.as_str())]
 }
 
@@ -263,12 +262,18 @@ fn verdicts(report: &Report) -> impl Iterator<Item = (&TenantReport, Source, &Ve
 }
 
 #[allow(clippy::cast_precision_loss, reason = "seconds of any date are far below 2^53")]
-fn seconds(moment: DateTime<Utc>) -> f64 {
+pub(super) fn seconds(moment: DateTime<Utc>) -> f64 {
     // A moment of the present has milliseconds; a certificate's has none.
     moment.timestamp_millis() as f64 / 1000.0
 }
 
+/// Days with their fraction, negative for what is past.
+#[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 milliseconds, which is longer than any certificate")]
+pub(super) fn days(left: TimeDelta) -> f64 {
+    left.num_milliseconds() as f64 / 86_400_000.0
+}
+
 #[allow(clippy::cast_precision_loss, reason = "nobody has 2^53 tenants")]
-fn count_of(count: usize) -> f64 {
+pub(super) fn count_of(count: usize) -> f64 {
     count as f64
 }

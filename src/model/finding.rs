@@ -16,30 +16,45 @@ pub enum Finding {
     RenewalTooShort,
     /// The files of a tenant carry different topics.
     FilesDisagree,
+    /// A notice of the MDM does not fit the end that is known.
+    NoticeDisagrees,
+    /// The enrolment profile gives new devices another topic than the effective certificate has.
+    ProfileDisagrees,
     /// A subject carries two different UIDs.
     TopicAmbiguous,
     /// No topic could be pinned, for the sources tell different ones.
     PinAmbiguous,
+    /// The account's address is in none of the team's mail domains.
+    AccountDomain,
+    /// The account's address looks like a person's and not like a team's.
+    PersonalAccount,
     /// The MDM had a certificate and now says that there is none.
     Removed,
     /// An older certificate of the same topic came back.
     RolledBack,
     /// The effective certificate begins in the future.
     NotYetValid,
+    /// Devices listen on other topics than the pinned one.
+    DevicesOffTopic,
 }
 
 impl Finding {
     /// Every finding that is built.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::RenewalUnconfirmed,
         Self::RenewalNotUploaded,
         Self::RenewalTooShort,
         Self::FilesDisagree,
+        Self::NoticeDisagrees,
+        Self::ProfileDisagrees,
         Self::TopicAmbiguous,
         Self::PinAmbiguous,
+        Self::AccountDomain,
+        Self::PersonalAccount,
         Self::Removed,
         Self::RolledBack,
         Self::NotYetValid,
+        Self::DevicesOffTopic,
     ];
 
     /// The label value.
@@ -50,11 +65,16 @@ impl Finding {
             Self::RenewalNotUploaded => "renewal_not_uploaded",
             Self::RenewalTooShort => "renewal_too_short",
             Self::FilesDisagree => "files_disagree",
+            Self::NoticeDisagrees => "notice_disagrees",
+            Self::ProfileDisagrees => "profile_disagrees",
             Self::TopicAmbiguous => "topic_ambiguous",
             Self::PinAmbiguous => "pin_ambiguous",
+            Self::AccountDomain => "account_domain",
+            Self::PersonalAccount => "personal_account",
             Self::Removed => "removed",
             Self::RolledBack => "rolled_back",
             Self::NotYetValid => "not_yet_valid",
+            Self::DevicesOffTopic => "devices_off_topic",
         }
     }
 }

@@ -31,6 +31,11 @@ pub struct SourceMemory {
     pub last_success: Option<DateTime<Utc>>,
     /// How the last try ended. `None`: never tried.
     pub last_attempt: Option<Attempt>,
+    /// The end of the certificate as reckoned from its notices. A notice that is gone is no renewal, so it stays.
+    pub estimate: Option<Estimate>,
+    /// When it last said that the certificate was revoked. A notice that is gone may have been dismissed, and nobody
+    /// takes a revocation back, so this stays.
+    pub revoked: Option<DateTime<Utc>>,
     /// The wrong topic it told, until it told the pinned one in two polls running.
     pub drift: Option<Drift>,
     /// The certificates it told of, in the order in which they were first seen.
@@ -46,6 +51,15 @@ pub struct Attempt {
     pub failure: Option<Failure>,
     /// When the present run of failures began; `None` if it went well.
     pub failing_since: Option<DateTime<Utc>>,
+}
+
+/// An end that was reckoned from "so many days left".
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The end, to the day.
+    pub not_after: DateTime<Utc>,
+    /// When a notice last said so.
+    pub told: DateTime<Utc>,
 }
 
 /// A source that told another topic than the pinned one.
@@ -126,6 +140,19 @@ pub struct Attestation {
     /// Who: the user of the operating system, or what `--by` said.
     pub by: String,
     /// Why, in that person's words.
+    pub note: Option<String>,
+}
+
+/// A person's word that a duty was done. Never changed, never deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DutyDone {
+    /// The name of the duty.
+    pub duty: String,
+    /// When it was done.
+    pub at: DateTime<Utc>,
+    /// Who says so.
+    pub by: String,
+    /// In that person's words.
     pub note: Option<String>,
 }
 

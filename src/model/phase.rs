@@ -59,6 +59,8 @@ pub enum Precision {
     Exact,
     /// Typed into the configuration.
     Declared,
+    /// Reckoned from a notice of the MDM that gives days.
+    Estimate,
 }
 
 impl Precision {
@@ -68,6 +70,7 @@ impl Precision {
         match self {
             Self::Exact => "exact",
             Self::Declared => "declared",
+            Self::Estimate => "estimate",
         }
     }
 }

@@ -86,6 +86,9 @@ pub const SILENT_AFTER_HOURS: i64 = 72;
 /// Fewer living devices than this say nothing about a family.
 pub const FEWEST_ALIVE: u64 = 10;
 
+/// When more than this share of the living devices is silent, pushes do not arrive. The alert has the same number.
+pub const SILENT_RATIO: f64 = 0.5;
+
 impl FamilyHealth {
     /// The share of living devices that are silent; `None` if too few are alive, or nobody can say which are.
     #[must_use]

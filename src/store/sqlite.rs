@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::{Changes, Contents, Error, PinChange, replaces};
-use crate::model::{Attestation, Memory, Pin, Source, SourceMemory, TenantName};
+use crate::model::{AccountId, Attestation, DutyDone, Memory, Pin, Source, SourceMemory, TenantName};
 
 /// How long a command and the daemon wait for one another.
 const BUSY: Duration = Duration::from_secs(5);
@@ -24,6 +24,7 @@ pub(super) struct Database {
 
 type Pins = BTreeMap<TenantName, Pin>;
 type Attestations = BTreeMap<TenantName, Vec<Attestation>>;
+type Duties = BTreeMap<AccountId, Vec<DutyDone>>;
 
 impl Database {
     /// Opens the database, makes it if it is not there, and brings it to the present schema.
@@ -67,6 +68,7 @@ impl Database {
         for (name, attestations) in attestations {
             tenants.entry(name).or_default().attestations = attestations;
         }
+        let duties = self.load_duties().await?;
         let mut configured = BTreeMap::new();
         for row in sqlx::query("SELECT tenant, missing_since FROM tenants").fetch_all(&mut self.connection).await? {
             let since: Option<DateTime<Utc>> =
@@ -75,7 +77,7 @@ impl Database {
                 configured.insert(name, since);
             }
         }
-        Ok(Contents { tenants, configured })
+        Ok(Contents { tenants, configured, duties })
     }
 
     /// Reads the pins and what people attested.
@@ -96,6 +98,33 @@ impl Database {
             }
         }
         Ok((pins, attestations))
+    }
+
+    /// Reads what people did with the accounts.
+    pub(super) async fn load_duties(&mut self) -> Result<Duties, Error> {
+        let mut duties = Duties::new();
+        // A command that only looks may meet a store that no daemon of this version has opened yet.
+        let table = sqlx::query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'duties'");
+        if table.fetch_optional(&mut self.connection).await?.is_none() {
+            return Ok(duties);
+        }
+        for row in sqlx::query("SELECT account, done FROM duties ORDER BY id").fetch_all(&mut self.connection).await? {
+            let done = serde_json::from_str(row.try_get("done")?)?;
+            if let Ok(account) = AccountId::parse(row.try_get("account")?) {
+                duties.entry(account).or_default().push(done);
+            }
+        }
+        Ok(duties)
+    }
+
+    /// Writes that a duty was done.
+    pub(super) async fn do_duty(&mut self, account: &AccountId, done: &DutyDone) -> Result<(), Error> {
+        sqlx::query("INSERT INTO duties (account, done) VALUES (?, ?)")
+            .bind(account.as_str())
+            .bind(serde_json::to_string(done)?)
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
     }
 
     /// Whether another connection has committed anything since this was last asked.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{AccountPolicy, Certificate, Declared, Mdm, Muted, Network, PollTimes};
-use crate::evaluate::learn::{learn, set_pin};
+use crate::evaluate::learn::{Expectations, learn, set_pin};
 use crate::model::{Attestation, Facts, Outcome, Policy, Precision, Reason, Serial, Statement};
 use crate::provider::intune;
 
@@ -104,8 +104,15 @@ impl World {
     }
 
     fn report(&self, now: DateTime<Utc>) -> TenantReport {
-        let case =
-            Case { tenant: &self.tenant, account: self.account.as_ref(), memory: &self.memory, polled: &self.polled };
+        let owners = BTreeMap::from([(Topic::parse(T2).unwrap(), TenantName::parse("other").unwrap())]);
+        let case = Case {
+            tenant: &self.tenant,
+            account: self.account.as_ref(),
+            memory: &self.memory,
+            polled: &self.polled,
+            account_report: None,
+            owners: &owners,
+        };
         case.report(Moment { now, built: at(-100) })
     }
 }
