@@ -30,13 +30,22 @@ impl Case<'_> {
         if let Effective::Known(known) = effective {
             self.findings_of_effective(known, moment, &mut findings);
         }
-        if matches!(effective, Effective::Absent)
-            && let Some(last) = api.and_then(|api| api.seen.iter().max_by_key(|seen| seen.last_seen))
-        {
-            findings.insert(
-                Finding::Removed,
-                format!("it was removed: until {} there was {}", day(last.last_seen), named(&last.certificate)),
-            );
+        if matches!(effective, Effective::Absent) {
+            let last = api.and_then(|api| api.seen.iter().max_by_key(|seen| seen.last_seen));
+            let removed = match (last, &self.memory.pin) {
+                (Some(last), _) => Some(format!(
+                    "it was removed: until {} there was {}",
+                    day(last.last_seen),
+                    named(&last.certificate)
+                )),
+                (None, Some(pin)) => Some(format!("there should be one with the topic {}", pin.topic)),
+                (None, None) => None,
+            };
+            findings.extend(removed.map(|text| (Finding::Removed, text)));
+            if let Some(file) = file.and_then(SourceMemory::present) {
+                let text = format!("the file {} is there, and the MDM has no certificate", named(file));
+                findings.insert(Finding::RenewalNotUploaded, text);
+            }
         }
         if let Some((told, newer)) = self.not_uploaded(api, file) {
             findings.insert(
@@ -56,8 +65,14 @@ impl Case<'_> {
                 format!("the certificate of source {source} has two different UIDs in its subject"),
             );
         }
+        if let Some(source) = self.silent_source() {
+            let text = format!(
+                "source {source} tells a certificate and no topic, so nobody can say whether it is still the same"
+            );
+            findings.entry(Finding::TopicAmbiguous).or_insert(text);
+        }
         if self.memory.pin.is_none() {
-            let expectations = Expectations { topic: None, sources: self.sources() };
+            let expectations = Expectations { sources: self.sources(), may_pin: true };
             let topics = candidates(self.memory, &expectations);
             if topics.len() > 1 {
                 findings.insert(
@@ -163,6 +178,15 @@ impl Case<'_> {
         }
     }
 
+    /// A source that tells a certificate without any topic, though one is pinned.
+    fn silent_source(&self) -> Option<Source> {
+        self.memory.pin.as_ref()?;
+        let is_silent = |source: &Source| {
+            self.state(*source).and_then(SourceMemory::present).is_some_and(|certificate| certificate.topic.is_none())
+        };
+        self.polled.iter().map(|(source, _)| *source).find(is_silent)
+    }
+
     /// A file of the same topic that ends later than what the MDM told: renewed, and never uploaded.
     fn not_uploaded<'a>(
         &self,
@@ -200,7 +224,7 @@ fn named(certificate: &PushCertificate) -> String {
     }
 }
 
-fn day(moment: DateTime<Utc>) -> String {
+pub(super) fn day(moment: DateTime<Utc>) -> String {
     moment.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 

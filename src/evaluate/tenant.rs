@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::account::{AccountReport, not_renewable};
 use super::certificate::{Effective, Known, effective};
+use super::findings::day;
 use super::report::Moment;
 use super::tokens::{self, TokenReport};
 use crate::config::{Account, Mdm, Tenant};
@@ -90,7 +91,7 @@ pub struct SourceReport {
     pub source: Source,
     /// Whether it is polled; what was declared is not.
     pub polled: bool,
-    /// Whether its last poll went well. False before the first.
+    /// Whether its last poll went well, within three intervals. False before the first.
     pub up: bool,
     /// Why the last poll failed.
     pub failure: Option<Failure>,
@@ -245,7 +246,12 @@ impl Case<'_> {
             mdm: tenant.mdm.kind(),
             labels: tenant.labels.clone(),
             account: tenant.account.clone(),
-            muted: tenant.muted.as_ref().map(|muted| muted.until).filter(|until| moment.now.date_naive() < *until),
+            // A clock that cannot be right must not make anybody quiet again whose mute has ended.
+            muted: tenant
+                .muted
+                .as_ref()
+                .map(|muted| muted.until)
+                .filter(|until| moment.is_plausible() && moment.now.date_naive() < *until),
             phase,
             blind_spots: Vec::new(),
             effective: match effective {
@@ -265,7 +271,7 @@ impl Case<'_> {
             credential_not_after: self.credential_not_after(),
             not_renewable: not_renewable(self.account, self.account_report, &tenant.account_policy, moment.now),
             findings,
-            sources: self.source_reports(),
+            sources: self.source_reports(moment),
             level: Level::Ok,
             sentence: String::new(),
         };
@@ -305,7 +311,7 @@ impl Case<'_> {
         verdicts
     }
 
-    fn source_reports(&self) -> Vec<SourceReport> {
+    fn source_reports(&self, moment: Moment) -> Vec<SourceReport> {
         let mut reports: Vec<SourceReport> = self
             .polled
             .iter()
@@ -316,7 +322,8 @@ impl Case<'_> {
                 SourceReport {
                     source: *source,
                     polled: true,
-                    up: attempt.is_some_and(|attempt| attempt.failure.is_none()),
+                    up: attempt.is_some_and(|attempt| attempt.failure.is_none())
+                        && is_fresh(state.last_success, *interval, moment.now),
                     failure: state.failure().cloned(),
                     failing_since: attempt.and_then(|attempt| attempt.failing_since),
                     last_success: state.last_success,
@@ -462,7 +469,10 @@ fn sentence(report: &TenantReport, owners: &BTreeMap<Topic, TenantName>) -> Stri
     for source in report.sources.iter().filter(|source| source.polled && !source.up) {
         parts.push(match &source.failure {
             Some(failure) => format!("source {} is failing: {failure}", source.source),
-            None => format!("source {} was not asked yet", source.source),
+            None => match source.last_success {
+                None => format!("source {} was not asked yet", source.source),
+                Some(last) => format!("source {} was last heard {}", source.source, day(last)),
+            },
         });
     }
     if report.pin.as_ref().is_some_and(|pin| pin.origin == PinOrigin::FirstSeen) {
