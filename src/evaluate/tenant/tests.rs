@@ -522,3 +522,142 @@ fn none_beside_a_file_is_not_quiet() {
     let report = world.report(at(0));
     assert_ne!(report.level, Level::Ok);
 }
+
+fn notices(list: &[(Notice, Option<i64>)]) -> Outcome {
+    Outcome::success(Facts { notices: Some(list.iter().copied().collect()), ..Facts::default() })
+}
+
+#[test]
+fn a_notice_of_days_is_an_estimate_that_does_not_jump() {
+    let mut world = World::new(&[Source::Api]);
+    world.learn(Source::Api, notices(&[]), at(0));
+    let report = world.report(at(0));
+    assert_eq!((report.phase, report.level), (Phase::Unknown, Level::Unknown), "no notice is no proof");
+    world.learn(Source::Api, notices(&[(Notice::WillExpire, Some(29))]), at(1) + TimeDelta::hours(9));
+    let report = world.report(at(1));
+    let known = report.effective.clone().unwrap();
+    let midnight = at(1).date_naive().and_time(NaiveTime::MIN).and_utc();
+    assert_eq!((known.precision, known.not_after), (Precision::Estimate, midnight + TimeDelta::days(29)));
+    assert_eq!((report.phase, report.level), (Phase::Renew, Level::Warning));
+    for (days, hours) in [(28, 4), (29, 8), (28, 20)] {
+        world.learn(Source::Api, notices(&[(Notice::WillExpire, Some(days))]), at(2) + TimeDelta::hours(hours));
+        assert_eq!(end(&world.report(at(2))), known.not_after, "{days}");
+    }
+    world.learn(Source::Api, notices(&[]), at(3));
+    assert_eq!(end(&world.report(at(3))), known.not_after, "a notice that is gone is no renewal");
+    assert_eq!(world.report(at(40)).phase, Phase::Expired);
+    world.learn(Source::Api, notices(&[(Notice::WillExpire, Some(10))]), at(3));
+    assert!(end(&world.report(at(3))) < known.not_after, "it moves when it differs by more than a day");
+}
+
+#[test]
+fn an_expired_notice_without_a_date_ends_it_today() {
+    let mut world = World::new(&[Source::Api]);
+    world.learn(Source::Api, notices(&[(Notice::Expired, None)]), at(5) + TimeDelta::hours(9));
+    let first = end(&world.report(at(6)));
+    assert!(first <= at(5) + TimeDelta::hours(9));
+    assert_eq!(world.report(at(6)).phase, Phase::Expired);
+    world.learn(Source::Api, notices(&[(Notice::Expired, None)]), at(9));
+    assert_eq!(end(&world.report(at(9))), first, "and not again every day");
+}
+
+#[test]
+fn a_notice_beside_a_file_that_says_otherwise_is_a_finding_and_both_are_told() {
+    let mut world = World::new(&[Source::Api, Source::File]);
+    world.learn(Source::File, told(certificate(T1, "0A01", -165, 365)), at(0));
+    world.learn(Source::Api, notices(&[(Notice::WillExpire, Some(12))]), at(0));
+    let report = world.report(at(0));
+    assert_eq!((end(&report), report.phase), (at(200), Phase::Ok));
+    assert_eq!(findings(&report), [Finding::NoticeDisagrees]);
+    assert_eq!(report.level, Level::Warning);
+    world.learn(Source::Api, notices(&[(Notice::Expired, None)]), at(1));
+    assert_eq!(findings(&world.report(at(1))), [Finding::NoticeDisagrees]);
+    world.learn(Source::Api, notices(&[]), at(2));
+    assert_eq!(findings(&world.report(at(2))), []);
+}
+
+#[test]
+fn a_revocation_stays_until_another_upload_is_attested() {
+    let mut world = World::new(&[Source::Api, Source::File]);
+    let (old, new) = (certificate(T1, "0A01", -165, 365), certificate(T1, "0A02", 1, 365));
+    world.learn(Source::File, told(old), at(0));
+    world.learn(Source::Api, notices(&[(Notice::Revoked, None)]), at(1));
+    assert_eq!(world.report(at(1)).level, Level::Critical);
+    world.learn(Source::Api, notices(&[]), at(2));
+    let report = world.report(at(2));
+    assert!(report.revoked, "the notice may have been dismissed");
+    assert!(report.sentence.contains("revoked"), "{}", report.sentence);
+    world.learn(Source::File, told(new.clone()), at(2));
+    world.attest_upload(&new, at(3));
+    assert!(!world.report(at(3)).revoked);
+    world.learn(Source::Api, notices(&[(Notice::Revoked, None)]), at(4));
+    assert!(world.report(at(4)).revoked);
+}
+
+#[test]
+fn a_profile_of_another_topic_is_drift_and_said_to_differ() {
+    let mut world = World::new(&[Source::Profile, Source::File]);
+    let given = PushCertificate { topic: Topic::parse(T2), ..PushCertificate::default() };
+    world.learn(Source::File, told(certificate(T1, "0A01", 0, 365)), at(0));
+    world.learn(Source::Profile, told(given), at(0));
+    let report = world.report(at(0));
+    assert_eq!(findings(&report), [Finding::ProfileDisagrees, Finding::PinAmbiguous]);
+    set_pin(
+        &mut world.memory,
+        Some(Pin { topic: Topic::parse(T1).unwrap(), origin: PinOrigin::Config, since: at(0), by: None }),
+        at(0),
+    );
+    let report = world.report(at(0));
+    assert_eq!(report.level, Level::Critical);
+    assert!(report.sentence.contains("which is the topic of tenant other"), "{}", report.sentence);
+}
+
+#[test]
+fn topics_of_devices_confirm_a_pin_and_count_who_is_off() {
+    let mut world = World::new(&[Source::File, Source::Device]);
+    world.learn(Source::Device, Outcome::failure(Failure::new(Reason::NotFound, "no drop yet")), at(0));
+    world.learn(Source::File, told(certificate(T1, "0A01", 0, 365)), at(0));
+    assert_eq!(world.report(at(0)).pin.unwrap().origin, PinOrigin::FirstSeen);
+    let counts = BTreeMap::from([(Topic::parse(T1).unwrap(), 40), (Topic::parse(T2).unwrap(), 2)]);
+    let facts = Facts {
+        certificate: Some(Presence::Present(PushCertificate { topic: Topic::parse(T1), ..PushCertificate::default() })),
+        devices: Some(crate::model::DeviceTopics { counts }),
+        ..Facts::default()
+    };
+    world.learn(Source::Device, Outcome::success(facts), at(0));
+    let report = world.report(at(0));
+    assert_eq!(report.pin.unwrap().origin, PinOrigin::Confirmed);
+    assert_eq!(report.devices_off_topic, Some(2));
+    assert_eq!(report.findings.keys().copied().collect::<Vec<_>>(), [Finding::DevicesOffTopic]);
+}
+
+#[test]
+fn only_a_fresh_control_says_that_pushes_arrive() {
+    let mut world = World::new(&[Source::Push]);
+    let push = |alive: Option<u64>, silent: Option<u64>| {
+        let health = FamilyHealth { devices: 30, alive, silent, last_checkin: Some(at(0)) };
+        let push = PushHealth { families: BTreeMap::from([(Family::Mac, health)]), disabled: None };
+        Outcome::success(Facts { push: Some(push), ..Facts::default() })
+    };
+    let is_blind = |report: &TenantReport| report.blind_spots.contains(&Question::Arrival);
+    world.learn(Source::Push, push(None, None), at(0));
+    assert!(is_blind(&world.report(at(0))), "check-ins alone answer nothing");
+    world.learn(Source::Push, push(Some(9), Some(0)), at(0));
+    assert!(is_blind(&world.report(at(0))), "too few");
+    world.learn(Source::Push, push(Some(20), Some(1)), at(0));
+    assert!(!is_blind(&world.report(at(0))));
+    assert!(is_blind(&world.report(at(1))), "and not for ever");
+    world.learn(Source::Push, push(Some(20), Some(15)), at(1));
+    assert!(world.report(at(1)).sentence.contains("pushes may not arrive"));
+}
+
+#[test]
+fn an_address_is_judged_by_the_teams_own_rules() {
+    let mut world = World::new(&[Source::Api]);
+    world.tenant.account_policy =
+        AccountPolicy { domains: vec!["example.com".to_owned()], personal_patterns: vec!["*.*@*".to_owned()] };
+    let mut outcome = told_by_intune(certificate(T1, "0A01", 0, 365));
+    outcome.facts.as_mut().unwrap().account = Some("kim.lee@elsewhere.example".to_owned());
+    world.learn(Source::Api, outcome, at(1));
+    assert_eq!(findings(&world.report(at(1))), [Finding::AccountDomain, Finding::PersonalAccount]);
+}
