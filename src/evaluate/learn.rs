@@ -6,8 +6,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{
-    Attempt, Drift, Estimate, Memory, Notice, Notices, Observation, Outcome, Pin, PinOrigin, Presence, PushCertificate,
-    Seen, Source, SourceMemory, Topic,
+    AppleToken, Attempt, Drift, Estimate, Memory, Notice, Notices, Observation, Outcome, Pin, PinOrigin, Presence,
+    PushCertificate, Seen, Source, SourceMemory, Topic,
 };
 
 /// How many polls running must tell the pinned topic before a drift is over.
@@ -157,6 +157,12 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
             }
         }
         see(&mut state.seen, certificate, at);
+    }
+    if !is_whole && let (Some(told), Some(known)) = (&mut facts.tokens, state.tokens()) {
+        // The list of the other kind could not be read: its tokens are as known as before.
+        let is_told = |kind| told.iter().any(|token| token.kind == kind);
+        let kept: Vec<AppleToken> = known.iter().filter(|token| !is_told(token.kind)).cloned().collect();
+        told.extend(kept);
     }
     if let Some(notices) = &facts.notices {
         reckon(&mut state.estimate, notices, at);

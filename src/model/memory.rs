@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, Observation, PushCertificate, Serial, Source, Topic};
+use super::{AppleToken, Failure, Observation, PushCertificate, Serial, Source, Topic};
 
 /// Everything that is remembered of one tenant.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -203,6 +203,12 @@ impl SourceMemory {
     #[must_use]
     pub fn present(&self) -> Option<&PushCertificate> {
         self.last_good.as_ref().and_then(|observation| observation.facts.present())
+    }
+
+    /// The tokens it told of last.
+    #[must_use]
+    pub fn tokens(&self) -> Option<&[AppleToken]> {
+        self.last_good.as_ref()?.facts.tokens.as_deref()
     }
 
     /// Why the last try failed, if it did.

@@ -202,3 +202,25 @@ fn a_topic_that_is_none_of_device_management_is_not_pinned() {
     tenant.learn(Source::Api, told("N/A"));
     assert_eq!(tenant.pin(), None);
 }
+
+#[test]
+fn a_list_of_tokens_that_could_not_be_read_is_not_taken_for_empty() {
+    use crate::model::{AppleToken, TokenKind};
+    let token = |kind, name: &str| AppleToken {
+        kind,
+        id: name.to_owned(),
+        name: name.to_owned(),
+        not_after: Some(at(9)),
+        usable: Some(true),
+        trouble: None,
+    };
+    let tokens = |tokens: &[AppleToken]| Some(Facts { tokens: Some(tokens.to_vec()), ..Facts::default() });
+    let (ade, vpp, new) = (token(TokenKind::Ade, "a"), token(TokenKind::Vpp, "v"), token(TokenKind::Ade, "b"));
+    let mut tenant = Tenant::new(&[Source::Tokens]);
+    tenant.learn(Source::Tokens, Outcome { facts: tokens(&[ade, vpp.clone()]), failure: None });
+    let failure = Some(Failure::new(Reason::Forbidden, "no"));
+    tenant.learn(Source::Tokens, Outcome { facts: tokens(std::slice::from_ref(&new)), failure });
+    assert_eq!(tenant.memory.sources[&Source::Tokens].tokens().unwrap(), [new.clone(), vpp]);
+    tenant.learn(Source::Tokens, Outcome { facts: tokens(std::slice::from_ref(&new)), failure: None });
+    assert_eq!(tenant.memory.sources[&Source::Tokens].tokens().unwrap(), [new], "a whole answer is whole");
+}
