@@ -6,5 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may stop anywhere")]
 
 mod config;
+mod daemon;
 mod inspect;
 mod intune;
+mod support;
