@@ -126,7 +126,8 @@ async fn what_a_person_says_is_seen_at_the_next_scrape_and_survives_a_kill() {
     let pins: serde_json::Value = serde_json::from_str(&pins.stdout).unwrap();
     assert_eq!(pins, serde_json::json!({ "schema": "apnswatch.pins.v1", "pins": {} }));
     daemon.kill().await;
-    assert_eq!(origin(&site.serve().await.scrape().await), None, "forgotten is forgotten, also after a kill");
+    let scrape = site.serve().await.until("a new first sight", |scrape| origin(scrape).is_some()).await;
+    assert_eq!(origin(&scrape), Some((topic("acme"), "first_seen".to_owned())), "forgotten, also after a kill");
 }
 
 #[tokio::test(flavor = "multi_thread")]
