@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may stop anywhere")]
 
 mod config;
+mod consistency;
 mod daemon;
 mod inspect;
 mod intune;
+mod prometheus;
 mod support;
