@@ -179,7 +179,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(End::Config(problems)) => {
             let mut stderr = io::stderr().lock();
             for problem in &problems {
-                let _ = writeln!(stderr, "apnswatch: {}: {problem}", scene.config.display());
+                let _ = writeln!(stderr, "apnswatch: {}", located(problem, &scene.config));
             }
             ExitCode::from(USAGE)
         }
@@ -209,6 +209,16 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
 impl Scene {
     fn load(&self) -> Result<Config, End> {
         config::load(&self.config, &self.environment, None).map_err(End::Config)
+    }
+}
+
+/// A problem with the file it is in. A problem of the whole file says its path itself.
+fn located(problem: &Problem, config: &std::path::Path) -> String {
+    let file = config.display().to_string();
+    if problem.path.contains(&file) || problem.path.starts_with('/') {
+        problem.to_string()
+    } else {
+        format!("{file}: {problem}")
     }
 }
 

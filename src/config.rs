@@ -104,12 +104,20 @@ pub enum Store {
 }
 
 /// `network`: MDM polls only.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Network {
     /// PEM files with CAs that are trusted besides the machine's own.
     pub ca_files: Vec<PathBuf>,
     /// The HTTP proxy; `None` is a direct connection, whatever the environment says.
     pub proxy: Option<url::Url>,
+}
+
+impl std::fmt::Debug for Network {
+    /// The address of a proxy may carry a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let proxy = self.proxy.as_ref().and_then(|proxy| proxy.host_str());
+        f.debug_struct("Network").field("ca_files", &self.ca_files).field("proxy", &proxy).finish()
+    }
 }
 
 /// `limits`.

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 use crate::config;
 use crate::evaluate::learn::{self, Expectations};
@@ -156,7 +155,7 @@ impl Store {
         let requests = database.map(|database| {
             let writer = Writer { database, shared: Arc::clone(&shared) };
             // Not awaited: it ends with `close`, or when the last clone of the store is gone.
-            let _: JoinHandle<()> = tokio::spawn(writer.run(receiver));
+            drop(tokio::spawn(writer.run(receiver)));
             sender
         });
         Self { shared, requests }

@@ -29,7 +29,6 @@ impl Signals {
 
     /// Splits them into the wish to stop and the wishes to read the configuration again. A second wish to stop ends
     /// the process at once.
-    #[must_use]
     pub fn split(self) -> (impl Future<Output = ()> + Send, mpsc::Receiver<()>) {
         let Self { mut terminate, mut interrupt, mut hang_up } = self;
         // One place is enough: a wish that comes while another waits is the same wish.

@@ -20,10 +20,7 @@ pub(super) enum Pin {
     /// Print every pinned topic and why it is trusted
     List,
     /// Say that an enrolled device listens on this topic
-    ///
-    /// On a Mac that the MDM manages:
-    ///   system_profiler SPConfigurationProfileDataType | awk '/Topic/{print $NF}'
-    #[command(verbatim_doc_comment)]
+    #[command(after_help = CONFIRM_HELP)]
     Confirm {
         #[command(flatten)]
         who: Who,
@@ -51,6 +48,11 @@ pub(super) enum Pin {
         reason: Option<String>,
     },
 }
+
+/// How a topic is read on a device. The pattern, and not a column, because the layout changes between systems.
+const CONFIRM_HELP: &str = r"On a Mac that the MDM manages, this prints the topic it listens on:
+
+  system_profiler SPConfigurationProfileDataType | grep -Eo 'com\.apple\.mgmt\.[A-Za-z]+\.[0-9A-Fa-f-]{36}'";
 
 /// `confirm`.
 #[derive(Debug, Args)]

@@ -446,7 +446,7 @@ fn sentence(report: &TenantReport) -> String {
         });
     }
     if report.pin.as_ref().is_some_and(|pin| pin.origin == PinOrigin::FirstSeen) {
-        parts.push("the topic was pinned at first sight, nobody compared it with a device".to_owned());
+        parts.push("the topic is unconfirmed".to_owned());
     }
     let mut sentence = parts.join("; ");
     if !report.blind_spots.is_empty() {

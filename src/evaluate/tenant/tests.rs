@@ -138,8 +138,8 @@ fn a_watched_tenant_is_never_plainly_ok() {
     assert_eq!(report.blind_spots, [Question::WayOut, Question::Arrival, Question::Renewable]);
     assert_eq!(
         report.sentence,
-        "ok; the topic was pinned at first sight, nobody compared it with a device, but nobody watches the way to \
-         Apple, whether pushes arrive, whether it could be renewed"
+        "ok; the topic is unconfirmed, but nobody watches the way to Apple, whether pushes arrive, whether it could be \
+         renewed"
     );
 }
 
