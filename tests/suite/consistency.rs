@@ -221,10 +221,13 @@ struct Asked {
 }
 
 impl Asked {
-    /// Reads PromQL as far as that takes: words, braces, brackets and strings.
+    /// Reads the language of Prometheus as far as that takes: words, braces, brackets and strings.
     fn by(expression: &str) -> Self {
         const LISTS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
         const WORDS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
+        // Aggregations may name their labels before what they aggregate.
+        let is_call =
+            |rest: &str| ["(", "by ", "by(", "without ", "without("].iter().any(|next| rest.starts_with(next));
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
         let mut asked = Self::default();
         let mut rest = expression;
@@ -243,10 +246,7 @@ impl Asked {
                 let names = rest[1..end].split(',').map(str::trim).filter(|name| !name.is_empty());
                 asked.labels.extend(names.map(ToOwned::to_owned));
                 rest = &rest[end..];
-            } else if !rest.starts_with('(')
-                && !WORDS.contains(&word)
-                && !word.starts_with(|c: char| c.is_ascii_digit())
-            {
+            } else if !is_call(rest) && !WORDS.contains(&word) && !word.starts_with(|c: char| c.is_ascii_digit()) {
                 let labels = asked.series.entry(word.to_owned()).or_default();
                 if let Some(inside) = rest.strip_prefix('{') {
                     let end = inside.find('}').unwrap();

@@ -1,5 +1,6 @@
 //! The daemon as an operator sees it: a process, its metrics, its pages, its exit status.
 
+mod clock;
 mod commands;
 mod hostile;
 mod http;

@@ -376,9 +376,14 @@ pub(crate) struct Answered {
 
 /// Asks as the simplest of clients: one connection, no proxy, whatever host name.
 pub(crate) async fn request(address: SocketAddr, method: &str, path: &str, host: &str) -> Answered {
+    request_with(address, method, path, &format!("Host: {host}")).await
+}
+
+/// The same with other headers.
+pub(crate) async fn request_with(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answered {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let head = format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n");
+        let head = format!("{method} {path} HTTP/1.0\r\n{headers}\r\nContent-Length: 0\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();

@@ -2,7 +2,7 @@
 
 use apnswatch::demo::intune::Answer;
 
-use crate::support::{Site, answer, filed, now, pem, topic};
+use crate::support::{Site, answer, ended, filed, now, pem, tenant, topic};
 
 const END: &str = "apns_certificate_not_after_timestamp_seconds";
 
@@ -62,6 +62,26 @@ async fn once_reads_the_store_and_never_writes_it() {
     let ended = site.run(&["once"]).await;
     assert_eq!(ended.status, Some(1), "the date in the store is known still: {}", ended.stdout);
     assert!(site.store() == before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_zone_changes_nothing() {
+    let site = Site::new().await;
+    let file = site.certificate("desk.pem", &topic("desk"), "0A01", 29);
+    let declared = "    mdm: { kind: none }\n    certificate: { declared: { not_after: 2027-03-28 } }\n";
+    site.configure("", &[site.intune("acme", answer("acme", 29), ""), filed("desk", &file), tenant("paper", declared)]);
+    let mut told = Vec::new();
+    for zone in ["UTC", "Pacific/Auckland", "America/Los_Angeles", "Nowhere/Unknown"] {
+        let mut command = site.command();
+        command.args(["once", "--json"]).env("TZ", zone).env("LANG", "de_DE.UTF-8");
+        let ended = ended(command).await;
+        let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        let ends: Vec<String> =
+            (0..3).map(|tenant| document["tenants"][tenant]["certificate"]["not_after"].to_string()).collect();
+        assert!(ends.iter().all(|end| end.ends_with("Z\"")), "{ends:?}");
+        told.push((ended.status, ends));
+    }
+    assert!(told.iter().all(|one| *one == told[0]), "{told:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

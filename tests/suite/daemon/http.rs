@@ -5,7 +5,7 @@ use std::time::Duration;
 use apnswatch::demo::intune::Answer;
 use tokio::time::Instant;
 
-use crate::support::{Daemon, Site, answer, eventually, request, tenant};
+use crate::support::{Daemon, Scrape, Site, answer, eventually, request, request_with, tenant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_host_name_is_refused() {
@@ -48,8 +48,13 @@ async fn metrics_come_under_their_own_name_with_and_without_tenants() {
         site.configure("", &tenants);
         let daemon = site.serve().await;
         daemon.ready().await;
-        let answered = daemon.get("/metrics").await;
-        assert!(answered.head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{}", answered.head);
+        for accept in ["text/plain", "application/openmetrics-text; version=1.0.0", "*/*"] {
+            let headers = format!("Accept: {accept}\r\nX-Prometheus-Scrape-Timeout-Seconds: 0.3");
+            let answered = request_with(daemon.address, "GET", "/metrics", &headers).await;
+            let head = answered.head;
+            assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{accept}: {head}");
+            Scrape::parse(&answered.body);
+        }
         let scrape = daemon.scrape().await;
         assert_eq!(scrape.all("apns_certificate_phase", &[("phase", "renew")]).len(), count);
         // Everything that can be known in advance is there from the first scrape.
