@@ -29,7 +29,7 @@ async fn no_answer_takes_more_than_its_share() {
         ("limited", Answer::Status(429, Some("1".to_owned())), &["rate_limited"]),
         ("broken", Answer::Status(500, None), &["http"]),
         ("garbage", Answer::Json(serde_json::json!([1, 2, 3])), &["malformed"]),
-        ("moved", Answer::Redirect("http://192.0.2.1/".to_owned()), &["http"]),
+        ("moved", Answer::Redirect("http://127.0.0.1:1/".to_owned()), &["http"]),
     ];
     let mut tenants: Vec<String> =
         cases.iter().map(|(name, answer, _)| site.intune(name, answer.clone(), "")).collect();
