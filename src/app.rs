@@ -34,6 +34,9 @@ const READY_AFTER: Duration = Duration::from_secs(60);
 /// How long requests under way may take once the process is asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long reading the configuration again may take.
+const LOAD: Duration = Duration::from_secs(30);
+
 /// How the daemon is started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -83,9 +86,8 @@ impl Daemon {
         let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         let store = Store::open(&config.store).await;
         let counters = Counters::new().context("cannot register the counters")?;
-        let now = options.clock.now();
-        store.configure(&config, now);
-        let running = Running { config: Arc::new(config), since: now, is_current: true };
+        store.configure(&config, options.clock.moment());
+        let running = Running { config: Arc::new(config), since: options.clock.now(), is_current: true };
         Ok(Self { options, listener, store, counters, running: tokio::sync::watch::Sender::new(running) })
     }
 
@@ -120,8 +122,7 @@ impl Daemon {
             reload,
             ready: is_ready,
         });
-        let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let mut server = tokio::spawn(serve.into_future());
+        let mut server = tokio::spawn(web::serve(listener, router, stop.clone()));
         let mut changes = watch::Changes::new(&running.borrow().config);
         let mut reloading = Reloading { options, store: store.clone(), running };
         tokio::pin!(shutdown);
@@ -134,10 +135,15 @@ impl Daemon {
                 Some(answer) = reloads.recv() => Some(answer),
                 () = changes.next(), if is_watching => None,
             };
-            let result = reloading.reload();
+            // A file system that hangs must not make the process deaf to the wish to stop.
+            let seen = changes.look();
+            let result = tokio::select! {
+                () = &mut shutdown => break None,
+                result = reloading.reload() => result,
+            };
             if result.is_ok() {
                 let config = reloading.running.borrow().config.clone();
-                changes = watch::Changes::new(&config);
+                changes = watch::Changes::since(seen, &config);
                 pollers.apply(&config, reloading.options.spread);
             }
             if let Some(answer) = answer {
@@ -150,8 +156,7 @@ impl Daemon {
         stop.cancel();
         let result = match ended {
             Some(ended) => Err(match ended {
-                Ok(Ok(())) => anyhow::anyhow!("the HTTP side ended by itself").into(),
-                Ok(Err(error)) => anyhow::Error::from(error).context("the HTTP side failed").into(),
+                Ok(()) => anyhow::anyhow!("the HTTP side ended by itself").into(),
                 Err(error) => anyhow::Error::from(error).context("the HTTP side ended in a defect").into(),
             }),
             None => {
@@ -162,7 +167,12 @@ impl Daemon {
                 Ok(())
             }
         };
-        store.close().await;
+        if tokio::time::timeout(GRACE, store.close()).await.is_err() {
+            tracing::error!(
+                "the store could not be written within {} s; what was learnt last is lost",
+                GRACE.as_secs()
+            );
+        }
         result
     }
 }
@@ -176,11 +186,18 @@ struct Reloading {
 
 impl Reloading {
     /// Reads the configuration again. If it is wrong, the one in force stays.
-    fn reload(&mut self) -> Result<(), Vec<Problem>> {
+    async fn reload(&mut self) -> Result<(), Vec<Problem>> {
         let before = self.running.borrow().config.clone();
-        match config::load(&self.options.config, &self.options.environment, Some(&before)) {
+        let (path, environment, previous) =
+            (self.options.config.clone(), self.options.environment.clone(), Arc::clone(&before));
+        let load = tokio::task::spawn_blocking(move || config::load(&path, &environment, Some(&previous)));
+        let loaded = match tokio::time::timeout(LOAD, load).await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(_)) => Err(vec![Problem::new("", "reading it ended in a defect of this program")]),
+            Err(_) => Err(vec![Problem::new("", format!("it could not be read within {} s", LOAD.as_secs()))]),
+        };
+        match loaded {
             Ok(config) => {
-                let now = self.options.clock.now();
                 if config != *before {
                     log_problems(&config);
                     tracing::info!(tenants = config.tenants.len(), "the configuration was read again and has changed");
@@ -188,8 +205,9 @@ impl Reloading {
                         tracing::warn!("web.listen and store are read at the start only; restart to change them");
                     }
                 }
-                self.store.configure(&config, now);
-                self.running.send_replace(Running { config: Arc::new(config), since: now, is_current: true });
+                self.store.configure(&config, self.options.clock.moment());
+                let since = self.options.clock.now();
+                self.running.send_replace(Running { config: Arc::new(config), since, is_current: true });
                 Ok(())
             }
             Err(problems) => {
@@ -226,7 +244,7 @@ pub async fn once(config: &Config, clock: &Clock) -> Result<Report, Error> {
         config::Store::Sqlite(path) => store::peek(path).await.context("the store cannot be read")?,
     };
     let store = Store::in_memory(contents);
-    store.configure(config, clock.now());
+    store.configure(config, clock.moment());
     let around = Surroundings {
         store: store.clone(),
         clock: clock.clone(),

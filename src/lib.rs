@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod blocking;
 pub mod certificate;
 pub mod cli;
 pub mod clock;

@@ -133,6 +133,7 @@ impl FirstRound {
 
 /// Polls a source again and again, first after `delay`, until it is stopped. A poll that is under way is dropped then.
 pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<FirstRound>, stop: CancellationToken) {
+    around.store.ask(&job.tenant, job.poll.source(), &job.poll.identity());
     let mut voice = Voice::default();
     let mut failures = 0;
     let mut first = Some(round);
@@ -166,6 +167,7 @@ pub async fn attempt(job: &Job, around: &Surroundings) -> Option<Failure> {
         Some(host) => (host.acquire().await.ok(), around.limits.all.acquire().await.ok()),
         None => (None, None),
     };
+    around.store.ask(&job.tenant, job.poll.source(), &job.poll.identity());
     let begun = Instant::now();
     let asked = AssertUnwindSafe(job.poll.poll(around.clock.now())).catch_unwind();
     let outcome = match tokio::time::timeout(job.timeout, asked).await {

@@ -14,17 +14,21 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::config;
 use crate::evaluate::learn::{self, Expectations};
-use crate::evaluate::report::Snapshot;
-use crate::model::{Attestation, Memory, Outcome, Pin, PinOrigin, Source, SourceMemory, TenantName};
+use crate::evaluate::report::{Moment, Snapshot};
+use crate::model::{Attestation, Memory, Outcome, Pin, Source, SourceMemory, TenantName};
 
 /// A scrape waits no longer than this for the disk.
 const REFRESH: Duration = Duration::from_millis(250);
 
 /// Between two tries of a write that failed.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// A write that takes longer than this hangs.
+const OVERDUE: Duration = Duration::from_secs(15);
 
 /// A tenant that has been missing for longer is not counted any more, and its row goes.
 const MISSING: TimeDelta = TimeDelta::days(7);
@@ -55,6 +59,24 @@ pub struct Contents {
     pub configured: BTreeMap<TenantName, Option<DateTime<Utc>>>,
 }
 
+/// What people wrote.
+#[derive(Debug, Default)]
+struct HumanWords {
+    pins: BTreeMap<TenantName, Pin>,
+    attestations: BTreeMap<TenantName, Vec<Attestation>>,
+    /// Tenants with a word that cannot be read. What is known of them stays as it is.
+    damaged: BTreeSet<TenantName>,
+}
+
+/// What to do about a document that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Damage {
+    /// Give up: at the start nothing may be lost, and nothing overwritten.
+    Fail,
+    /// Leave its tenant out.
+    Skip,
+}
+
 /// The store of a running daemon. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -71,12 +93,17 @@ struct Shared {
     dirty: Mutex<Dirty>,
     wake: Notify,
     up: AtomicBool,
+    /// There is a database, and it could not be opened: nobody knows the pins in it.
+    is_blind: bool,
+    /// Since when a write has been under way.
+    writing: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
 struct Dirty {
     sources: BTreeSet<(TenantName, Source)>,
-    pins: BTreeSet<TenantName>,
+    /// `true`: on purpose, it replaces what is there; `false`: at first sight, it does not.
+    pins: BTreeMap<TenantName, bool>,
     tenants: bool,
 }
 
@@ -87,7 +114,9 @@ impl Dirty {
 
     fn merge(&mut self, other: Self) {
         self.sources.extend(other.sources);
-        self.pins.extend(other.pins);
+        for (tenant, replaces) in other.pins {
+            *self.pins.entry(tenant).or_default() |= replaces;
+        }
         self.tenants |= other.tenants;
     }
 }
@@ -151,6 +180,8 @@ impl Store {
             dirty: Mutex::default(),
             wake: Notify::new(),
             up: AtomicBool::new(up),
+            is_blind: !up,
+            writing: Mutex::default(),
         });
         let requests = database.map(|database| {
             let writer = Writer { database, shared: Arc::clone(&shared) };
@@ -165,7 +196,7 @@ impl Store {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.shared.snapshot.borrow().clone();
-        snapshot.store_up = self.shared.up.load(Ordering::Relaxed);
+        snapshot.store_up = self.shared.up.load(Ordering::Relaxed) && !self.shared.is_write_overdue();
         snapshot
     }
 
@@ -185,6 +216,8 @@ impl Store {
         outcome: Outcome,
         at: DateTime<Utc>,
     ) {
+        let blind = Expectations { may_pin: false, ..expectations.clone() };
+        let expectations = if self.shared.is_blind { &blind } else { expectations };
         self.shared.snapshot.send_modify(|snapshot| {
             let memory = Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default());
             let had_pin = memory.pin.is_some();
@@ -193,14 +226,30 @@ impl Store {
             let mut dirty = self.shared.dirty();
             dirty.sources.insert((tenant.clone(), source));
             if !had_pin && memory.pin.is_some() {
-                dirty.pins.insert(tenant.clone());
+                dirty.pins.entry(tenant.clone()).or_default();
             }
         });
         self.shared.wake.notify_one();
     }
 
+    /// Prepares for asking somebody: what another one told is dropped, before anybody can take it for theirs.
+    pub fn ask(&self, tenant: &TenantName, source: Source, identity: &str) {
+        let is_known =
+            |memory: &Arc<Memory>| memory.sources.get(&source).is_none_or(|state| state.identity == identity);
+        if self.shared.snapshot.borrow().tenants.get(tenant).is_none_or(is_known) {
+            return;
+        }
+        self.shared.snapshot.send_modify(|snapshot| {
+            let memory = Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default());
+            learn::ask(memory.sources.entry(source).or_default(), identity);
+            self.shared.dirty().sources.insert((tenant.clone(), source));
+        });
+        self.shared.wake.notify_one();
+    }
+
     /// Takes in a configuration: topics that are expected, tenants that left.
-    pub fn configure(&self, config: &config::Config, now: DateTime<Utc>) {
+    pub fn configure(&self, config: &config::Config, moment: Moment) {
+        let now = moment.now;
         self.shared.snapshot.send_modify(|snapshot| {
             let mut dirty = self.shared.dirty();
             dirty.tenants = true;
@@ -209,10 +258,14 @@ impl Store {
                 let mut next = Memory::clone(memory);
                 if learn::expect(&mut next, tenant.certificate.expected_topic.as_ref(), now) {
                     *memory = Arc::new(next);
-                    dirty.pins.insert(tenant.name.clone());
+                    dirty.pins.insert(tenant.name.clone(), true);
                     // The drift of every source was judged anew.
                     dirty.sources.extend(memory.sources.keys().map(|source| (tenant.name.clone(), *source)));
                 }
+            }
+            // A clock that cannot be right dates nothing; what left is noticed when it is right again.
+            if !moment.is_plausible() {
+                return;
             }
             let active: BTreeSet<TenantName> =
                 config.tenants.values().filter(|tenant| !tenant.retired).map(|tenant| tenant.name.clone()).collect();
@@ -246,6 +299,12 @@ impl Store {
 }
 
 impl Shared {
+    /// Whether a write has been under way for so long that its disk hangs.
+    fn is_write_overdue(&self) -> bool {
+        let since = *self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() > OVERDUE)
+    }
+
     fn dirty(&self) -> MutexGuard<'_, Dirty> {
         // A panic while marking leaves a set of keys, which is as good as any.
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
@@ -274,6 +333,10 @@ impl Writer {
                 () = shared.wake.notified() => Wake::Changed,
                 () = tokio::time::sleep(RETRY), if is_behind => Wake::Changed,
             };
+            // Whoever asked and has gone waits for nothing any more, and must not make the next one wait.
+            if matches!(&wake, Wake::Asked(Some(Request::Refresh(done))) if done.is_closed()) {
+                continue;
+            }
             let is_written = self.write(&shared).await;
             match wake {
                 Wake::Changed => {}
@@ -301,7 +364,11 @@ impl Writer {
             return true;
         }
         let snapshot = shared.snapshot.borrow().clone();
-        match self.database.write(&changes(&dirty, &snapshot)).await {
+        let writing = |since| *shared.writing.lock().unwrap_or_else(PoisonError::into_inner) = since;
+        writing(Some(Instant::now()));
+        let written = self.database.write(&changes(&dirty, &snapshot)).await;
+        writing(None);
+        match written {
             Ok(()) => {
                 if !shared.up.swap(true, Ordering::Relaxed) {
                     tracing::info!("the store can be written again");
@@ -320,28 +387,29 @@ impl Writer {
 
     /// Takes in pins and attestations that another process wrote.
     async fn refresh(&mut self, shared: &Shared) {
-        match self.database.changed_by_others().await {
-            Ok(false) => return,
-            Ok(true) => {}
-            Err(error) => {
-                tracing::warn!(%error, "the store cannot be read again");
-                return;
-            }
-        }
-        let (pins, attestations) = match self.database.load_human_words().await {
+        let words = match self.database.changed_by_others().await {
+            Ok(None) => return,
+            Ok(Some(version)) => self.database.load_human_words(Damage::Skip).await.map(|words| (version, words)),
+            Err(error) => Err(error),
+        };
+        let (version, words) = match words {
             Ok(words) => words,
             Err(error) => {
                 tracing::warn!(%error, "the store cannot be read again");
                 return;
             }
         };
+        let HumanWords { pins, attestations, damaged } = words;
+        let mut is_whole = true;
         shared.snapshot.send_modify(|snapshot| {
             for name in pins.keys().chain(attestations.keys()) {
                 snapshot.tenants.entry(name.clone()).or_default();
             }
             let mut dirty = shared.dirty();
             for (name, memory) in &mut snapshot.tenants {
-                if dirty.pins.contains(name) {
+                if dirty.pins.contains_key(name) || damaged.contains(name) {
+                    // Looked at again next time: a pin that is not written yet, or words of a later version.
+                    is_whole &= !dirty.pins.contains_key(name);
                     continue;
                 }
                 let pin = pins.get(name);
@@ -358,6 +426,9 @@ impl Writer {
                 }
             }
         });
+        if is_whole {
+            self.database.has_taken_in(version);
+        }
         shared.wake.notify_one();
     }
 }
@@ -365,7 +436,8 @@ impl Writer {
 /// What is to be written, by value.
 struct Changes {
     sources: Vec<(TenantName, Source, SourceMemory)>,
-    pins: Vec<(TenantName, Pin)>,
+    /// With whether it replaces what is there.
+    pins: Vec<(TenantName, Pin, bool)>,
     tenants: Option<BTreeMap<TenantName, Option<DateTime<Utc>>>>,
 }
 
@@ -374,9 +446,9 @@ fn changes(dirty: &Dirty, snapshot: &Snapshot) -> Changes {
         let memory = snapshot.tenants.get(name)?.sources.get(source)?;
         Some((name.clone(), *source, memory.clone()))
     });
-    let pins = dirty.pins.iter().filter_map(|name| {
+    let pins = dirty.pins.iter().filter_map(|(name, replaces)| {
         let pin = snapshot.tenants.get(name)?.pin.clone()?;
-        Some((name.clone(), pin))
+        Some((name.clone(), pin, *replaces))
     });
     let tenants = dirty.tenants.then(|| {
         let configured = snapshot.configured.iter().map(|name| (name.clone(), None));
@@ -437,7 +509,8 @@ impl Desk {
 ///
 /// If there is one that cannot be read. A store that does not exist is empty.
 pub async fn peek(path: &Path) -> Result<Contents, Error> {
-    if !path.exists() {
+    // A folder that may not be entered is no empty store.
+    if !path.try_exists()? {
         return Ok(Contents::default());
     }
     let mut database = sqlite::Database::open_read_only(path).await?;
@@ -455,11 +528,6 @@ pub enum PinChange {
     Set(Pin),
     /// There is none any more.
     Forget,
-}
-
-/// Whether a pin that is found in the database may be replaced by one from a first sight.
-fn replaces(pin: &Pin) -> bool {
-    pin.origin != PinOrigin::FirstSeen
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod host;
 mod page;
+mod server;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use axum::routing::get;
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::server::serve;
 use crate::clock::Clock;
 use crate::config::{Config, Reload};
 use crate::evaluate::{Report, evaluate};
@@ -90,19 +92,11 @@ async fn landing(State(context): State<Context>) -> Response {
 async fn scrape(State(context): State<Context>) -> Response {
     let (running, report) = context.report().await;
     let process = ProcessState { reload_successful: running.is_current, reload_success: running.since };
-    // Away from the threads that answer health checks: a provider has tens of thousands of series.
-    let text = tokio::task::spawn_blocking(move || {
-        let mut text = metrics::render(&report, &running.config, process);
-        context.counters.write(&mut text).map(|()| text)
-    });
-    match text.await {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "the metrics cannot be written");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
+    let mut text = metrics::render(&report, &running.config, process);
+    match context.counters.write(&mut text) {
+        Ok(()) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
         Err(error) => {
-            tracing::error!(%error, "writing the metrics ended in a defect of this program");
+            tracing::error!(%error, "the metrics cannot be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

@@ -17,10 +17,8 @@ const FILE_TIMEOUT: Duration = Duration::from_secs(10);
 #[must_use]
 pub fn jobs(tenant: &Tenant) -> Vec<Job> {
     let intervals = polled_sources(tenant);
-    let expectations = Arc::new(Expectations {
-        topic: tenant.certificate.expected_topic.clone(),
-        sources: intervals.iter().map(|(source, _)| *source).collect(),
-    });
+    let expectations =
+        Arc::new(Expectations { sources: intervals.iter().map(|(source, _)| *source).collect(), may_pin: true });
     let mut polls: Vec<(Arc<dyn Poll>, Duration)> = Vec::new();
     if let Some(provider) = provider(tenant) {
         polls.extend(provider::polls(&provider).into_iter().map(|poll| (poll, tenant.poll.timeout)));

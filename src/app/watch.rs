@@ -10,7 +10,7 @@ use crate::config::Config;
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// What tells a changed file: by path, so that a link that points elsewhere and a file that was renamed over count.
-type Signature = BTreeMap<PathBuf, Option<(SystemTime, u64, u64)>>;
+pub(super) type Signature = BTreeMap<PathBuf, Option<(SystemTime, u64, u64)>>;
 
 /// The files of a configuration, as they were when it was read.
 pub(super) struct Changes {
@@ -28,6 +28,21 @@ impl Changes {
         files.dedup();
         let seen = signature(&files);
         Self { files, seen }
+    }
+
+    /// As [`Self::new`], after a reading that began when the files looked like `seen`: what was saved while they were
+    /// read is a change still to come.
+    pub(super) fn since(seen: Signature, config: &Config) -> Self {
+        let mut changes = Self::new(config);
+        for (path, before) in seen {
+            changes.seen.entry(path).and_modify(|now| *now = before);
+        }
+        changes
+    }
+
+    /// What the files look like now.
+    pub(super) fn look(&self) -> Signature {
+        signature(&self.files)
     }
 
     /// Waits until one of them is another one. A file that is being written may be read half: it changes again when

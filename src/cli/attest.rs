@@ -25,16 +25,16 @@ pub(super) enum Pin {
         #[command(flatten)]
         who: Who,
         /// The topic, as it was read on the device
-        #[arg(long)]
-        topic: String,
+        #[arg(long, value_parser = topic_of)]
+        topic: Topic,
     },
     /// Make this the topic from now on, after the devices were enrolled again
     Set {
         #[command(flatten)]
         who: Who,
         /// The new topic
-        #[arg(long)]
-        topic: String,
+        #[arg(long, value_parser = topic_of)]
+        topic: Topic,
         /// Why it is another one now
         #[arg(long)]
         reason: String,
@@ -60,8 +60,8 @@ pub(super) struct Confirm {
     #[command(flatten)]
     who: Who,
     /// The serial number of the certificate that was uploaded; without it, the newest file that was seen
-    #[arg(long)]
-    serial: Option<String>,
+    #[arg(long, value_parser = serial_of)]
+    serial: Option<Serial>,
     /// A remark to keep with it, such as a ticket
     #[arg(long)]
     note: Option<String>,
@@ -71,8 +71,8 @@ pub(super) struct Confirm {
 #[derive(Debug, Args)]
 pub(super) struct Who {
     /// The tenant
-    #[arg(long, value_name = "NAME")]
-    tenant: String,
+    #[arg(long, value_name = "NAME", value_parser = TenantName::parse)]
+    tenant: TenantName,
     /// Who says so, if not the user of the operating system
     #[arg(long, value_name = "PERSON")]
     by: Option<String>,
@@ -91,7 +91,7 @@ struct Case<'a> {
 impl<'a> Case<'a> {
     async fn open(scene: &'a Scene, who: &Who) -> Result<Self, End> {
         let config = scene.load()?;
-        let name = TenantName::parse(&who.tenant).map_err(|problem| anyhow!("--tenant {problem}"))?;
+        let name = who.tenant.clone();
         let mut desk = Desk::open(&path_of(&config)?).await?;
         let contents = desk.load().await?;
         if !config.tenants.contains_key(&name) && !contents.tenants.contains_key(&name) {
@@ -112,10 +112,14 @@ impl<'a> Case<'a> {
         PinState { topic, origin, since: self.scene.clock.now(), by: Some(self.by.clone()) }
     }
 
+    /// The topic that the configuration fixes.
+    fn expected(&self) -> Option<&Topic> {
+        self.config.tenants.get(&self.name)?.certificate.expected_topic.as_ref()
+    }
+
     /// A topic that the configuration fixes is changed there, and nowhere else.
     fn refuse_if_configured(&self) -> Result<(), End> {
-        let expected = self.config.tenants.get(&self.name).and_then(|t| t.certificate.expected_topic.as_ref());
-        match expected {
+        match self.expected() {
             Some(topic) => {
                 Err(anyhow!("the configuration says expected_topic: {topic} for this tenant; change it there").into())
             }
@@ -129,12 +133,10 @@ pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
     match command {
         Pin::List => list(scene).await?,
         Pin::Confirm { who, topic } => {
-            let topic = topic_of(&topic)?;
             let case = Case::open(scene, &who).await?;
-            if let Some(pin) = &case.memory.pin
-                && pin.topic != topic
-            {
-                let (name, pinned) = (&case.name, &pin.topic);
+            let kept = case.expected().or_else(|| case.memory.pin.as_ref().map(|pin| &pin.topic));
+            if let Some(pinned) = kept.filter(|kept| **kept != topic) {
+                let name = &case.name;
                 return Err(anyhow!(
                     "the device listens on {topic}, and {name:?} is pinned to {pinned}: devices with the one are not \
                      reached by a certificate with the other, so nothing was confirmed. Was the topic read on a \
@@ -149,7 +151,6 @@ pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
             say(&format!("{name:?} keeps {topic}: confirmed on a device."))?;
         }
         Pin::Set { who, topic, reason } => {
-            let topic = topic_of(&topic)?;
             let case = Case::open(scene, &who).await?;
             case.refuse_if_configured()?;
             let before = case.memory.pin.as_ref().map(|pin| pin.topic.clone());
@@ -175,7 +176,7 @@ pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
 /// Runs `confirm`.
 pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> {
     let case = Case::open(scene, &command.who).await?;
-    let certificate = uploaded(&case.memory, command.serial.as_deref())?.clone();
+    let certificate = uploaded(&case.memory, command.serial.as_ref())?.clone();
     if let Some(pin) = &case.memory.pin
         && certificate.topic.as_ref() != Some(&pin.topic)
     {
@@ -201,16 +202,15 @@ pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> 
 }
 
 /// The certificate file that is meant.
-fn uploaded<'a>(memory: &'a Memory, serial: Option<&str>) -> anyhow::Result<&'a PushCertificate> {
+fn uploaded<'a>(memory: &'a Memory, serial: Option<&Serial>) -> anyhow::Result<&'a PushCertificate> {
     let files = memory.sources.get(&Source::File);
     match serial {
         None => files.and_then(|files| files.present()).context(
             "no certificate file of this tenant was seen yet: is certificate.files set, and the daemon running?",
         ),
-        Some(text) => {
-            let serial = Serial::parse_hex(text).context("--serial is hexadecimal, such as 0552818DF267903F")?;
+        Some(serial) => {
             let seen = files.and_then(|files| {
-                files.seen.iter().rev().map(|seen| &seen.certificate).find(|c| c.serial.as_ref() == Some(&serial))
+                files.seen.iter().rev().map(|seen| &seen.certificate).find(|c| c.serial.as_ref() == Some(serial))
             });
             seen.with_context(|| format!("no certificate file with serial {serial} was seen for this tenant"))
         }
@@ -249,10 +249,14 @@ fn path_of(config: &Config) -> anyhow::Result<PathBuf> {
     }
 }
 
-fn topic_of(text: &str) -> anyhow::Result<Topic> {
+fn topic_of(text: &str) -> Result<Topic, &'static str> {
     Topic::parse(text)
         .filter(Topic::is_mdm)
-        .context("--topic is what stands in the profile, such as com.apple.mgmt.External.<guid>")
+        .ok_or("it is what stands in the profile, such as com.apple.mgmt.External.<guid>")
+}
+
+fn serial_of(text: &str) -> Result<Serial, &'static str> {
+    Serial::parse_hex(text).ok_or("it is hexadecimal, such as 0552818DF267903F")
 }
 
 /// Who speaks: what `--by` says, else who logged in, also behind sudo.

@@ -11,18 +11,28 @@ use crate::words;
 /// Asks everything once, prints it, and says with the exit status how bad it is.
 pub(super) async fn run(scene: &Scene) -> Result<u8, End> {
     let config = scene.load()?;
-    let report = app::once(&config, &scene.clock).await?;
-    let mut out = io::stdout().lock();
-    if scene.json {
-        writeln!(out, "{:#}", status::document(&report))?;
-    } else {
-        table(&report, &mut out)?;
-    }
+    let report = match app::once(&config, &scene.clock).await {
+        Ok(report) => report,
+        Err(app::Error::Config(problems)) => return Err(End::Config(problems)),
+        Err(app::Error::Other(error)) => {
+            writeln!(io::stderr(), "apnswatch: {error:#}")?;
+            return Ok(UNKNOWN);
+        }
+    };
     for problem in &config.problems {
         writeln!(io::stderr(), "apnswatch: {problem}")?;
     }
-    Ok(status_of(&report))
+    let mut out = io::stdout().lock();
+    let printed = if scene.json { writeln!(out, "{:#}", status::document(&report)) } else { table(&report, &mut out) };
+    match printed {
+        // Whoever reads has seen enough; how bad it is stays as it is.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(status_of(&report)),
+    }
 }
+
+/// Nobody can say.
+const UNKNOWN: u8 = 3;
 
 /// 2 before 1 before 3 before 0; a muted tenant is shown and does not count.
 fn status_of(report: &Report) -> u8 {
@@ -31,9 +41,9 @@ fn status_of(report: &Report) -> u8 {
         Some(Level::Critical) => 2,
         Some(Level::Warning) => 1,
         _ if report.config_errors > 0 => 1,
-        Some(Level::Unknown) => 3,
+        Some(Level::Unknown) => UNKNOWN,
         // Nothing is watched, so nobody can say.
-        None if report.tenants.is_empty() => 3,
+        None if report.tenants.is_empty() => UNKNOWN,
         Some(Level::Ok) | None => 0,
     }
 }

@@ -4,6 +4,8 @@ use std::io::Read;
 use std::path::Path;
 
 use config::{File, FileFormat, Map, Source, Value};
+use yaml_rust2::parser::{Event, MarkedEventReceiver, Parser};
+use yaml_rust2::scanner::Marker;
 
 /// More than this is not a configuration but a mistake.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -50,12 +52,36 @@ fn is_writable_by_others(_: &std::fs::Metadata) -> bool {
 fn parse(text: &str) -> Result<Map<String, Value>, String> {
     // Editors of other systems put a byte-order mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    refuse_aliases(text)?;
     let table = File::from_str(text, FileFormat::Yaml).collect().map_err(|error| match error {
         config::ConfigError::FileParse { cause, .. } => explain(&cause.to_string()),
         _ => "must be a YAML mapping of keys to values".to_owned(),
     })?;
     // An empty file is one that is just being written, or was cut; taken at its word it would end every watch.
     if table.is_empty() { Err("is empty".to_owned()) } else { Ok(table) }
+}
+
+/// An alias stands for all that its anchor holds, so a few lines of them can stand for more than any memory holds. There
+/// is `defaults` for what tenants share. What is no YAML at all is told by the parser that follows.
+fn refuse_aliases(text: &str) -> Result<(), String> {
+    struct Aliases(Option<usize>);
+
+    impl MarkedEventReceiver for Aliases {
+        fn on_event(&mut self, event: Event, marker: Marker) {
+            if matches!(event, Event::Alias(_)) {
+                self.0.get_or_insert_with(|| marker.line());
+            }
+        }
+    }
+
+    let mut aliases = Aliases(None);
+    let _ = Parser::new_from_str(text).load(&mut aliases, true);
+    match aliases.0 {
+        Some(line) => {
+            Err(format!("line {line}: must not use YAML aliases (*name): put what tenants share into defaults"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Puts the parser's words in our order. Only texts known to be free of values are passed on.

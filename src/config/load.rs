@@ -94,7 +94,7 @@ struct Loading<'a> {
 impl Loading<'_> {
     fn tenant_files(&mut self, patterns: &[PathBuf], previous: Option<&Config>) {
         let mut bad = Vec::new();
-        for path in self.find(patterns) {
+        for path in self.find(patterns, previous) {
             self.config.files.push(path.clone());
             let shown = self.shown(&path);
             match self.read(&path, &shown) {
@@ -143,7 +143,9 @@ impl Loading<'_> {
     }
 
     /// The files that paths and patterns name, in their order, each once; a plain path also when it is missing.
-    fn find(&mut self, patterns: &[PathBuf]) -> Vec<PathBuf> {
+    /// What a pattern matched before, and cannot match now because its folder cannot be read, is named again: it is a
+    /// bad file then, and keeps its tenants.
+    fn find(&mut self, patterns: &[PathBuf], previous: Option<&Config>) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut seen = BTreeSet::from([self.config.files[0].clone()]);
         for pattern in patterns {
@@ -155,16 +157,22 @@ impl Loading<'_> {
             // A new file shows in its folder.
             let folder = pattern.ancestors().skip(1).find(|path| !path.to_string_lossy().contains(['*', '?', '[']));
             self.config.files.extend(folder.map(Path::to_owned));
+            let mut is_whole = folder.is_none_or(|folder| std::fs::read_dir(folder).is_ok());
             // Hidden files are what editors leave behind.
             let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
             for entry in glob::glob_with(&text, options).into_iter().flatten() {
                 match entry {
                     Ok(path) => found.push(path),
                     Err(error) => {
+                        is_whole = false;
                         let shown = self.shown(error.path());
                         self.config.problems.push(Problem::new(shown, format!("cannot be read: {}", error.error())));
                     }
                 }
+            }
+            if let (false, Some(previous), Ok(pattern)) = (is_whole, previous, glob::Pattern::new(&text)) {
+                let lost = previous.tenant_files.keys().filter(|path| pattern.matches_path(path));
+                found.extend(lost.cloned());
             }
         }
         found.retain(|path| seen.insert(path.clone()));

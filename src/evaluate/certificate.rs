@@ -59,9 +59,14 @@ pub fn effective(memory: &Memory, sources: &[Source], declared: Option<&Declared
         match &observation.facts.certificate {
             Some(Presence::Absent) => return Effective::Absent,
             Some(Presence::Present(certificate)) => {
-                if let Some(not_after) = certificate.not_after {
+                // One that is told without its end does not make a file the MDM's word: the last end it told stands.
+                let dated = state.seen.iter().filter(|seen| end(seen).is_some()).max_by_key(|seen| seen.last_seen);
+                let told = match certificate.not_after {
+                    Some(not_after) => Some((certificate, not_after, observation.at)),
+                    None => dated.and_then(|seen| Some((&seen.certificate, end(seen)?, seen.last_seen))),
+                };
+                if let Some((certificate, not_after, told)) = told {
                     let rolled_back_from = later_end(&state.seen, certificate);
-                    let told = observation.at;
                     return known(Source::Api, certificate, not_after, told, &state.seen, rolled_back_from);
                 }
             }
@@ -159,26 +164,34 @@ pub struct StandingFile<'a> {
 
 /// Which file stands. A file is not the MDM's word: the first one seen is effective at once, a newer one only when a
 /// person or the MDM confirms that it was uploaded. An older one of the same topic is bad news and believed at once.
+///
+/// Where a topic is pinned, only files of that topic can stand: one of another topic is drift, and neither the first
+/// nor a renewal that somebody should confirm.
 #[must_use]
 pub fn standing_file(memory: &Memory) -> Option<StandingFile<'_>> {
     let state = memory.sources.get(&Source::File)?;
+    let pin = memory.pin.as_ref().map(|pin| &pin.topic);
+    let is_lineage = |seen: &&Seen| pin.is_none() || seen.certificate.topic.as_ref() == pin;
+    let lineage: Vec<&Seen> = state.seen.iter().filter(is_lineage).collect();
+    let acceptance = |seen: &Seen| acceptance(memory, lineage.first().copied(), seen);
+    let last = lineage.iter().filter(|seen| acceptance(seen).is_some()).max_by_key(|seen| acceptance(seen)).copied()?;
+    let standing = |seen| StandingFile { seen, unconfirmed: None, rolled_back_from: None };
     let current = state.present()?;
-    let current = state.seen.iter().find(|seen| seen.certificate.is_same_as(current))?;
-    let acceptance = |seen: &Seen| acceptance(memory, &state.seen, seen);
-    let last = state.seen.iter().filter(|seen| acceptance(seen).is_some()).max_by_key(|seen| acceptance(seen))?;
+    let Some(current) = lineage.iter().find(|seen| seen.certificate.is_same_as(current)).copied() else {
+        return Some(standing(last));
+    };
     let is_same_topic = is_same_topic(&current.certificate, &last.certificate);
     if is_same_topic && end(current) < end(last) {
-        return Some(StandingFile { seen: current, unconfirmed: None, rolled_back_from: end(last) });
+        return Some(StandingFile { rolled_back_from: end(last), ..standing(current) });
     }
     if acceptance(current).is_some() {
-        return Some(StandingFile { seen: current, unconfirmed: None, rolled_back_from: None });
+        return Some(standing(current));
     }
-    // A file of another topic is drift, and no renewal that somebody should confirm.
-    Some(StandingFile { seen: last, unconfirmed: is_same_topic.then_some(current), rolled_back_from: None })
+    Some(StandingFile { unconfirmed: is_same_topic.then_some(current), ..standing(last) })
 }
 
-/// When a certificate file became effective, if it did.
-fn acceptance(memory: &Memory, files: &[Seen], seen: &Seen) -> Option<DateTime<Utc>> {
+/// When a certificate file became effective, if it did; `first` is the first one of its lineage.
+fn acceptance(memory: &Memory, first: Option<&Seen>, seen: &Seen) -> Option<DateTime<Utc>> {
     let attested = memory
         .attestations
         .iter()
@@ -190,6 +203,6 @@ fn acceptance(memory: &Memory, files: &[Seen], seen: &Seen) -> Option<DateTime<U
         .get(&Source::Api)
         .and_then(|api| api.seen.iter().find(|told| told.certificate.is_same_as(&seen.certificate)))
         .map(|told| told.first_seen);
-    let first = files.first().filter(|first| first.certificate.is_same_as(&seen.certificate)).map(|f| f.first_seen);
+    let first = first.filter(|first| first.certificate.is_same_as(&seen.certificate)).map(|first| first.first_seen);
     attested.max(told_by_mdm).max(first)
 }

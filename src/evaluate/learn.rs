@@ -21,12 +21,13 @@ const MOST_SEEN: usize = 64;
 const PINNING: [Source; 2] = [Source::Api, Source::File];
 
 /// What the configuration says of a tenant, as far as learning depends on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectations {
-    /// `expected_topic`.
-    pub topic: Option<Topic>,
     /// The sources that are polled.
     pub sources: Vec<Source>,
+    /// Whether a topic may be pinned at first sight. Not while the pins are in a store that cannot be read: what is
+    /// seen then may be the very topic that drifts.
+    pub may_pin: bool,
 }
 
 /// Takes in the outcome of one poll that ended at `at`.
@@ -43,7 +44,9 @@ pub fn learn(
         if let (Some(pin), Some(state)) = (&memory.pin, memory.sources.get_mut(&source)) {
             judge(state, &pin.topic, told, at);
         }
-    } else if let Some(topic) = first_sight(memory, expectations) {
+    } else if expectations.may_pin
+        && let Some(topic) = first_sight(memory, expectations)
+    {
         set_pin(memory, Some(Pin { topic, origin: PinOrigin::FirstSeen, since: at, by: None }), at);
     }
 }
@@ -63,14 +66,18 @@ pub fn set_pin(memory: &mut Memory, pin: Option<Pin>, at: DateTime<Utc>) {
         state.drift = None;
         if let (Some(pin), Some(observation)) = (&memory.pin, &state.last_good) {
             let at = observation.at.min(at);
-            judge(state, &pin.topic, true, at);
+            judge(state, &pin.topic, Told::Wholly, at);
         }
     }
 }
 
 /// Applies `expected_topic`. Returns whether the pin is another one now and must be stored.
 pub fn expect(memory: &mut Memory, topic: Option<&Topic>, at: DateTime<Utc>) -> bool {
-    let Some(topic) = topic else { return false };
+    let Some(topic) = topic else {
+        // The line is gone, and with it the reason to call the pin confirmed. The topic stays.
+        let pin = memory.pin.as_mut().filter(|pin| pin.origin == PinOrigin::Config);
+        return pin.map(|pin| pin.origin = PinOrigin::FirstSeen).is_some();
+    };
     if memory.pin.as_ref().is_some_and(|pin| pin.topic == *topic && pin.origin == PinOrigin::Config) {
         return false;
     }
@@ -86,7 +93,8 @@ pub fn candidates(memory: &Memory, expectations: &Expectations) -> Vec<Topic> {
         let Some(facts) = memory.sources.get(source).and_then(|s| s.last_good.as_ref()).map(|o| &o.facts) else {
             continue;
         };
-        for topic in facts.present().into_iter().chain(&facts.others).filter_map(|c| c.topic.as_ref()) {
+        let told = facts.present().into_iter().chain(&facts.others).filter_map(|c| c.topic.as_ref());
+        for topic in told.filter(|topic| topic.is_mdm()) {
             if !topics.contains(topic) {
                 topics.push(topic.clone());
             }
@@ -105,34 +113,67 @@ fn first_sight(memory: &Memory, expectations: &Expectations) -> Option<Topic> {
     if topics.len() > 1 { None } else { topics.pop() }
 }
 
-/// Writes the outcome into the memory of its source; says whether anything was told.
-fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: DateTime<Utc>) -> bool {
+/// Prepares for asking somebody. What another one told is not theirs; a drift stays, for bad news is sticky.
+pub fn ask(state: &mut SourceMemory, identity: &str) {
     if state.identity != identity {
-        // Another directory was asked before: its answers are not this one's. A drift stays, for bad news is sticky.
-        state.last_good = None;
-        state.last_success = None;
-        state.last_attempt = None;
-        identity.clone_into(&mut state.identity);
+        *state = SourceMemory { identity: identity.to_owned(), drift: state.drift.take(), ..SourceMemory::default() };
     }
+}
+
+/// How much a poll told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// All there is.
+    Wholly,
+    /// Something, beside a failure: what could not be read may be what matters.
+    Partly,
+    /// Nothing.
+    Nothing,
+}
+
+/// Writes the outcome into the memory of its source.
+fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: DateTime<Utc>) -> Told {
+    ask(state, identity);
     let failing_since = outcome
         .failure
         .as_ref()
         .map(|_| state.last_attempt.as_ref().and_then(|attempt| attempt.failing_since).unwrap_or(at));
-    if outcome.failure.is_none() {
+    let is_whole = outcome.failure.is_none();
+    if is_whole {
         state.last_success = Some(at);
     }
     state.last_attempt = Some(Attempt { at, failure: outcome.failure, failing_since });
-    let Some(facts) = outcome.facts else { return false };
-    if let Some(Presence::Present(certificate)) = &facts.certificate {
+    let Some(mut facts) = outcome.facts else { return Told::Nothing };
+    if let Some(Presence::Present(certificate)) = &mut facts.certificate {
+        if let Some(known) = state.present() {
+            if certificate.is_same_as(known) {
+                keep_dates(certificate, known);
+            } else if !is_whole && is_older(certificate, known) {
+                // The newer file may be the one that could not be read just now.
+                return Told::Partly;
+            }
+        }
         see(&mut state.seen, certificate, at);
     }
     state.last_good = Some(Observation { at, facts });
-    true
+    if is_whole { Told::Wholly } else { Told::Partly }
+}
+
+/// An answer that leaves a date out does not erase it. The topic is not carried on: who stops telling it stops
+/// vouching for it.
+fn keep_dates(certificate: &mut PushCertificate, known: &PushCertificate) {
+    certificate.not_before = certificate.not_before.or(known.not_before);
+    certificate.not_after = certificate.not_after.or(known.not_after);
+}
+
+fn is_older(certificate: &PushCertificate, known: &PushCertificate) -> bool {
+    certificate.topic == known.topic && certificate.not_after < known.not_after
 }
 
 /// Adds a certificate to those seen, or moves its last sight.
-fn see(seen: &mut Vec<Seen>, certificate: &PushCertificate, at: DateTime<Utc>) {
+fn see(seen: &mut Vec<Seen>, certificate: &mut PushCertificate, at: DateTime<Utc>) {
     if let Some(known) = seen.iter_mut().find(|known| known.certificate.is_same_as(certificate)) {
+        keep_dates(certificate, &known.certificate);
         known.certificate.clone_from(certificate);
         known.last_seen = at;
         return;
@@ -146,14 +187,17 @@ fn see(seen: &mut Vec<Seen>, certificate: &PushCertificate, at: DateTime<Utc>) {
 
 /// Compares what a source told with the pin. Silence, a failure or an answer without a topic breaks the run of polls
 /// that agree, and clears nothing.
-fn judge(state: &mut SourceMemory, pin: &Topic, told: bool, at: DateTime<Utc>) {
-    let topic = if told { state.present().and_then(|certificate| certificate.topic.clone()) } else { None };
+fn judge(state: &mut SourceMemory, pin: &Topic, told: Told, at: DateTime<Utc>) {
+    let topic = match told {
+        Told::Wholly | Told::Partly => state.present().and_then(|certificate| certificate.topic.clone()),
+        Told::Nothing => None,
+    };
     match topic {
         Some(topic) if topic != *pin => {
             let since = state.drift.as_ref().map_or(at, |drift| drift.since);
             state.drift = Some(Drift { topic, since, agreeing: 0 });
         }
-        Some(_) => {
+        Some(_) if told == Told::Wholly => {
             if let Some(drift) = &mut state.drift {
                 drift.agreeing = drift.agreeing.saturating_add(1);
                 if drift.agreeing >= AGREEING_POLLS {
@@ -161,7 +205,7 @@ fn judge(state: &mut SourceMemory, pin: &Topic, told: bool, at: DateTime<Utc>) {
                 }
             }
         }
-        None => {
+        Some(_) | None => {
             if let Some(drift) = &mut state.drift {
                 drift.agreeing = 0;
             }

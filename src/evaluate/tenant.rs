@@ -75,7 +75,7 @@ pub struct SourceReport {
     pub source: Source,
     /// Whether it is polled; what was declared is not.
     pub polled: bool,
-    /// Whether its last poll went well. False before the first.
+    /// Whether its last poll went well, within three intervals. False before the first.
     pub up: bool,
     /// Why the last poll failed.
     pub failure: Option<Failure>,
@@ -168,7 +168,12 @@ impl Case<'_> {
             mdm: tenant.mdm.kind(),
             labels: tenant.labels.clone(),
             account: tenant.account.clone(),
-            muted: tenant.muted.as_ref().map(|muted| muted.until).filter(|until| moment.now.date_naive() < *until),
+            // A clock that cannot be right must not make anybody quiet again whose mute has ended.
+            muted: tenant
+                .muted
+                .as_ref()
+                .map(|muted| muted.until)
+                .filter(|until| moment.is_plausible() && moment.now.date_naive() < *until),
             phase,
             blind_spots: blind_spots(&effective, &drift),
             effective: match effective {
@@ -180,7 +185,7 @@ impl Case<'_> {
             account_mismatch,
             account_reported,
             findings,
-            sources: self.source_reports(),
+            sources: self.source_reports(moment),
             level: Level::Ok,
             sentence: String::new(),
         };
@@ -226,13 +231,22 @@ impl Case<'_> {
         if let Effective::Known(known) = effective {
             self.findings_of_effective(known, moment, &mut findings);
         }
-        if matches!(effective, Effective::Absent)
-            && let Some(last) = api.and_then(|api| api.seen.iter().max_by_key(|seen| seen.last_seen))
-        {
-            findings.insert(
-                Finding::Removed,
-                format!("it was removed: until {} there was {}", day(last.last_seen), named(&last.certificate)),
-            );
+        if matches!(effective, Effective::Absent) {
+            let last = api.and_then(|api| api.seen.iter().max_by_key(|seen| seen.last_seen));
+            let removed = match (last, &self.memory.pin) {
+                (Some(last), _) => Some(format!(
+                    "it was removed: until {} there was {}",
+                    day(last.last_seen),
+                    named(&last.certificate)
+                )),
+                (None, Some(pin)) => Some(format!("there should be one with the topic {}", pin.topic)),
+                (None, None) => None,
+            };
+            findings.extend(removed.map(|text| (Finding::Removed, text)));
+            if let Some(file) = file.and_then(SourceMemory::present) {
+                let text = format!("the file {} is there, and the MDM has no certificate", named(file));
+                findings.insert(Finding::RenewalNotUploaded, text);
+            }
         }
         if let Some((told, newer)) = self.not_uploaded(api, file) {
             findings.insert(
@@ -252,8 +266,14 @@ impl Case<'_> {
                 format!("the certificate of source {source} has two different UIDs in its subject"),
             );
         }
+        if let Some(source) = self.silent_source() {
+            let text = format!(
+                "source {source} tells a certificate and no topic, so nobody can say whether it is still the same"
+            );
+            findings.entry(Finding::TopicAmbiguous).or_insert(text);
+        }
         if self.memory.pin.is_none() {
-            let expectations = Expectations { topic: None, sources: self.sources() };
+            let expectations = Expectations { sources: self.sources(), may_pin: true };
             let topics = candidates(self.memory, &expectations);
             if topics.len() > 1 {
                 findings.insert(
@@ -296,6 +316,15 @@ impl Case<'_> {
         }
     }
 
+    /// A source that tells a certificate without any topic, though one is pinned.
+    fn silent_source(&self) -> Option<Source> {
+        self.memory.pin.as_ref()?;
+        let is_silent = |source: &Source| {
+            self.state(*source).and_then(SourceMemory::present).is_some_and(|certificate| certificate.topic.is_none())
+        };
+        self.polled.iter().map(|(source, _)| *source).find(is_silent)
+    }
+
     /// A file of the same topic that ends later than what the MDM told: renewed, and never uploaded.
     fn not_uploaded<'a>(
         &self,
@@ -311,7 +340,7 @@ impl Case<'_> {
         (is_newer && newer.topic.as_ref().is_some_and(is_lineage)).then_some((told, newer))
     }
 
-    fn source_reports(&self) -> Vec<SourceReport> {
+    fn source_reports(&self, moment: Moment) -> Vec<SourceReport> {
         let mut reports: Vec<SourceReport> = self
             .polled
             .iter()
@@ -322,7 +351,8 @@ impl Case<'_> {
                 SourceReport {
                     source: *source,
                     polled: true,
-                    up: attempt.is_some_and(|attempt| attempt.failure.is_none()),
+                    up: attempt.is_some_and(|attempt| attempt.failure.is_none())
+                        && is_fresh(state.last_success, *interval, moment.now),
                     failure: state.failure().cloned(),
                     failing_since: attempt.and_then(|attempt| attempt.failing_since),
                     last_success: state.last_success,
@@ -442,7 +472,10 @@ fn sentence(report: &TenantReport) -> String {
     for source in report.sources.iter().filter(|source| source.polled && !source.up) {
         parts.push(match &source.failure {
             Some(failure) => format!("source {} is failing: {failure}", source.source),
-            None => format!("source {} was not asked yet", source.source),
+            None => match source.last_success {
+                None => format!("source {} was not asked yet", source.source),
+                Some(last) => format!("source {} was last heard {}", source.source, day(last)),
+            },
         });
     }
     if report.pin.as_ref().is_some_and(|pin| pin.origin == PinOrigin::FirstSeen) {

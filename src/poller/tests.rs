@@ -104,7 +104,7 @@ fn job(poll: &Arc<Fake>) -> Job {
         poll: Arc::clone(poll) as Arc<dyn Poll>,
         interval: INTERVAL,
         timeout: Duration::from_secs(20),
-        expectations: Arc::default(),
+        expectations: Arc::new(Expectations { sources: vec![Source::Api], may_pin: true }),
     }
 }
 

@@ -20,6 +20,7 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use serde_json::Value;
 
+use crate::blocking::Guard;
 use crate::config::Network;
 use crate::model::{Failure, Reason};
 
@@ -44,6 +45,7 @@ pub struct Client {
     timeout: Duration,
     body_limit: usize,
     transport: OnceLock<Arc<Transport>>,
+    reading: Guard,
 }
 
 /// An answer that came whole, whatever its status.
@@ -62,7 +64,14 @@ impl Client {
     /// that a file which is not there yet costs a poll and not the tenant.
     #[must_use]
     pub fn new(origin: Origin, network: &Network, timeout: Duration) -> Self {
-        Self { origin, network: network.clone(), timeout, body_limit: BODY_LIMIT, transport: OnceLock::new() }
+        Self {
+            origin,
+            network: network.clone(),
+            timeout,
+            body_limit: BODY_LIMIT,
+            transport: OnceLock::new(),
+            reading: Guard::default(),
+        }
     }
 
     /// The same with another limit of the body, in bytes.
@@ -124,7 +133,7 @@ impl Client {
         body: Option<Bytes>,
         now: DateTime<Utc>,
     ) -> Result<Answer, Failure> {
-        let transport = self.transport()?;
+        let transport = self.transport().await?;
         if let Some(token) = bearer {
             headers.insert(AUTHORIZATION, token.header()?);
         }
@@ -177,11 +186,12 @@ impl Client {
         failure::classify(&self.origin.host(), error)
     }
 
-    fn transport(&self) -> Result<&Transport, Failure> {
+    async fn transport(&self) -> Result<&Transport, Failure> {
         if let Some(transport) = self.transport.get() {
             return Ok(transport);
         }
-        let made = Transport::shared(&self.origin, &self.network)?;
+        let (origin, network) = (self.origin.clone(), self.network.clone());
+        let made = self.reading.run("the CA files", move || Transport::shared(&origin, &network)).await??;
         Ok(self.transport.get_or_init(|| made))
     }
 }

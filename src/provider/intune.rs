@@ -165,7 +165,7 @@ impl Provider for Intune {
     }
 
     fn identity(&self) -> String {
-        format!("{}/{}", self.login.origin(), self.login.directory())
+        format!("{} {}/{}", self.graph.origin(), self.login.origin(), self.login.directory())
     }
 
     fn host(&self) -> String {

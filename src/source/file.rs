@@ -16,16 +16,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
-use tokio::sync::Semaphore;
 
 pub use self::read::{MAX_BYTES, read, shown};
+use crate::blocking::Guard;
 use crate::certificate::{self, Certificate, Contents, Kind};
 use crate::model::{Facts, Failure, Outcome, Presence, PushCertificate, Reason, Source};
 use crate::source::Poll;
-
-/// How many tenants' files are read at once in the whole process. A thread that waits for a network file system that
-/// is gone cannot be stopped, so there must be an end to how many do; tokio would lend out 512.
-static READERS: Semaphore = Semaphore::const_new(16);
 
 /// More files than this are no folder of certificates but a mistake, such as `/**`.
 const MAX_FILES: usize = 1000;
@@ -34,37 +30,22 @@ const MAX_FILES: usize = 1000;
 #[derive(Debug)]
 pub struct Files {
     paths: Arc<[PathBuf]>,
-    /// One permit: a read that hangs is waited for and not joined by another, so that a tenant on a dead file system
-    /// holds one of [`READERS`] and not all of them.
-    reading: Arc<Semaphore>,
+    reading: Guard,
 }
 
 impl Files {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
     pub fn new(paths: Vec<PathBuf>) -> Self {
-        Self { paths: paths.into(), reading: Arc::new(Semaphore::new(1)) }
+        Self { paths: paths.into(), reading: Guard::default() }
     }
 
     async fn ask(&self) -> Outcome {
-        let Ok(mine) = Arc::clone(&self.reading).try_acquire_owned() else {
-            return Outcome::failure(Failure::new(
-                Reason::Timeout,
-                "an earlier reading of the certificate files still hangs, the file system does not answer",
-            ));
-        };
-        // Neither semaphore is ever closed; if it were, reading without a permit is the lesser evil.
-        let shared = READERS.acquire().await.ok();
         let paths = Arc::clone(&self.paths);
-        // The permits go with the work and not with this future, which the poller drops at its deadline.
-        let work = tokio::task::spawn_blocking(move || {
-            let outcome = gather(&paths);
-            drop((mine, shared));
-            outcome
-        });
-        work.await.unwrap_or_else(|_| {
-            Outcome::failure(Failure::new(Reason::Panic, "reading the certificate files ended in a defect"))
-        })
+        match self.reading.run("the certificate files", move || gather(&paths)).await {
+            Ok(outcome) => outcome,
+            Err(failure) => Outcome::failure(failure),
+        }
     }
 }
 

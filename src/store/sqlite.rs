@@ -1,15 +1,16 @@
 //! The durable part on `SQLite`.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
-use super::{Changes, Contents, Error, PinChange, replaces};
-use crate::model::{Attestation, Memory, Pin, Source, SourceMemory, TenantName};
+use super::{Changes, Contents, Damage, Error, HumanWords, PinChange};
+use crate::model::{Attestation, Memory, Source, SourceMemory, TenantName};
 
 /// How long a command and the daemon wait for one another.
 const BUSY: Duration = Duration::from_secs(5);
@@ -20,10 +21,16 @@ pub(super) struct Database {
     connection: SqliteConnection,
     /// `PRAGMA data_version` as it was last read: it moves when another connection commits, and only then.
     version: i64,
+    file: Option<File>,
 }
 
-type Pins = BTreeMap<TenantName, Pin>;
-type Attestations = BTreeMap<TenantName, Vec<Attestation>>;
+/// The file of a database that is written.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
 
 impl Database {
     /// Opens the database, makes it if it is not there, and brings it to the present schema.
@@ -35,7 +42,8 @@ impl Database {
         let options = options(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
         let mut connection = options.connect().await?;
         sqlx::migrate!("src/store/migrations").run(&mut connection).await?;
-        Self::new(connection).await
+        let file = File { path: path.to_owned(), identity: identity(path)? };
+        Self::new(connection, Some(file)).await
     }
 
     /// Opens a database that exists, for reading only.
@@ -45,12 +53,12 @@ impl Database {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let is_at_rest = !Path::new(&log).exists();
-        Self::new(options(path).read_only(true).immutable(is_at_rest).connect().await?).await
+        Self::new(options(path).read_only(true).immutable(is_at_rest).connect().await?, None).await
     }
 
-    async fn new(mut connection: SqliteConnection) -> Result<Self, Error> {
+    async fn new(mut connection: SqliteConnection, file: Option<File>) -> Result<Self, Error> {
         let version = data_version(&mut connection).await?;
-        Ok(Self { connection, version })
+        Ok(Self { connection, version, file })
     }
 
     /// Reads everything.
@@ -65,7 +73,7 @@ impl Database {
                 tenants.entry(name).or_default().sources.insert(source, memory);
             }
         }
-        let (pins, attestations) = self.load_human_words().await?;
+        let HumanWords { pins, attestations, .. } = self.load_human_words(Damage::Fail).await?;
         for (name, pin) in pins {
             tenants.entry(name).or_default().pin = Some(pin);
         }
@@ -84,33 +92,48 @@ impl Database {
     }
 
     /// Reads the pins and what people attested.
-    pub(super) async fn load_human_words(&mut self) -> Result<(Pins, Attestations), Error> {
-        let mut pins = Pins::new();
+    pub(super) async fn load_human_words(&mut self, damage: Damage) -> Result<HumanWords, Error> {
+        let mut words = HumanWords::default();
         for row in sqlx::query("SELECT tenant, pin FROM pins").fetch_all(&mut self.connection).await? {
-            let pin = serde_json::from_str(row.try_get("pin")?)?;
-            if let Some(name) = name(&row)? {
-                pins.insert(name, pin);
+            let Some(name) = name(&row)? else { continue };
+            if let Some(pin) = document(&row, "pin", &name, damage, &mut words.damaged)? {
+                words.pins.insert(name, pin);
             }
         }
-        let mut attestations = Attestations::new();
         let query = sqlx::query("SELECT tenant, attestation FROM attestations ORDER BY id");
         for row in query.fetch_all(&mut self.connection).await? {
-            let attestation = serde_json::from_str(row.try_get("attestation")?)?;
-            if let Some(name) = name(&row)? {
-                attestations.entry(name).or_default().push(attestation);
+            let Some(name) = name(&row)? else { continue };
+            if let Some(attestation) = document(&row, "attestation", &name, damage, &mut words.damaged)? {
+                words.attestations.entry(name).or_default().push(attestation);
             }
         }
-        Ok((pins, attestations))
+        Ok(words)
     }
 
-    /// Whether another connection has committed anything since this was last asked.
-    pub(super) async fn changed_by_others(&mut self) -> Result<bool, Error> {
+    /// The new version of the database, if another connection has committed anything since it was last taken in.
+    pub(super) async fn changed_by_others(&mut self) -> Result<Option<i64>, Error> {
         let version = data_version(&mut self.connection).await?;
-        Ok(std::mem::replace(&mut self.version, version) != version)
+        Ok((version != self.version).then_some(version))
+    }
+
+    /// Everything up to this version is known.
+    pub(super) fn has_taken_in(&mut self, version: i64) {
+        self.version = version;
+    }
+
+    /// Whether the file is still the one that was opened. A file that was removed or replaced goes on being written
+    /// without anybody ever reading it.
+    fn check_file(&self) -> Result<(), Error> {
+        let Some(file) = &self.file else { return Ok(()) };
+        if identity(&file.path)? == file.identity {
+            return Ok(());
+        }
+        Err(Error::Io(std::io::Error::other("its file was replaced; start again to use the one that is there now")))
     }
 
     /// Writes a batch in one transaction.
     pub(super) async fn write(&mut self, changes: &Changes) -> Result<(), Error> {
+        self.check_file()?;
         let mut transaction = self.connection.begin().await?;
         for (tenant, source, memory) in &changes.sources {
             sqlx::query(
@@ -123,9 +146,9 @@ impl Database {
             .execute(&mut *transaction)
             .await?;
         }
-        for (tenant, pin) in &changes.pins {
+        for (tenant, pin, replaces) in &changes.pins {
             // A pin at first sight never replaces what a person wrote in the meantime.
-            let statement = if replaces(pin) {
+            let statement = if *replaces {
                 "INSERT INTO pins (tenant, pin) VALUES (?, ?) ON CONFLICT (tenant) DO UPDATE SET pin = excluded.pin"
             } else {
                 "INSERT INTO pins (tenant, pin) VALUES (?, ?) ON CONFLICT (tenant) DO NOTHING"
@@ -215,8 +238,32 @@ async fn data_version(connection: &mut SqliteConnection) -> Result<i64, Error> {
     Ok(sqlx::query("PRAGMA data_version").fetch_one(connection).await?.try_get(0)?)
 }
 
+fn identity(path: &Path) -> Result<(u64, u64), std::io::Error> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// A document of a row; `None` if it cannot be read and its tenant is left out for that.
+fn document<T: DeserializeOwned>(
+    row: &SqliteRow,
+    column: &str,
+    tenant: &TenantName,
+    damage: Damage,
+    damaged: &mut BTreeSet<TenantName>,
+) -> Result<Option<T>, Error> {
+    match serde_json::from_str(row.try_get(column)?) {
+        Ok(document) => Ok(Some(document)),
+        Err(error) if damage == Damage::Skip => {
+            tracing::warn!(%tenant, %error, "a word about tenant {tenant} in the store cannot be read");
+            damaged.insert(tenant.clone());
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The tenant of a row; `None` for a name that cannot be one any more.
-fn name(row: &sqlx::sqlite::SqliteRow) -> Result<Option<TenantName>, Error> {
+fn name(row: &SqliteRow) -> Result<Option<TenantName>, Error> {
     Ok(TenantName::parse(row.try_get("tenant")?).ok())
 }
 
@@ -236,5 +283,15 @@ impl Database {
         .execute(&mut self.connection)
         .await
         .unwrap();
+    }
+
+    /// Writes a statement that no version knows.
+    pub(super) async fn attest_raw(&mut self, tenant: &str, document: &str) {
+        sqlx::query("INSERT INTO attestations (tenant, attestation) VALUES (?, ?)")
+            .bind(tenant)
+            .bind(document)
+            .execute(&mut self.connection)
+            .await
+            .unwrap();
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Facts, Failure, Presence, PushCertificate, Reason, Statement, Topic};
+use crate::model::{Facts, Failure, PinOrigin, Presence, PushCertificate, Reason, Statement, Topic};
 
 const T1: &str = "com.apple.mgmt.External.11111111-0000-4000-8000-000000000001";
 const T2: &str = "com.apple.mgmt.External.22222222-0000-4000-8000-000000000002";
@@ -23,7 +23,7 @@ fn told(text: &str) -> Outcome {
 }
 
 fn record(store: &Store, outcome: Outcome, minute: i64) {
-    let expectations = Expectations { topic: None, sources: vec![Source::Api] };
+    let expectations = Expectations { sources: vec![Source::Api], may_pin: true };
     store.record(&acme(), &expectations, Source::Api, "here", outcome, at(minute));
 }
 
@@ -74,7 +74,9 @@ async fn a_damaged_store_is_left_as_it_is() {
     let store = open(&path).await;
     assert!(!store.snapshot().store_up);
     record(&store, told(T1), 1);
-    assert!(store.memory(&acme()).unwrap().pin.is_some(), "it runs from memory");
+    let memory = store.memory(&acme()).unwrap();
+    assert!(memory.sources[&Source::Api].last_good.is_some(), "it runs from memory");
+    assert_eq!(memory.pin, None, "nobody knows what was pinned");
     store.refresh().await;
     store.close().await;
     assert_eq!(std::fs::read(&path).unwrap(), garbage);
@@ -163,4 +165,80 @@ async fn a_store_of_a_newer_version_is_refused() {
     desk.database.pretend_newer().await;
     desk.close().await;
     assert!(!open(&path).await.snapshot().store_up);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_blesses_no_drift() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 1);
+    record(&store, told(T2), 2);
+    assert!(store.memory(&acme()).unwrap().sources[&Source::Api].drift.is_some());
+    store.close().await;
+    drop(store);
+    let mut desk = Desk::open(&path).await.unwrap();
+    desk.database.spoil().await;
+    desk.close().await;
+    let store = open(&path).await;
+    record(&store, told(T2), 3);
+    let memory = store.memory(&acme()).unwrap();
+    assert!(memory.pin.is_none(), "the pin is in a store that cannot be read: nobody knows it");
+}
+
+#[tokio::test]
+async fn a_word_that_cannot_be_read_hides_no_other_tenants_pin() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 1);
+    store.refresh().await;
+    let mut desk = Desk::open(&path).await.unwrap();
+    desk.database
+        .attest_raw(
+            "other",
+            r#"{"statement":{"kind":"of_a_later_version"},"at":"2027-01-15T08:00:00Z","by":"kim","note":null}"#,
+        )
+        .await;
+    let pin = Pin { topic: topic(T2), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
+    let words = statement(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) });
+    desk.attest(&acme(), &words, PinChange::Set(pin.clone())).await.unwrap();
+    store.refresh().await;
+    store.refresh().await;
+    assert_eq!(store.memory(&acme()).unwrap().pin, Some(pin));
+}
+
+#[tokio::test]
+async fn a_store_whose_file_is_gone_is_not_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 1);
+    store.refresh().await;
+    for name in ["state.db", "state.db-wal", "state.db-shm"] {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    record(&store, told(T2), 2);
+    store.refresh().await;
+    assert!(!store.snapshot().store_up, "what is learnt is lost at the end");
+}
+
+#[tokio::test]
+async fn looking_at_a_store_that_cannot_be_reached_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    assert!(peek(&folder.path().join("file/state.db")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_wrong_clock_at_the_start_drops_no_missing_tenant() {
+    let store = Store::in_memory(Contents { configured: BTreeMap::from([(acme(), None)]), ..Contents::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.yaml");
+    std::fs::write(&file, "store: 'sqlite::memory:'\ntenants: []\n").unwrap();
+    let config = config::load(&file, &BTreeMap::new(), None).unwrap();
+    store.configure(&config, Moment { now: DateTime::UNIX_EPOCH, built: at(0) });
+    store.configure(&config, Moment { now: at(4), built: at(0) });
+    let moment = Moment { now: at(5), built: at(0) };
+    assert_eq!(crate::evaluate::evaluate(&store.snapshot(), &config, moment).missing, 1);
 }

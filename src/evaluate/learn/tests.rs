@@ -36,7 +36,7 @@ struct Tenant {
 
 impl Tenant {
     fn new(sources: &[Source]) -> Self {
-        let expectations = Expectations { topic: None, sources: sources.to_vec() };
+        let expectations = Expectations { sources: sources.to_vec(), may_pin: true };
         Self { memory: Memory::default(), expectations, minute: 0 }
     }
 
@@ -124,8 +124,8 @@ fn a_pin_that_is_changed_on_purpose_is_judged_at_once() {
     assert_eq!(tenant.drift(Source::Api), None);
     assert_eq!(tenant.drift(Source::File), Some(T1));
     assert!(!expect(&mut tenant.memory, Some(&topic(T2)), at(100)), "nothing new to store");
-    assert!(!expect(&mut tenant.memory, None, at(101)), "a pin outlives the line that set it");
-    assert_eq!(tenant.pin(), Some(T2));
+    assert!(expect(&mut tenant.memory, None, at(101)), "it is not confirmed by the config any more");
+    assert_eq!(tenant.pin(), Some(T2), "a pin outlives the line that set it");
 }
 
 #[test]
@@ -186,4 +186,19 @@ fn an_unchanged_certificate_is_one_certificate() {
     let seen = &tenant.memory.sources[&Source::File].seen;
     assert_eq!(seen.len(), 1);
     assert_eq!((seen[0].first_seen, seen[0].last_seen), (at(1), at(20)));
+}
+
+#[test]
+fn an_expectation_taken_out_of_the_config_is_no_config_pin() {
+    let mut memory = Memory::default();
+    expect(&mut memory, Some(&topic(T1)), at(0));
+    expect(&mut memory, None, at(1));
+    assert_ne!(memory.pin.unwrap().origin, PinOrigin::Config);
+}
+
+#[test]
+fn a_topic_that_is_none_of_device_management_is_not_pinned() {
+    let mut tenant = Tenant::new(&[Source::Api]);
+    tenant.learn(Source::Api, told("N/A"));
+    assert_eq!(tenant.pin(), None);
 }

@@ -88,7 +88,7 @@ impl World {
 
     fn learn(&mut self, source: Source, outcome: Outcome, at: DateTime<Utc>) {
         let sources = self.polled.iter().map(|(source, _)| *source).collect();
-        let expectations = Expectations { topic: None, sources };
+        let expectations = Expectations { sources, may_pin: true };
         learn(&mut self.memory, &expectations, source, "here", outcome, at);
     }
 
@@ -389,4 +389,121 @@ fn a_mute_ends_by_itself() {
     world.tenant.muted = Some(Muted { until, reason: "moving".to_owned() });
     assert_eq!(world.report(at(9)).muted, Some(until));
     assert_eq!(world.report(at(10)).muted, None);
+}
+
+#[test]
+fn a_wrong_first_file_never_stands_for_the_right_one() {
+    let mut world = World::new(&[Source::File]);
+    // expected_topic: T1. The wrong file (T2, 360 days left) lies there first; drift is told; the right one (10 days left) follows.
+    let pin = Pin { topic: Topic::parse(T1).unwrap(), origin: PinOrigin::Config, since: at(0), by: None };
+    set_pin(&mut world.memory, Some(pin), at(0));
+    world.learn(Source::File, told(certificate(T2, "02", -5, 365)), at(0));
+    assert_eq!(world.report(at(0)).level, Level::Critical);
+    for minute in 1..4 {
+        world.learn(Source::File, told(certificate(T1, "01", -355, 365)), at(0) + TimeDelta::minutes(minute));
+    }
+    let report = world.report(at(0) + TimeDelta::minutes(3));
+    assert_eq!(report.effective.unwrap().certificate.topic, Topic::parse(T1));
+    assert_eq!(report.phase, Phase::Renew);
+}
+
+#[test]
+fn a_pin_set_on_purpose_makes_its_file_count() {
+    let mut world = World::new(&[Source::File]);
+    world.learn(Source::File, told(certificate(T1, "01", -5, 365)), at(0));
+    // Re-enrolled: the new topic is in the file and was set on purpose; it ends sooner than the old one (e.g. older row).
+    world.learn(Source::File, told(certificate(T2, "02", -300, 365)), at(1));
+    let pin = Pin { topic: Topic::parse(T2).unwrap(), origin: PinOrigin::Confirmed, since: at(1), by: None };
+    set_pin(&mut world.memory, Some(pin), at(1));
+    world.learn(Source::File, told(certificate(T2, "02", -300, 365)), at(2));
+    let report = world.report(at(2));
+    assert!(report.effective.unwrap().certificate.topic == Topic::parse(T2) || !report.findings.is_empty());
+}
+
+#[test]
+fn an_api_answer_without_a_date_does_not_bless_a_file_that_was_not_uploaded() {
+    let mut world = World::new(&[Source::Api, Source::File]);
+    let old = certificate(T1, "01", -360, 365);
+    world.learn(Source::File, told(certificate(T1, "02", 0, 365)), at(0));
+    world.learn(Source::Api, told_by_intune(old.clone()), at(0));
+    let report = world.report(at(0));
+    assert_eq!(report.phase, Phase::Renew);
+    assert!(report.findings.contains_key(&Finding::RenewalNotUploaded));
+    let mut dateless = old;
+    dateless.not_after = None;
+    world.learn(Source::Api, told_by_intune(dateless), at(0) + TimeDelta::minutes(15));
+    let report = world.report(at(0) + TimeDelta::minutes(16));
+    assert_ne!(report.phase, Phase::Ok);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_erases_no_known_date() {
+    let mut world = World::new(&[Source::File]);
+    let (old, new) = (certificate(T1, "01", -360, 365), certificate(T1, "02", 0, 365));
+    world.learn(Source::File, told(old.clone()), at(0));
+    world.learn(Source::File, told(new.clone()), at(0));
+    world.attest_upload(&new, at(0));
+    assert_eq!(world.report(at(0)).phase, Phase::Ok);
+    // chmod 000 on the newer one: the older generation beside it is still readable.
+    let facts = Facts { certificate: Some(Presence::Present(old)), ..Facts::default() };
+    let partial = Outcome { facts: Some(facts), failure: Some(Failure::new(Reason::Io, "new.pem cannot be read")) };
+    world.learn(Source::File, partial, at(6));
+    let report = world.report(at(6));
+    assert_eq!(report.phase, Phase::Ok);
+}
+
+#[test]
+fn a_partial_failure_does_not_end_a_drift() {
+    let mut world = World::new(&[Source::File]);
+    world.learn(Source::File, told(certificate(T1, "01", -300, 365)), at(0));
+    world.learn(Source::File, told(certificate(T2, "02", 0, 365)), at(0));
+    assert_eq!(world.report(at(0)).level, Level::Critical);
+    let facts = Facts { certificate: Some(Presence::Present(certificate(T1, "01", -300, 365))), ..Facts::default() };
+    let partial = Outcome { facts: Some(facts), failure: Some(Failure::new(Reason::Io, "t2.pem cannot be read")) };
+    world.learn(Source::File, partial.clone(), at(1));
+    world.learn(Source::File, partial, at(1));
+    let report = world.report(at(1));
+    assert_eq!(report.level, Level::Critical);
+}
+
+#[test]
+fn a_source_nobody_asked_for_a_month_is_not_fine() {
+    let mut world = World::new(&[Source::Api]);
+    world.learn(Source::Api, told_by_intune(certificate(T1, "01", 0, 365)), at(0));
+    let report = world.report(at(60));
+    assert_ne!(report.level, Level::Ok);
+}
+
+#[test]
+fn an_api_that_stops_telling_the_topic_is_not_plainly_fine() {
+    let mut world = World::new(&[Source::Api]);
+    world.learn(Source::Api, told_by_intune(certificate(T1, "01", 0, 365)), at(0));
+    let mut mute = certificate(T1, "01", 0, 365);
+    mute.topic = None;
+    world.learn(Source::Api, told_by_intune(mute), at(1));
+    let report = world.report(at(1));
+    assert_ne!(report.level, Level::Ok);
+}
+
+#[test]
+fn another_directory_without_a_certificate_lacks_the_pinned_one() {
+    let mut world = World::new(&[Source::Api]);
+    world.learn(Source::Api, told_by_intune(certificate(T1, "01", 0, 365)), at(0));
+    let expectations = Expectations { sources: vec![Source::Api], may_pin: true };
+    learn(&mut world.memory, &expectations, Source::Api, "another directory", absent(), at(1));
+    let report = world.report(at(1));
+    let text = &report.findings[&Finding::Removed];
+    assert!(
+        text.contains(T1) && !text.contains("serial"),
+        "what another directory had says nothing of this one: {text}"
+    );
+}
+
+#[test]
+fn none_beside_a_file_is_not_quiet() {
+    let mut world = World::new(&[Source::Api, Source::File]);
+    world.learn(Source::File, told(certificate(T1, "01", 0, 365)), at(0));
+    world.learn(Source::Api, absent(), at(0));
+    let report = world.report(at(0));
+    assert_ne!(report.level, Level::Ok);
 }

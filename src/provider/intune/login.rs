@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::Settings;
 use super::assertion;
 use super::refusal::{Hint, Refusal};
+use crate::blocking::Guard;
 use crate::model::{Failure, Reason};
 use crate::provider::http::{Answer, Client, Fingerprint, Granted, Origin, Token};
 use crate::secret::{Secret, SecretFile};
@@ -60,12 +61,20 @@ pub(super) struct Login {
     client_id: String,
     scope: String,
     files: CredentialFiles,
+    reading: Guard,
 }
 
 impl Login {
     pub(super) fn new(client: Client, settings: &Settings, scope: String, files: CredentialFiles) -> Self {
         let directory = settings.directory_in_lower_case();
-        Self { client, directory, client_id: settings.client_id.trim().to_owned(), scope, files }
+        Self {
+            client,
+            directory,
+            client_id: settings.client_id.trim().to_owned(),
+            scope,
+            files,
+            reading: Guard::default(),
+        }
     }
 
     pub(super) fn directory(&self) -> &str {
@@ -86,9 +95,7 @@ impl Login {
             let second = second.map(|file| file.read()).transpose()?;
             Ok(Credential { first: first.read()?, second })
         };
-        tokio::task::spawn_blocking(read)
-            .await
-            .unwrap_or_else(|_| Err(Failure::new(Reason::Panic, "reading the credential ended in a panic")))
+        self.reading.run("the credential", read).await?
     }
 
     /// One login.

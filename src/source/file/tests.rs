@@ -247,15 +247,3 @@ async fn each_version_of_a_file_shows_up() {
     fs::remove_file(folder.path("a.pem")).unwrap();
     folder.fails("a.pem", Reason::NotFound, "does not exist").await;
 }
-
-#[tokio::test]
-async fn a_reading_that_hangs_is_not_joined_by_another() {
-    let folder = Folder::new();
-    folder.write("a.pem", Sample::leaf(T1).pem());
-    let files = folder.files(&["a.pem"]);
-    let hangs = Arc::clone(&files.reading).try_acquire_owned().unwrap();
-    let failure = files.poll(DateTime::UNIX_EPOCH).await.failure.unwrap();
-    assert_eq!(failure.reason, Reason::Timeout);
-    drop(hangs);
-    assert_eq!(files.poll(DateTime::UNIX_EPOCH).await.failure, None);
-}

@@ -326,6 +326,7 @@ async fn a_tenant_stays_within_its_series() {
         format!("{muted}    certificate: {{ expected_topic: {expected}{certificate} }}\n")
     };
     let files = site.certificate("two.pem", &topic("two"), "0A01", 100);
+    let file = site.certificate("file.pem", &topic("file before"), "0B01", 100);
     let with_file = more("two", &format!(", files: ['{}']", files.display()));
     site.configure(
         account,
@@ -334,7 +335,7 @@ async fn a_tenant_stays_within_its_series() {
             site.intune("two", answer("two", 20), &with_file),
             tenant(
                 "file",
-                &format!("    mdm: {{ kind: none }}\n{}", more("file", &format!(", files: ['{}']", files.display()))),
+                &format!("    mdm: {{ kind: none }}\n{}", more("file", &format!(", files: ['{}']", file.display()))),
             ),
         ],
     );
@@ -347,7 +348,11 @@ async fn a_tenant_stays_within_its_series() {
     for name in ["one", "two"] {
         site.set(name, Answer::Forbidden);
     }
+    site.write("file.pem", pem(&topic("file"), "0B02", 300));
+    let drift = |scrape: &Scrape| scrape.source("apns_topic_drift", "file", "file") == Some(1.0);
+    daemon.until("the file drifts, too", drift).await;
     std::fs::remove_file(files).unwrap();
+    std::fs::remove_file(file).unwrap();
     let scrape = daemon.until("all fail", |scrape| scrape.all("apns_source_failing", &[]).len() == 4).await;
     let count = |name: &str| {
         let samples = scrape.of_tenant(name);

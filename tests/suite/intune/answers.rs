@@ -20,7 +20,8 @@ async fn a_certificate_is_told_with_its_origin() {
     assert_eq!(facts.account.as_deref(), Some("mdm@example.com"));
     assert_eq!(facts.origin, format!("{}, directory {DIRECTORY}", bench.microsoft.graph_url()));
     assert_eq!(intune.sources(), [Source::Api]);
-    assert_eq!(intune.identity(), format!("{}/{DIRECTORY}", bench.microsoft.login_url()));
+    let (graph, login) = (bench.microsoft.graph_url(), bench.microsoft.login_url());
+    assert_eq!(intune.identity(), format!("{graph} {login}/{DIRECTORY}"));
     assert_eq!(intune.host(), bench.microsoft.address().to_string());
 
     // A new `id` comes with each read and changes nothing.

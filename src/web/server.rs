@@ -1,0 +1,59 @@
+//! The connections: how many, and for how long one may keep us waiting.
+//!
+//! Whoever opens connections and sends half a request on each must not shut out the scrape, nor take the file
+//! descriptors that polls and the store need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Connections at once.
+const CONNECTIONS: usize = 256;
+
+/// How long the head of a request may take, the first on a connection or a later one.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// After a connection that could not be accepted.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `stop`, then lets requests under way end. Whoever calls this bounds how long that takes.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    loop {
+        // A place first: who waits for one waits in the kernel's queue and costs nothing here.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let stream = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Too many open files, most likely: trying again at once would only burn a core.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // How a connection ends matters to its other side only.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
+}
