@@ -1,5 +1,6 @@
 //! Tells the program its revision and when it was built.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +8,12 @@ fn main() {
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     println!("cargo::rerun-if-env-changed=APNSWATCH_REVISION");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=.git/HEAD");
+    // In a worktree these stand elsewhere. A path that does not exist would have everything built again every time.
+    for name in ["HEAD", "logs/HEAD"] {
+        if let Some(path) = git(&["rev-parse", "--git-path", name]).filter(|path| Path::new(path).exists()) {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
     println!("cargo::rerun-if-changed=src/store/migrations");
     // The time of the commit makes builds repeatable; the clock of the machine is the fallback outside a checkout.
     let built = std::env::var("SOURCE_DATE_EPOCH")

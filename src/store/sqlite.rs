@@ -48,7 +48,12 @@ impl Database {
 
     /// Opens a database that exists, for reading only.
     pub(super) async fn open_read_only(path: &Path) -> Result<Self, Error> {
-        Self::new(options(path).read_only(true).connect().await?, None).await
+        // While nobody has it open there is no log beside it, and SQLite would make one only to read: in a folder
+        // that the reader may not write it fails, and elsewhere the files stay behind with their owner.
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let is_at_rest = !Path::new(&log).exists();
+        Self::new(options(path).read_only(true).immutable(is_at_rest).connect().await?, None).await
     }
 
     async fn new(mut connection: SqliteConnection, file: Option<File>) -> Result<Self, Error> {

@@ -1,8 +1,6 @@
 //! `inspect` against the real `openssl`: on the public certificates beside the project where they are there, and on
 //! certificates made on the spot.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

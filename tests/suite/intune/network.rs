@@ -123,7 +123,7 @@ async fn a_microsoft_that_went_away_is_a_failure_until_it_is_back() {
 #[tokio::test]
 async fn only_the_configuration_names_a_proxy_and_loopback_never_uses_one() {
     // Variables cannot be set in a test without changing every other one, so the line itself is looked for.
-    let source = include_str!("../../src/provider/http/transport.rs");
+    let source = include_str!("../../../src/provider/http/transport.rs");
     assert!(source.contains(".no_proxy()"));
 
     let bench = Bench::new().await;

@@ -14,12 +14,10 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config")
 }
 
-#[allow(clippy::unwrap_used, reason = "a test may stop anywhere, its helpers too")]
 fn fixture(name: &str) -> Config {
     load(&fixtures().join(name), &BTreeMap::new(), None).unwrap()
 }
 
-#[allow(clippy::unwrap_used, reason = "a test may stop anywhere, its helpers too")]
 fn tenant<'c>(config: &'c Config, name: &str) -> &'c Tenant {
     &config.tenants[&TenantName::parse(name).unwrap()]
 }
@@ -35,7 +33,6 @@ fn lines(problems: &[Problem]) -> Vec<String> {
 /// A folder with a main file in it.
 struct Folder(tempfile::TempDir);
 
-#[allow(clippy::unwrap_used, reason = "a test may stop anywhere, its helpers too")]
 impl Folder {
     fn new(main: &str) -> Self {
         let folder = Self(tempfile::tempdir().unwrap());

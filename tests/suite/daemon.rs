@@ -1,0 +1,10 @@
+//! The daemon as an operator sees it: a process, its metrics, its pages, its exit status.
+
+mod clock;
+mod commands;
+mod hostile;
+mod http;
+mod lasting;
+mod reload;
+mod secrets;
+mod stopping;

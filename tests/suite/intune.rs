@@ -1,0 +1,6 @@
+//! Intune through the public door, against a simulated Microsoft.
+
+mod answers;
+mod bench;
+mod login;
+mod network;
