@@ -29,6 +29,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(10);
 /// By how much an interval is longer or shorter.
 const JITTER: f64 = 0.1;
 
+/// An interval of this length goes on over a restart.
+const LONG: Duration = Duration::from_secs(12 * 3600);
+
 /// No vendor keeps us away for longer than this.
 const LONGEST_WISH: Duration = Duration::from_secs(3600);
 
@@ -136,8 +139,14 @@ pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<Fir
     around.store.ask(&job.tenant, job.poll.source(), &job.poll.identity());
     let mut voice = Voice::default();
     let mut failures = 0;
+    let rest = rest(&job, &around);
     let mut first = Some(round);
-    let mut next = Instant::now() + delay;
+    if !rest.is_zero()
+        && let Some(round) = first.take()
+    {
+        round.tried();
+    }
+    let mut next = Instant::now() + delay.max(rest);
     loop {
         let outcome = tokio::select! {
             () = stop.cancelled() => break,
@@ -156,6 +165,19 @@ pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<Fir
     if let Some(round) = first {
         round.tried();
     }
+}
+
+/// What is left of a long interval that began before a restart: a profile that may be fetched once a day is not
+/// fetched at every start. Its first try of this round was then made by the process before.
+fn rest(job: &Job, around: &Surroundings) -> Duration {
+    if job.interval < LONG {
+        return Duration::ZERO;
+    }
+    let memory = around.store.memory(&job.tenant);
+    let state = memory.as_ref().and_then(|memory| memory.sources.get(&job.poll.source()));
+    let Some(last_success) = state.and_then(|state| state.last_success) else { return Duration::ZERO };
+    let age = (around.clock.now() - last_success).to_std().unwrap_or_default();
+    job.interval.saturating_sub(age)
 }
 
 /// Polls a source once and records how it ended; gives the failure, if it failed.

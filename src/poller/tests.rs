@@ -276,3 +276,20 @@ fn first_tries_are_spread() {
     assert!(first_delay(29_999, 30_000) < Duration::from_secs(60));
     assert!(first_delay(29_999, 30_000) > Duration::from_secs(55));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_daily_source_is_asked_once_a_day_over_restarts() {
+    let fake = Fake::new(&[Act::Answer]);
+    let around = around(Limits::new(64, 5)).await;
+    let day = Duration::from_secs(24 * 3600);
+    let daily = Job { interval: day, ..job(&fake) };
+    for _ in 0..3 {
+        let (round, stop) = (Arc::new(FirstRound::new(1)), CancellationToken::new());
+        let task = tokio::spawn(run(daily.clone(), around.clone(), Duration::ZERO, Arc::clone(&round), stop.clone()));
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        assert!(round.is_done());
+        stop.cancel();
+        task.await.unwrap();
+    }
+    assert_eq!(fake.count(), 1);
+}
