@@ -51,12 +51,14 @@ pub struct Client {
 }
 
 /// An answer that came whole, whatever its status.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The status code. Never a redirect: those are failures.
     pub status: u16,
     /// `Retry-After`, at most an hour.
     pub retry_after: Option<Duration>,
+    /// The headers. Never to be shown or logged: some vendors put tokens there.
+    pub headers: HeaderMap,
     /// The body. Never to be shown or logged.
     pub body: Bytes,
 }
@@ -187,7 +189,8 @@ impl Client {
         if response.content_length().is_some_and(|length| length > self.body_limit as u64) {
             return Err(too_long());
         }
-        let retry_after = retry_after(response.headers(), now);
+        let headers = response.headers().clone();
+        let retry_after = retry_after(&headers, now);
         // Reserved at once where the length is told: a buffer that grows leaves copies of its start behind.
         let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
         let mut body = Vec::with_capacity(expected);
@@ -197,7 +200,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status: status.as_u16(), retry_after, body: body.into() })
+        Ok(Answer { status: status.as_u16(), retry_after, headers, body: body.into() })
     }
 
     fn failed(&self, error: &reqwest::Error) -> Failure {
@@ -247,6 +250,12 @@ impl Answer {
         })
     }
 
+    /// A header, if it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     /// Overwrites the body, for answers that hold secrets. What the network layers below copied is theirs.
     pub fn wipe(self) {
         if let Ok(mut body) = self.body.try_into_mut() {
@@ -288,7 +297,7 @@ mod tests {
     use super::*;
 
     fn answer(body: &str) -> Answer {
-        Answer { status: 200, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) }
+        Answer { status: 200, body: Bytes::copy_from_slice(body.as_bytes()), ..Answer::default() }
     }
 
     #[test]
@@ -307,7 +316,10 @@ mod tests {
             let failure = answer(body).json(limit).unwrap_err();
             assert_eq!((failure.reason, failure.message.as_str()), (Reason::Malformed, text));
         }
-        assert!(!format!("{:?}", answer("s3cret")).contains("s3cret"));
+        let mut headers = answer("s3cret");
+        headers.headers.insert(AUTHORIZATION, HeaderValue::from_static("s3cret"));
+        assert_eq!(headers.header("Authorization"), Some("s3cret"));
+        assert!(!format!("{headers:?}").contains("s3cret"));
     }
 
     #[test]
