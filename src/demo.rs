@@ -3,6 +3,7 @@
 pub mod asked;
 pub mod certificates;
 pub mod intune;
+pub mod kandji;
 pub mod listener;
 pub mod reply;
 pub mod server;
