@@ -301,7 +301,8 @@ impl Kandji {
                         "the blueprints cannot be read, and without one it cannot be tried",
                     )),
                 },
-                _ => self.ask(resource, &[("limit", "1")], &token, now).await,
+                Resource::Devices => self.ask(resource, &[("limit", "1")], &token, now).await,
+                Resource::Integrations | Resource::Blueprints => self.ask(resource, &[], &token, now).await,
             };
             found.push(access(resource, result.map(|answer| answer.wipe())));
         }

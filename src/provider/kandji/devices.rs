@@ -121,6 +121,12 @@ mod tests {
     }
 
     #[test]
+    fn no_device_is_an_answer() {
+        let fleet = fleet(fixture!("prism-empty.json"));
+        assert_eq!((fleet.families.len(), fleet.remarks().len()), (0, 0));
+    }
+
+    #[test]
     fn the_older_form_tells_how_many_there_are_and_no_more() {
         let fleet = fleet(fixture!("prism-old.json"));
         let mac = &fleet.families[&Family::Mac];
