@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     fn answer(body: &str) -> Answer {
-        Answer { status: 200, retry_after: None, body: bytes::Bytes::copy_from_slice(body.as_bytes()) }
+        Answer { status: 200, body: bytes::Bytes::copy_from_slice(body.as_bytes()), ..Answer::default() }
     }
 
     #[test]

@@ -160,7 +160,7 @@ mod tests {
             file: Path::new("/run/secret"),
             hint: Hint::of_secret(&Secret::from_file_bytes(b"00000000-0000-4000-8000-000000000001".to_vec())),
         }
-        .failure(&Answer { status, retry_after: None, body: bytes::Bytes::copy_from_slice(body.as_bytes()) })
+        .failure(&Answer { status, body: bytes::Bytes::copy_from_slice(body.as_bytes()), ..Answer::default() })
     }
 
     #[test]

@@ -10,7 +10,8 @@ macro_rules! fixture {
 
 fn told(status: u16, body: &str) -> Result<Facts, Failure> {
     let retry_after = Some(Duration::from_secs(17));
-    let answer = Answer { status, retry_after, body: bytes::Bytes::copy_from_slice(body.as_bytes()) };
+    let body = bytes::Bytes::copy_from_slice(body.as_bytes());
+    let answer = Answer { status, retry_after, body, ..Answer::default() };
     parse("graph.example.com", &answer)
 }
 
