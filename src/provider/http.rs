@@ -8,6 +8,7 @@
 
 mod failure;
 mod origin;
+mod reads;
 mod token;
 mod transport;
 
@@ -19,12 +20,14 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use serde_json::Value;
+use url::Url;
 
 use crate::config::Network;
 use crate::model::{Failure, Reason};
 
 pub use failure::{clean, retry_after, status_failure};
 pub use origin::Origin;
+pub use reads::secret_header;
 pub use token::{Fingerprint, Granted, Token, TokenCache};
 
 use transport::Transport;
@@ -47,12 +50,14 @@ pub struct Client {
 }
 
 /// An answer that came whole, whatever its status.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The status code. Never a redirect: those are failures.
     pub status: u16,
     /// `Retry-After`, at most an hour.
     pub retry_after: Option<Duration>,
+    /// The headers. Never to be shown or logged: some vendors put tokens there.
+    pub headers: HeaderMap,
     /// The body. Never to be shown or logged.
     pub body: Bytes,
 }
@@ -93,7 +98,27 @@ impl Client {
         bearer: Option<&Token>,
         now: DateTime<Utc>,
     ) -> Result<Answer, Failure> {
-        self.send(reqwest::Method::GET, path, headers, bearer, None, now).await
+        self.get_query(path, &[], headers, bearer, now).await
+    }
+
+    /// GET of a path with a query, whose values are encoded as far as they need. It stands in no message.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub async fn get_query(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        headers: HeaderMap,
+        bearer: Option<&Token>,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, Failure> {
+        let mut url = self.origin.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.send(reqwest::Method::GET, url, headers, bearer, None, now).await
     }
 
     /// POST of a form. Meant for logins: it is sent twice when a connection was closed under it, so it must change
@@ -112,13 +137,14 @@ impl Client {
             form.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        self.send(reqwest::Method::POST, path, headers, None, Some(pairs.join("&").into()), now).await
+        let url = self.origin.url(path);
+        self.send(reqwest::Method::POST, url, headers, None, Some(pairs.join("&").into()), now).await
     }
 
     async fn send(
         &self,
         method: reqwest::Method,
-        path: &[&str],
+        url: Url,
         mut headers: HeaderMap,
         bearer: Option<&Token>,
         body: Option<Bytes>,
@@ -129,7 +155,7 @@ impl Client {
             headers.insert(AUTHORIZATION, token.header()?);
         }
         let request = |client: &reqwest::Client| {
-            let mut request = client.request(method.clone(), self.origin.url(path)).headers(headers.clone());
+            let mut request = client.request(method.clone(), url.clone()).headers(headers.clone());
             if let Some(body) = &body {
                 request = request.body(body.clone());
             }
@@ -162,7 +188,8 @@ impl Client {
         if response.content_length().is_some_and(|length| length > self.body_limit as u64) {
             return Err(too_long());
         }
-        let retry_after = retry_after(response.headers(), now);
+        let headers = response.headers().clone();
+        let retry_after = retry_after(&headers, now);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
             if body.len() + chunk.len() > self.body_limit {
@@ -170,7 +197,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status: status.as_u16(), retry_after, body: body.into() })
+        Ok(Answer { status: status.as_u16(), retry_after, headers, body: body.into() })
     }
 
     fn failed(&self, error: &reqwest::Error) -> Failure {
@@ -244,7 +271,7 @@ mod tests {
     use super::*;
 
     fn answer(body: &str) -> Answer {
-        Answer { status: 200, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) }
+        Answer { status: 200, body: Bytes::copy_from_slice(body.as_bytes()), ..Answer::default() }
     }
 
     #[test]
