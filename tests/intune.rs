@@ -8,6 +8,9 @@ mod answers;
 #[path = "intune/bench.rs"]
 mod bench;
 #[cfg(test)]
+#[path = "intune/lists.rs"]
+mod lists;
+#[cfg(test)]
 #[path = "intune/login.rs"]
 mod login;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The one read of Graph, in every shape in which it was seen.
+//! The reads of Graph, in every shape in which they were seen.
 
 use std::io;
 use std::time::Duration;
@@ -12,13 +12,30 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::server::{Asked, State, json as document, page, respond as body, with_header};
-use super::{Answer, Certificate};
+use super::{Answer, Certificate, Directory, MANAGED_DEVICES, Paging, SERVICE_CONFIG, lists};
 
 /// One piece of a long body.
 const CHUNK: Bytes = Bytes::from_static(&[b' '; 64 * 1024]);
 
 const URL: &str =
     "https://fef.example.com/DeviceFE/StatelessDeviceFEService/deviceManagement/applePushNotificationCertificate";
+
+type Slot = fn(&mut Directory) -> &mut Answer;
+
+/// Where a directory keeps the answer to a read, and the permission it takes.
+fn read_of(path: &str) -> Option<(Slot, &'static str)> {
+    match path {
+        "/v1.0/deviceManagement/applePushNotificationCertificate" => Some((|of| &mut of.answer, SERVICE_CONFIG)),
+        "/beta/deviceManagement/depOnboardingSettings" => Some((|of| &mut of.server_tokens, SERVICE_CONFIG)),
+        "/v1.0/deviceAppManagement/vppTokens" => Some((|of| &mut of.content_tokens, SERVICE_CONFIG)),
+        "/v1.0/deviceManagement/managedDevices" => Some((|of| &mut of.devices, MANAGED_DEVICES)),
+        _ => None,
+    }
+}
+
+pub(super) fn is_read(path: &str) -> bool {
+    read_of(path).is_some()
+}
 
 /// Whose token it is, and how that directory answers; `None` for a bad token.
 pub(super) fn judge(state: &mut State, asked: &Asked) -> (Option<String>, Option<Answer>) {
@@ -28,8 +45,20 @@ pub(super) fn judge(state: &mut State, asked: &Asked) -> (Option<String>, Option
         return (None, None);
     };
     let name = grant.directory.clone();
-    let answer = state.directories.get_mut(&name).map(|directory| next(&mut directory.answer));
-    (Some(name), answer)
+    let (Some((slot, permission)), Some(directory)) = (read_of(&asked.path), state.directories.get_mut(&name)) else {
+        return (Some(name), None);
+    };
+    if !grant.roles.iter().any(|role| role == permission) {
+        return (Some(name), Some(Answer::Forbidden));
+    }
+    let answer = match next(slot(directory)) {
+        Answer::List(list) => match list.paging {
+            Paging::Fails(later) if lists::page_of(asked) > 0 => *later,
+            _ => Answer::List(list),
+        },
+        other => other,
+    };
+    (Some(name), Some(answer))
 }
 
 /// The answer of this turn. The last of a sequence stays.
@@ -54,6 +83,7 @@ pub(super) async fn respond(asked: &Asked, answer: Option<Answer>) -> Response {
     };
     match answer {
         Answer::Certificate(certificate) => document(200, &entity(&certificate)),
+        Answer::List(list) => lists::respond(asked, &list),
         Answer::NotConfigured => error(404, "ResourceNotFound", &envelope("An error has occurred")),
         Answer::WrongRoute => error(404, "BadRequest", "Resource not found for the segment."),
         Answer::Html(status) => page(status),

@@ -26,9 +26,6 @@ const MOST_SEEN: usize = 4096;
 /// A login has a few kilobytes.
 const REQUEST_LIMIT: usize = 1024 * 1024;
 
-/// The path of the one read.
-const CERTIFICATE: &str = "/v1.0/deviceManagement/applePushNotificationCertificate";
-
 #[derive(Debug, Default)]
 pub(super) struct World {
     state: Mutex<State>,
@@ -54,6 +51,7 @@ pub(super) struct State {
 pub(super) struct Grant {
     pub(super) directory: String,
     pub(super) good_until: Instant,
+    pub(super) roles: Vec<String>,
 }
 
 impl World {
@@ -103,7 +101,9 @@ pub(super) fn serve(listener: CutListener, world: Arc<World>, stop: Cancellation
 
 /// A request, taken apart.
 pub(super) struct Asked {
+    /// Without the query.
     pub(super) path: String,
+    pub(super) query: Option<String>,
     pub(super) host: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -139,9 +139,9 @@ async fn answer(
     let Ok(body) = axum::body::to_bytes(body, REQUEST_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().map(str::to_owned));
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
-    let asked = Asked { path, host, headers: parts.headers, body, connection: connection.clone() };
+    let asked = Asked { path, query, host, headers: parts.headers, body, connection: connection.clone() };
 
     let response = match (parts.method.clone(), token_directory(&asked.path)) {
         (Method::POST, Some(directory)) => {
@@ -149,7 +149,7 @@ async fn answer(
             note(&world, &parts.method, &asked, Some(directory), result.is_ok());
             login::respond(&asked, result, behaviour).await
         }
-        (Method::GET, None) if asked.path == CERTIFICATE => {
+        (Method::GET, None) if graph::is_read(&asked.path) => {
             let (directory, behaviour) = world.with(|state| graph::judge(state, &asked));
             note(&world, &parts.method, &asked, directory.clone(), directory.is_some());
             graph::respond(&asked, behaviour).await
@@ -173,7 +173,10 @@ async fn answer(
 fn note(world: &World, method: &Method, asked: &Asked, directory: Option<String>, authorised: bool) {
     let seen = Seen {
         method: method.to_string(),
-        path: asked.path.clone(),
+        path: match &asked.query {
+            Some(query) => format!("{}?{query}", asked.path),
+            None => asked.path.clone(),
+        },
         directory,
         authorised,
         client_request_id: asked.header("client-request-id"),
