@@ -6,8 +6,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::model::{
-    Attempt, Drift, Memory, Observation, Outcome, Pin, PinOrigin, Presence, PushCertificate, Seen, Source,
-    SourceMemory, Topic,
+    Attempt, Drift, Facts, Memory, Observation, Outcome, Pin, PinOrigin, Presence, PushCertificate, Seen, Source,
+    SourceMemory, TokenKind, Topic,
 };
 
 /// How many polls running must tell the pinned topic before a drift is over.
@@ -122,12 +122,23 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
         state.last_success = Some(at);
     }
     state.last_attempt = Some(Attempt { at, failure: outcome.failure, failing_since });
-    let Some(facts) = outcome.facts else { return false };
+    let Some(mut facts) = outcome.facts else { return false };
+    if failing_since.is_some() {
+        keep_tokens(state.last_good.as_ref(), &mut facts);
+    }
     if let Some(Presence::Present(certificate)) = &facts.certificate {
         see(&mut state.seen, certificate, at);
     }
     state.last_good = Some(Observation { at, facts });
     true
+}
+
+/// A partial answer on tokens tells one kind and not the other; the end of the other does not become unknown by that.
+fn keep_tokens(last: Option<&Observation>, facts: &mut Facts) {
+    let Some(tokens) = &mut facts.tokens else { return };
+    let known = last.and_then(|last| last.facts.tokens.as_deref()).unwrap_or_default();
+    let is_told: Vec<TokenKind> = tokens.iter().map(|token| token.kind).collect();
+    tokens.extend(known.iter().filter(|token| !is_told.contains(&token.kind)).cloned());
 }
 
 /// Adds a certificate to those seen, or moves its last sight.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Facts, Failure, Reason};
+use crate::model::{AppleToken, Failure, Reason};
 
 const T1: &str = "com.apple.mgmt.External.11111111-0000-4000-8000-000000000001";
 const T2: &str = "com.apple.mgmt.External.22222222-0000-4000-8000-000000000002";
@@ -186,4 +186,33 @@ fn an_unchanged_certificate_is_one_certificate() {
     let seen = &tenant.memory.sources[&Source::File].seen;
     assert_eq!(seen.len(), 1);
     assert_eq!((seen[0].first_seen, seen[0].last_seen), (at(1), at(20)));
+}
+
+#[test]
+fn one_list_of_tokens_that_fails_does_not_erase_what_it_told() {
+    let token = |kind, id: &str| AppleToken {
+        kind,
+        id: id.to_owned(),
+        name: String::new(),
+        not_after: Some(at(525_600)),
+        usable: None,
+        trouble: None,
+    };
+    let told = |tokens: &[AppleToken], failure| Outcome {
+        facts: Some(Facts { tokens: Some(tokens.to_vec()), ..Facts::default() }),
+        failure,
+    };
+    let (ade, vpp, new) = (token(TokenKind::Ade, "a"), token(TokenKind::Vpp, "b"), token(TokenKind::Vpp, "c"));
+    let mut tenant = Tenant::new(&[Source::Tokens]);
+    let known =
+        |tenant: &Tenant| tenant.memory.sources[&Source::Tokens].last_good.clone().unwrap().facts.tokens.unwrap();
+    let forbidden = || Some(Failure::new(Reason::Forbidden, "refused"));
+
+    tenant.learn(Source::Tokens, told(&[ade.clone(), vpp], None));
+    tenant.learn(Source::Tokens, told(&[new.clone()], forbidden()));
+    assert_eq!(known(&tenant), [new.clone(), ade.clone()]);
+    tenant.learn(Source::Tokens, told(&[], forbidden()));
+    assert_eq!(known(&tenant), [new.clone(), ade]);
+    tenant.learn(Source::Tokens, told(&[new.clone()], None));
+    assert_eq!(known(&tenant), [new], "a whole answer is the whole truth");
 }
