@@ -1,6 +1,9 @@
 //! A simulated world on loopback, for people and for the tests.
 
+pub mod asked;
 pub mod certificates;
 pub mod intune;
 pub mod listener;
+pub mod reply;
+pub mod server;
 pub mod world;

@@ -17,10 +17,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::listener::CutListener;
+use super::server::Server;
 use server::World;
 
 pub use lists::{content_token, managed_device, server_token};
@@ -34,10 +32,8 @@ const MANAGED_DEVICES: &str = "DeviceManagementManagedDevices.Read.All";
 /// A running simulator. It ends when dropped.
 #[derive(Debug)]
 pub struct Simulator {
-    address: SocketAddr,
+    server: Server,
     world: Arc<World>,
-    stop: CancellationToken,
-    server: Option<JoinHandle<()>>,
 }
 
 /// An Entra directory with Intune.
@@ -259,10 +255,8 @@ impl Simulator {
     ///
     /// If the address cannot be had.
     pub async fn start_on(address: SocketAddr) -> io::Result<Self> {
-        let mut simulator =
-            Self { address, world: Arc::new(World::default()), stop: CancellationToken::new(), server: None };
-        simulator.restart().await?;
-        Ok(simulator)
+        let world = Arc::new(World::default());
+        Ok(Self { server: Server::start(address, server::router(Arc::clone(&world))).await?, world })
     }
 
     /// Starts it again after [`Self::stop`], on the same port and with everything it knew.
@@ -271,34 +265,24 @@ impl Simulator {
     ///
     /// If the port was taken meanwhile.
     pub async fn restart(&mut self) -> io::Result<()> {
-        self.stop().await;
-        self.stop = CancellationToken::new();
-        let traffic = Arc::clone(&self.world.traffic);
-        let listener = CutListener::bind(self.address, self.stop.clone(), traffic).await?;
-        self.address = listener.address()?;
-        self.server = Some(server::serve(listener, Arc::clone(&self.world), self.stop.clone()));
-        Ok(())
+        self.server.restart().await
     }
 
     /// Closes the listener and every connection.
     pub async fn stop(&mut self) {
-        self.stop.cancel();
-        if let Some(server) = self.server.take() {
-            // It ends by itself once it is told to; how it ended matters to nobody.
-            let _ = server.await;
-        }
+        self.server.stop().await;
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// `login_url` of a tenant.
     #[must_use]
     pub fn login_url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// `graph_url` of a tenant. One listener serves both.
@@ -357,24 +341,18 @@ impl Simulator {
     /// How many bytes were sent in all.
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
-        self.world.traffic.bytes.load(Ordering::Relaxed)
+        self.server.traffic().bytes.load(Ordering::Relaxed)
     }
 
     /// How many connections were accepted in all.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.world.traffic.connections.load(Ordering::Relaxed)
+        self.server.traffic().connections.load(Ordering::Relaxed)
     }
 
     /// How many connections are open.
     #[must_use]
     pub fn open_connections(&self) -> u64 {
-        self.world.traffic.open.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        self.stop.cancel();
+        self.server.traffic().open.load(Ordering::Relaxed)
     }
 }

@@ -1,21 +1,16 @@
 //! The reads of Graph, in every shape in which they were seen.
 
-use std::io;
-use std::time::Duration;
-
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::header;
 use axum::response::Response;
 use chrono::SecondsFormat;
-use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::server::{Asked, State, json as document, page, respond as body, with_header};
+use super::server::State;
 use super::{Answer, Certificate, Directory, MANAGED_DEVICES, Paging, SERVICE_CONFIG, lists};
-
-/// One piece of a long body.
-const CHUNK: Bytes = Bytes::from_static(&[b' '; 64 * 1024]);
+use crate::demo::asked::Asked;
+use crate::demo::reply::{huge, json as document, page, redirect, respond as body, trickle, truncated, with_header};
 
 const URL: &str =
     "https://fef.example.com/DeviceFE/StatelessDeviceFEService/deviceManagement/applePushNotificationCertificate";
@@ -39,8 +34,7 @@ pub(super) fn is_read(path: &str) -> bool {
 
 /// Whose token it is, and how that directory answers; `None` for a bad token.
 pub(super) fn judge(state: &mut State, asked: &Asked) -> (Option<String>, Option<Answer>) {
-    let token = asked.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let grant = token.and_then(|value| value.strip_prefix("Bearer ")).and_then(|token| state.tokens.get(token));
+    let grant = asked.bearer().and_then(|token| state.tokens.get(token));
     let Some(grant) = grant.filter(|grant| Instant::now() < grant.good_until) else {
         return (None, None);
     };
@@ -106,18 +100,12 @@ pub(super) async fn respond(asked: &Asked, answer: Option<Answer>) -> Response {
         }
         Answer::Empty(status) => body(status, "application/json", Body::empty()),
         Answer::Json(value) => document(200, &value),
-        Answer::Redirect(to) => with_header(page(302), header::LOCATION, &to),
+        Answer::Redirect(to) => redirect(302, &to),
         Answer::Echo401 => error(401, "InvalidAuthenticationToken", &asked.echo()),
-        Answer::Truncated => truncated(),
-        Answer::Huge(bytes) => {
-            let chunks = usize::try_from(bytes.div_ceil(CHUNK.len() as u64)).unwrap_or(usize::MAX);
-            streamed(stream::repeat_with(|| Ok(CHUNK)).take(chunks))
-        }
-        Answer::Endless => streamed(stream::repeat_with(|| Ok(CHUNK))),
-        Answer::Trickle(interval) => streamed(stream::repeat(()).then(move |()| async move {
-            tokio::time::sleep(interval).await;
-            Ok(Bytes::from_static(b" "))
-        })),
+        Answer::Truncated => truncated("{\"expirationDateTime\":\"2027-06"),
+        Answer::Huge(bytes) => huge(bytes),
+        Answer::Endless => huge(u64::MAX),
+        Answer::Trickle(interval) => trickle(interval),
         Answer::Hang => std::future::pending().await,
         Answer::CloseConnection => asked.close().await,
         Answer::Sequence(_) => body(500, "text/plain", "a sequence within a sequence"),
@@ -127,20 +115,6 @@ pub(super) async fn respond(asked: &Asked, answer: Option<Answer>) -> Response {
 const SCOPES: &str = "Application is not authorized to perform this operation. Application must have one of the \
                       following scopes: DeviceManagementServiceConfig(uration).Read.All, \
                       DeviceManagementServiceConfig.ReadWrite.All";
-
-fn streamed(chunks: impl futures::Stream<Item = io::Result<Bytes>> + Send + 'static) -> Response {
-    body(200, "application/json", Body::from_stream(chunks))
-}
-
-fn truncated() -> Response {
-    let start = stream::once(async { Ok(Bytes::from_static(b"{\"expirationDateTime\":\"2027-06")) });
-    // The pause lets the first part leave before the connection breaks.
-    let end = stream::once(async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        Err(io::ErrorKind::BrokenPipe.into())
-    });
-    with_header(streamed(start.chain(end)), header::CONTENT_LENGTH, "600")
-}
 
 fn entity(certificate: &Certificate) -> Value {
     let not_after = certificate.not_after.map(|date| {

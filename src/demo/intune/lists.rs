@@ -4,8 +4,9 @@ use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::server::{Asked, json as document};
 use super::{List, Paging};
+use crate::demo::asked::Asked;
+use crate::demo::reply::json as document;
 
 /// The page that is asked for, counted from 0: by a link of ours, else the first.
 pub(super) fn page_of(asked: &Asked) -> usize {
