@@ -4,6 +4,7 @@ pub mod asked;
 pub mod certificates;
 pub mod intune;
 pub mod listener;
+pub mod mosyle;
 pub mod reply;
 pub mod server;
 pub mod world;
