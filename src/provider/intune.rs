@@ -14,6 +14,11 @@
 //! start or issuer. The `id` and `lastModifiedDateTime` of the certificate change from one read to the next and so mean
 //! nothing.
 //!
+//! Of tokens it lists replaced ones too, which count down to an end that does not matter. A server token to which no
+//! device is assigned is left out when another one of the same name ends later; content tokens tell no such number, and
+//! all of them are told. Whether a server token works is never told, since Apple's error codes in it are documented
+//! nowhere: they are remarks. A content token works if its state is `valid`.
+//!
 //! Of check-ins it tells when each device last had one. Nothing tells which devices are switched on, so the newest
 //! check-in of a family may stand still for a good reason: it never says alone that pushes do not arrive.
 

@@ -209,10 +209,10 @@ fn one_list_of_tokens_that_fails_does_not_erase_what_it_told() {
     let forbidden = || Some(Failure::new(Reason::Forbidden, "refused"));
 
     tenant.learn(Source::Tokens, told(&[ade.clone(), vpp], None));
-    tenant.learn(Source::Tokens, told(&[new.clone()], forbidden()));
+    tenant.learn(Source::Tokens, told(std::slice::from_ref(&new), forbidden()));
     assert_eq!(known(&tenant), [new.clone(), ade.clone()]);
     tenant.learn(Source::Tokens, told(&[], forbidden()));
     assert_eq!(known(&tenant), [new.clone(), ade]);
-    tenant.learn(Source::Tokens, told(&[new.clone()], None));
+    tenant.learn(Source::Tokens, told(std::slice::from_ref(&new), None));
     assert_eq!(known(&tenant), [new], "a whole answer is the whole truth");
 }
