@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod intune;
 pub mod kandji;
 pub mod listener;
+pub mod mosyle;
 pub mod reply;
 pub mod server;
 pub mod world;

@@ -1,9 +1,10 @@
-//! A simulated Microsoft: the login of Entra and the one read of Graph, on loopback.
+//! A simulated Microsoft: the login of Entra and the reads of Graph, on loopback.
 //!
 //! Logins are really verified, assertions of certificates included. What a directory answers can be changed at any
 //! moment, and everything that was asked is recorded.
 
 mod graph;
+mod lists;
 mod login;
 mod server;
 
@@ -16,19 +17,23 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::listener::CutListener;
+use super::server::Server;
 use server::World;
+
+pub use lists::{content_token, managed_device, server_token};
+
+/// The permission for the certificate and the tokens.
+const SERVICE_CONFIG: &str = "DeviceManagementServiceConfig.Read.All";
+
+/// The permission for the devices.
+const MANAGED_DEVICES: &str = "DeviceManagementManagedDevices.Read.All";
 
 /// A running simulator. It ends when dropped.
 #[derive(Debug)]
 pub struct Simulator {
-    address: SocketAddr,
+    server: Server,
     world: Arc<World>,
-    stop: CancellationToken,
-    server: Option<JoinHandle<()>>,
 }
 
 /// An Entra directory with Intune.
@@ -42,8 +47,17 @@ pub struct Directory {
     pub login: LoginAnswer,
     /// `expires_in` of its tokens, in seconds; they are refused afterwards.
     pub expires_in: u64,
+    /// The application permissions that an admin consented to. They are written into a token when it is made; a read
+    /// that needs another one is answered with 403.
+    pub roles: Vec<String>,
     /// How the read of the push certificate is answered.
     pub answer: Answer,
+    /// How the read of the server tokens is answered.
+    pub server_tokens: Answer,
+    /// How the read of the content tokens is answered.
+    pub content_tokens: Answer,
+    /// How the read of the managed devices is answered.
+    pub devices: Answer,
 }
 
 /// What an app must log in with.
@@ -78,11 +92,13 @@ pub enum LoginAnswer {
     CloseConnection,
 }
 
-/// How the read of the push certificate is answered. Whatever it is, it takes a good token to see it.
+/// How a read is answered. Whatever it is, it takes a good token to see it.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// With this certificate.
     Certificate(Certificate),
+    /// With this list.
+    List(List),
     /// With the 404 by which Intune says that there is none.
     NotConfigured,
     /// With the 404 of a wrong route.
@@ -123,6 +139,30 @@ pub enum Answer {
     Sequence(VecDeque<Self>),
 }
 
+/// A list, by its pages.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// The elements of each page.
+    pub pages: Vec<Vec<Value>>,
+    /// How one page leads to the next.
+    pub paging: Paging,
+}
+
+/// How one page leads to the next.
+#[derive(Clone, Debug)]
+pub enum Paging {
+    /// By an opaque link, until there are no more.
+    Honest,
+    /// The first page again and again, by one link.
+    SameLink,
+    /// The first page again and again, by ever new links.
+    Endless,
+    /// By a link to this address (scheme, host and port).
+    Away(String),
+    /// Honestly, but every page after the first is answered like this.
+    Fails(Box<Answer>),
+}
+
 /// A push certificate as Intune tells of it: with a new `id` at every read, and null
 /// in `certificateUploadStatus`.
 #[derive(Clone, Debug)]
@@ -159,7 +199,7 @@ pub struct Seen {
 }
 
 impl Directory {
-    /// A directory that answers with a certificate and gives tokens for an hour.
+    /// A directory that answers with a certificate and empty lists, has every permission, and gives tokens for an hour.
     #[must_use]
     pub fn new(client_id: impl Into<String>, credential: Credential, certificate: Certificate) -> Self {
         Self {
@@ -167,7 +207,11 @@ impl Directory {
             credential,
             login: LoginAnswer::Honest,
             expires_in: 3599,
+            roles: vec![SERVICE_CONFIG.to_owned(), MANAGED_DEVICES.to_owned()],
             answer: Answer::Certificate(certificate),
+            server_tokens: Answer::List(List::of([])),
+            content_tokens: Answer::List(List::of([])),
+            devices: Answer::List(List::of([])),
         }
     }
 }
@@ -211,10 +255,8 @@ impl Simulator {
     ///
     /// If the address cannot be had.
     pub async fn start_on(address: SocketAddr) -> io::Result<Self> {
-        let mut simulator =
-            Self { address, world: Arc::new(World::default()), stop: CancellationToken::new(), server: None };
-        simulator.restart().await?;
-        Ok(simulator)
+        let world = Arc::new(World::default());
+        Ok(Self { server: Server::start(address, server::router(Arc::clone(&world))).await?, world })
     }
 
     /// Starts it again after [`Self::stop`], on the same port and with everything it knew.
@@ -223,34 +265,24 @@ impl Simulator {
     ///
     /// If the port was taken meanwhile.
     pub async fn restart(&mut self) -> io::Result<()> {
-        self.stop().await;
-        self.stop = CancellationToken::new();
-        let traffic = Arc::clone(&self.world.traffic);
-        let listener = CutListener::bind(self.address, self.stop.clone(), traffic).await?;
-        self.address = listener.address()?;
-        self.server = Some(server::serve(listener, Arc::clone(&self.world), self.stop.clone()));
-        Ok(())
+        self.server.restart().await
     }
 
     /// Closes the listener and every connection.
     pub async fn stop(&mut self) {
-        self.stop.cancel();
-        if let Some(server) = self.server.take() {
-            // It ends by itself once it is told to; how it ended matters to nobody.
-            let _ = server.await;
-        }
+        self.server.stop().await;
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// `login_url` of a tenant.
     #[must_use]
     pub fn login_url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// `graph_url` of a tenant. One listener serves both.
@@ -309,24 +341,18 @@ impl Simulator {
     /// How many bytes were sent in all.
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
-        self.world.traffic.bytes.load(Ordering::Relaxed)
+        self.server.traffic().bytes.load(Ordering::Relaxed)
     }
 
     /// How many connections were accepted in all.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.world.traffic.connections.load(Ordering::Relaxed)
+        self.server.traffic().connections.load(Ordering::Relaxed)
     }
 
     /// How many connections are open.
     #[must_use]
     pub fn open_connections(&self) -> u64 {
-        self.world.traffic.open.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        self.stop.cancel();
+        self.server.traffic().open.load(Ordering::Relaxed)
     }
 }

@@ -11,7 +11,10 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::certificates::{Authority, Leaf};
-use super::intune::{Answer, Certificate, Credential, Directory, LoginAnswer, Simulator};
+use super::intune::{
+    Answer, Certificate, Credential, Directory, List, LoginAnswer, Simulator, content_token, managed_device,
+    server_token,
+};
 use crate::clock::Clock;
 
 /// The app id of every tenant.
@@ -288,6 +291,17 @@ impl Builder<'_> {
         let certificate = Certificate::new(topic(scene.name), self.now);
         let mut directory_ = Directory::new(CLIENT, Credential::Secret("demo-secret".to_owned()), certificate);
         directory_.answer = answer;
+        directory_.server_tokens = Answer::List(List::of([server_token("ade", "enrolment", self.end(200))]));
+        directory_.content_tokens = Answer::List(List::of([content_token("vpp", "Example", self.end(150), "valid")]));
+        let devices = [("iOS", "iPhone 15"), ("iOS", "iPad Air"), ("macOS", "MacBook Air")];
+        directory_.devices = Answer::List(List::of(
+            devices.map(|(system, model)| managed_device(system, model, self.now - TimeDelta::minutes(20))),
+        ));
+        if let Kind::Deaf = scene.kind {
+            directory_.server_tokens = Answer::Status(500, None);
+            directory_.content_tokens = Answer::Status(500, None);
+            directory_.devices = Answer::Status(500, None);
+        }
         if let Kind::OurSecretExpired = scene.kind {
             directory_.login = LoginAnswer::Refuse(401, 7_000_222);
         }

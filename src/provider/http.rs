@@ -9,6 +9,7 @@
 mod basic;
 mod failure;
 mod origin;
+mod reads;
 mod token;
 mod transport;
 
@@ -30,6 +31,7 @@ use crate::model::{Failure, Reason};
 
 pub use failure::{clean, retry_after, status_failure};
 pub use origin::Origin;
+pub use reads::secret_header;
 pub use token::{Fingerprint, Granted, Token, TokenCache};
 
 use transport::Transport;

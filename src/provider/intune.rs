@@ -1,18 +1,35 @@
 //! Microsoft Intune, by Microsoft Graph.
 //!
-//! One read, `GET /v1.0/deviceManagement/applePushNotificationCertificate`
-//! (<https://learn.microsoft.com/graph/api/intune-devices-applepushnotificationcertificate-get>), with an app-only
-//! token of the client credentials grant
-//! (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>). The app registration
-//! needs the application permission `DeviceManagementServiceConfig.Read.All` and admin consent in every directory.
+//! Only reads, with an app-only token of the client credentials grant
+//! (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>). The app registration needs
+//! the application permissions named here and admin consent in every directory:
+//!
+//! | source | reads | permission |
+//! | --- | --- | --- |
+//! | `api` | `GET /v1.0/deviceManagement/applePushNotificationCertificate` (<https://learn.microsoft.com/graph/api/intune-devices-applepushnotificationcertificate-get>) | `DeviceManagementServiceConfig.Read.All` |
+//! | `tokens` | `GET /beta/deviceManagement/depOnboardingSettings`, `GET /v1.0/deviceAppManagement/vppTokens` | the same |
+//! | `push` | `GET /v1.0/deviceManagement/managedDevices` | `DeviceManagementManagedDevices.Read.All` |
 //!
 //! Intune tells the end, the serial, the topic and the typed Apple Account, and neither the certificate itself nor its
-//! start or issuer. Its `id` and `lastModifiedDateTime` change from one read to the next and so mean nothing.
+//! start or issuer. The `id` and `lastModifiedDateTime` of the certificate change from one read to the next and so mean
+//! nothing.
+//!
+//! Of tokens it lists replaced ones too, which count down to an end that does not matter. A server token to which no
+//! device is assigned is left out when another one of the same name ends later; content tokens tell no such number, and
+//! all of them are told. Whether a server token works is never told, since Apple's error codes in it are documented
+//! nowhere: they are remarks. A content token works if its state is `valid`.
+//!
+//! Of check-ins it tells when each device last had one. Nothing tells which devices are switched on, so the newest
+//! check-in of a family may stand still for a good reason: it never says alone that pushes do not arrive.
 
 mod assertion;
+mod denial;
+mod devices;
 mod login;
+mod reader;
 mod refusal;
 mod settings;
+mod tokens;
 mod wire;
 
 use std::path::PathBuf;
@@ -20,19 +37,20 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::future::BoxFuture;
-use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
+use self::denial::Wanted;
+use self::devices::DEVICES;
 use self::login::Login;
+use self::reader::{Entity, Extent, Reader};
+use self::tokens::{ADE, VPP};
+use self::wire::CERTIFICATE;
 use super::Provider;
 use super::access::{Access, Verdict};
-use super::http::{self, Answer, Client, Origin, Token, TokenCache};
+use super::http::{Client, Origin, TokenCache};
 use super::settings::yes;
 use crate::config::Network;
-use crate::model::{Facts, Failure, MdmKind, Outcome, Reason, Source};
-
-/// What is asked, below the Graph address. Without `$select`: the answer is small, and what is missing shows.
-const CERTIFICATE: [&str; 3] = ["v1.0", "deviceManagement", "applePushNotificationCertificate"];
+use crate::model::{AppleToken, Facts, Failure, MdmKind, Outcome, PushHealth, Reason, Source};
 
 /// `mdm` of a tenant with `kind: intune`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -66,10 +84,10 @@ pub struct Settings {
     /// When the credential ends, as far as a person knows.
     #[serde(default)]
     pub credential_expires: Option<NaiveDate>,
-    /// Whether ADE and VPP tokens are asked for, once that is built.
+    /// Whether ADE and VPP tokens are asked for.
     #[serde(default = "yes")]
     pub tokens: bool,
-    /// Whether check-ins of devices are asked for, once that is built.
+    /// Whether check-ins of devices are asked for.
     #[serde(default = "yes")]
     pub push: bool,
 }
@@ -98,8 +116,9 @@ pub struct Intune {
 }
 
 impl Intune {
-    /// Takes checked settings. `timeout` is what one request may take ([`http::REQUEST_TIMEOUT`] is a good one); a
-    /// poll makes one to four. Reads no file and connects nowhere.
+    /// Takes checked settings. `timeout` is what one request may take ([`super::http::REQUEST_TIMEOUT`] is a good
+    /// one); a poll makes one to four, and one more for each further page of a list. Reads no file and connects
+    /// nowhere.
     ///
     /// # Errors
     ///
@@ -116,43 +135,89 @@ impl Intune {
     }
 
     async fn certificate(&self, now: DateTime<Utc>) -> Result<Facts, Failure> {
-        // Read at every poll: a secret that was replaced is used at once, and one that is gone is told while the
-        // token made with it still lives.
-        let credential = self.login.read_credential().await?;
-        let token = || self.tokens.token(credential.fingerprint(), || self.login.log_in(&credential, now));
-
-        let first = token().await?;
-        let mut used = first.clone();
-        let mut answer = self.ask(&first, now).await?;
-        if answer.status == 401 {
-            // The token may have been revoked: one new login, one new try, and no more.
-            self.tokens.reject(&first).await;
-            used = token().await?;
-            answer = self.ask(&used, now).await?;
-        }
-        if matches!(answer.status, 401 | 403) {
-            // Rights are written into a token when it is made, so the next poll must not reuse this one.
-            self.tokens.reject(&used).await;
-        }
-        let mut facts = wire::parse(&self.graph.origin().host(), &answer)?;
-        facts.origin = format!("{}, directory {}", self.graph.origin(), self.login.directory());
+        let mut reader = Reader::open(self, now).await?;
+        let answer = reader.get(&CERTIFICATE).await?;
+        let mut facts = wire::parse(&self.graph.origin().host(), reader.token(), &answer)?;
+        facts.credential_not_after = reader.credential().not_after();
+        facts.origin = self.place();
         Ok(facts)
     }
 
-    async fn ask(&self, token: &Token, now: DateTime<Utc>) -> Result<Answer, Failure> {
-        // Microsoft asks for this number in support cases.
-        let id = uuid::Uuid::new_v4().to_string();
-        let headers = HeaderMap::from_iter([http::header("client-request-id", &id)?]);
-        let answer = self.graph.get(&CERTIFICATE, headers, Some(token), now).await;
-        match &answer {
-            Ok(answer) if answer.status == 200 => {}
-            Ok(answer) => {
-                tracing::debug!(client_request_id = id, status = answer.status, "graph did not answer with 200")
-            }
-            Err(failure) => tracing::debug!(client_request_id = id, reason = %failure.reason, "graph gave no answer"),
-        }
-        answer
+    /// Both lists. Where one is refused or unusable, the other is told all the same.
+    async fn apple_tokens(&self, now: DateTime<Utc>) -> Outcome {
+        let mut reader = match Reader::open(self, now).await {
+            Ok(reader) => reader,
+            Err(failure) => return Outcome::failure(failure),
+        };
+        let mut remarks = Vec::new();
+        let ade = self.server_tokens(&mut reader, &mut remarks, now).await;
+        let vpp = match &ade {
+            // Nobody is asked twice who does not answer, refuses the login, or wants to be left alone.
+            Err(failure) if !is_of_one_list(failure) => return Outcome::failure(failure.clone()),
+            _ => self.content_tokens(&mut reader, &mut remarks).await,
+        };
+        let (tokens, failure) = match (ade, vpp) {
+            (Ok(ade), Ok(vpp)) => ([ade, vpp].concat(), None),
+            (Ok(tokens), Err(failure)) | (Err(failure), Ok(tokens)) => (tokens, Some(failure)),
+            (Err(failure), Err(_)) => return Outcome::failure(failure),
+        };
+        let facts = Facts { tokens: Some(tokens), origin: self.place(), remarks, ..Facts::default() };
+        Outcome { facts: Some(facts), failure }
     }
+
+    async fn server_tokens(
+        &self,
+        reader: &mut Reader<'_>,
+        remarks: &mut Vec<String>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<AppleToken>, Failure> {
+        let mut all = Vec::new();
+        let take = |entity: &Entity| {
+            all.extend(tokens::ade(entity, now)?);
+            Ok(())
+        };
+        reader.list(&ADE, Extent::Whole(tokens::MOST_PAGES), take).await?;
+        Ok(tokens::in_use(all, remarks))
+    }
+
+    async fn content_tokens(
+        &self,
+        reader: &mut Reader<'_>,
+        remarks: &mut Vec<String>,
+    ) -> Result<Vec<AppleToken>, Failure> {
+        let (mut all, mut said) = (Vec::new(), Vec::new());
+        let take = |entity: &Entity| {
+            all.extend(tokens::vpp(entity, &mut said)?);
+            Ok(())
+        };
+        reader.list(&VPP, Extent::Whole(tokens::MOST_PAGES), take).await?;
+        remarks.append(&mut said);
+        Ok(all)
+    }
+
+    async fn check_ins(&self, now: DateTime<Utc>) -> Result<Facts, Failure> {
+        let mut reader = Reader::open(self, now).await?;
+        let mut health = PushHealth::default();
+        let take = |entity: &Entity| devices::count(&mut health, entity, now);
+        reader.list(&DEVICES, Extent::Whole(devices::MOST_PAGES), take).await?;
+        Ok(Facts { push: Some(health), origin: self.place(), ..Facts::default() })
+    }
+
+    /// Whether a list may be read: its first page tells.
+    async fn may_list(&self, wanted: &Wanted, now: DateTime<Utc>) -> Result<(), Failure> {
+        Reader::open(self, now).await?.list(wanted, Extent::FirstPage, |_| Ok(())).await
+    }
+
+    /// Who is asked, for people.
+    fn place(&self) -> String {
+        format!("{}, directory {}", self.graph.origin(), self.login.directory())
+    }
+}
+
+/// Whether a failure is one of the list alone, so that another one is worth a try.
+fn is_of_one_list(failure: &Failure) -> bool {
+    matches!(failure.reason, Reason::Forbidden | Reason::NotFound | Reason::Malformed | Reason::Http)
+        && failure.retry_after.is_none()
 }
 
 impl Provider for Intune {
@@ -176,7 +241,9 @@ impl Provider for Intune {
         Box::pin(async move {
             match source {
                 Source::Api => self.certificate(now).await.into(),
-                Source::Tokens | Source::Push | Source::Profile | Source::File | Source::Device | Source::Declared => {
+                Source::Tokens => self.apple_tokens(now).await,
+                Source::Push => self.check_ins(now).await.into(),
+                Source::Profile | Source::File | Source::Device | Source::Declared => {
                     Outcome::failure(Failure::new(Reason::NotFound, format!("intune has no source {source}")))
                 }
             }
@@ -185,13 +252,31 @@ impl Provider for Intune {
 
     fn access(&self, now: DateTime<Utc>) -> BoxFuture<'_, Vec<Access>> {
         Box::pin(async move {
-            vec![Access {
-                source: Source::Api,
-                endpoint: format!("GET /{}", CERTIFICATE.join("/")),
-                verdict: Verdict::from_failure(self.certificate(now).await.err(), false),
-                privilege: "DeviceManagementServiceConfig.Read.All",
-                lost: "the end and the topic of the push certificate",
-            }]
+            // A beta read may be missing in a national cloud.
+            let all: [(Source, &Wanted, bool, &'static str); 4] = [
+                (Source::Api, &CERTIFICATE, false, "the end and the topic of the push certificate"),
+                (Source::Tokens, &ADE, true, "the end of the tokens for automated enrolment"),
+                (Source::Tokens, &VPP, false, "the end and the state of the tokens for apps and books"),
+                (Source::Push, &DEVICES, false, "when devices last checked in"),
+            ];
+            let mut told = Vec::new();
+            for (source, wanted, is_optional, lost) in all {
+                if !self.sources.contains(&source) {
+                    continue;
+                }
+                let result = match source {
+                    Source::Api => self.certificate(now).await.map(|_| ()),
+                    _ => self.may_list(wanted, now).await,
+                };
+                told.push(Access {
+                    source,
+                    endpoint: wanted.endpoint(),
+                    verdict: Verdict::from_failure(result.err(), is_optional),
+                    privilege: wanted.permission,
+                    lost,
+                });
+            }
+            told
         })
     }
 }

@@ -2,5 +2,6 @@
 
 mod answers;
 mod bench;
+mod lists;
 mod login;
 mod network;

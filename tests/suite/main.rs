@@ -10,5 +10,7 @@ mod consistency;
 mod daemon;
 mod inspect;
 mod intune;
+mod kandji;
+mod mosyle;
 mod prometheus;
 mod support;

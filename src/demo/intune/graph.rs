@@ -1,35 +1,58 @@
-//! The one read of Graph, in every shape in which it was seen.
+//! The reads of Graph, in every shape in which they were seen.
 
-use std::io;
-use std::time::Duration;
-
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::header;
 use axum::response::Response;
 use chrono::SecondsFormat;
-use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::server::{Asked, State, json as document, page, respond as body, with_header};
-use super::{Answer, Certificate};
-
-/// One piece of a long body.
-const CHUNK: Bytes = Bytes::from_static(&[b' '; 64 * 1024]);
+use super::server::State;
+use super::{Answer, Certificate, Directory, MANAGED_DEVICES, Paging, SERVICE_CONFIG, lists};
+use crate::demo::asked::Asked;
+use crate::demo::reply::{huge, json as document, page, redirect, respond as body, trickle, truncated, with_header};
 
 const URL: &str =
     "https://fef.example.com/DeviceFE/StatelessDeviceFEService/deviceManagement/applePushNotificationCertificate";
 
+type Slot = fn(&mut Directory) -> &mut Answer;
+
+/// Where a directory keeps the answer to a read, and the permission it takes.
+fn read_of(path: &str) -> Option<(Slot, &'static str)> {
+    match path {
+        "/v1.0/deviceManagement/applePushNotificationCertificate" => Some((|of| &mut of.answer, SERVICE_CONFIG)),
+        "/beta/deviceManagement/depOnboardingSettings" => Some((|of| &mut of.server_tokens, SERVICE_CONFIG)),
+        "/v1.0/deviceAppManagement/vppTokens" => Some((|of| &mut of.content_tokens, SERVICE_CONFIG)),
+        "/v1.0/deviceManagement/managedDevices" => Some((|of| &mut of.devices, MANAGED_DEVICES)),
+        _ => None,
+    }
+}
+
+pub(super) fn is_read(path: &str) -> bool {
+    read_of(path).is_some()
+}
+
 /// Whose token it is, and how that directory answers; `None` for a bad token.
 pub(super) fn judge(state: &mut State, asked: &Asked) -> (Option<String>, Option<Answer>) {
-    let token = asked.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let grant = token.and_then(|value| value.strip_prefix("Bearer ")).and_then(|token| state.tokens.get(token));
+    let grant = asked.bearer().and_then(|token| state.tokens.get(token));
     let Some(grant) = grant.filter(|grant| Instant::now() < grant.good_until) else {
         return (None, None);
     };
     let name = grant.directory.clone();
-    let answer = state.directories.get_mut(&name).map(|directory| next(&mut directory.answer));
-    (Some(name), answer)
+    let (Some((slot, permission)), Some(directory)) = (read_of(&asked.path), state.directories.get_mut(&name)) else {
+        return (Some(name), None);
+    };
+    if !grant.roles.iter().any(|role| role == permission) {
+        return (Some(name), Some(Answer::Forbidden));
+    }
+    let answer = match next(slot(directory)) {
+        Answer::List(list) => match list.paging {
+            Paging::Fails(later) if lists::page_of(asked) > 0 => *later,
+            _ => Answer::List(list),
+        },
+        other => other,
+    };
+    (Some(name), Some(answer))
 }
 
 /// The answer of this turn. The last of a sequence stays.
@@ -54,6 +77,7 @@ pub(super) async fn respond(asked: &Asked, answer: Option<Answer>) -> Response {
     };
     match answer {
         Answer::Certificate(certificate) => document(200, &entity(&certificate)),
+        Answer::List(list) => lists::respond(asked, &list),
         Answer::NotConfigured => error(404, "ResourceNotFound", &envelope("An error has occurred")),
         Answer::WrongRoute => error(404, "BadRequest", "Resource not found for the segment."),
         Answer::Html(status) => page(status),
@@ -76,18 +100,12 @@ pub(super) async fn respond(asked: &Asked, answer: Option<Answer>) -> Response {
         }
         Answer::Empty(status) => body(status, "application/json", Body::empty()),
         Answer::Json(value) => document(200, &value),
-        Answer::Redirect(to) => with_header(page(302), header::LOCATION, &to),
+        Answer::Redirect(to) => redirect(302, &to),
         Answer::Echo401 => error(401, "InvalidAuthenticationToken", &asked.echo()),
-        Answer::Truncated => truncated(),
-        Answer::Huge(bytes) => {
-            let chunks = usize::try_from(bytes.div_ceil(CHUNK.len() as u64)).unwrap_or(usize::MAX);
-            streamed(stream::repeat_with(|| Ok(CHUNK)).take(chunks))
-        }
-        Answer::Endless => streamed(stream::repeat_with(|| Ok(CHUNK))),
-        Answer::Trickle(interval) => streamed(stream::repeat(()).then(move |()| async move {
-            tokio::time::sleep(interval).await;
-            Ok(Bytes::from_static(b" "))
-        })),
+        Answer::Truncated => truncated("{\"expirationDateTime\":\"2027-06"),
+        Answer::Huge(bytes) => huge(bytes),
+        Answer::Endless => huge(u64::MAX),
+        Answer::Trickle(interval) => trickle(interval),
         Answer::Hang => std::future::pending().await,
         Answer::CloseConnection => asked.close().await,
         Answer::Sequence(_) => body(500, "text/plain", "a sequence within a sequence"),
@@ -97,20 +115,6 @@ pub(super) async fn respond(asked: &Asked, answer: Option<Answer>) -> Response {
 const SCOPES: &str = "Application is not authorized to perform this operation. Application must have one of the \
                       following scopes: DeviceManagementServiceConfig(uration).Read.All, \
                       DeviceManagementServiceConfig.ReadWrite.All";
-
-fn streamed(chunks: impl futures::Stream<Item = io::Result<Bytes>> + Send + 'static) -> Response {
-    body(200, "application/json", Body::from_stream(chunks))
-}
-
-fn truncated() -> Response {
-    let start = stream::once(async { Ok(Bytes::from_static(b"{\"expirationDateTime\":\"2027-06")) });
-    // The pause lets the first part leave before the connection breaks.
-    let end = stream::once(async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        Err(io::ErrorKind::BrokenPipe.into())
-    });
-    with_header(streamed(start.chain(end)), header::CONTENT_LENGTH, "600")
-}
 
 fn entity(certificate: &Certificate) -> Value {
     let not_after = certificate.not_after.map(|date| {

@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::server::{Asked, Grant, State, json as document, page, with_header};
+use super::server::{Grant, State};
 use super::{Credential, Directory, LoginAnswer};
+use crate::demo::asked::Asked;
+use crate::demo::reply::{json as document, page, redirect, with_header};
 
 /// A token with its life in seconds, or the status and AADSTS code of a refusal.
 pub(super) type Judgement = Result<(String, u64), (u16, u64)>;
@@ -28,9 +30,12 @@ pub(super) fn judge(state: &mut State, name: &str, asked: &Asked) -> (Judgement,
     };
     let form: HashMap<String, String> = url::form_urlencoded::parse(&asked.body).into_owned().collect();
     let judgement = check(state, name, &directory, &form, asked).map(|()| {
-        let token = format!("simulated-{}", uuid::Uuid::new_v4().simple());
+        // A JWT in shape only: what stands in it is read by people who look for a missing permission.
+        let claims = URL_SAFE_NO_PAD.encode(json!({ "roles": directory.roles }).to_string());
+        let token = format!("simulated-{}.{claims}.unsigned", uuid::Uuid::new_v4().simple());
         let good_until = Instant::now() + Duration::from_secs(directory.expires_in);
-        state.grant(token.clone(), Grant { directory: name.to_owned(), good_until });
+        let roles = directory.roles.clone();
+        state.grant(token.clone(), Grant { directory: name.to_owned(), good_until, roles });
         (token, directory.expires_in)
     });
     (judgement, directory.login)
@@ -130,7 +135,7 @@ pub(super) async fn respond(asked: &Asked, judgement: Judgement, answer: LoginAn
         LoginAnswer::Echo401 => {
             document(401, &json!({ "error": "invalid_client", "error_description": asked.echo(), "error_codes": [] }))
         }
-        LoginAnswer::Redirect(to) => with_header(page(307), header::LOCATION, &to),
+        LoginAnswer::Redirect(to) => redirect(307, &to),
         LoginAnswer::Hang => std::future::pending().await,
         LoginAnswer::CloseConnection => asked.close().await,
     }

@@ -1,38 +1,27 @@
 //! What the simulator knows, and who answers which request.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::IntoFuture as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State as Shared};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::{Directory, Seen, graph, login};
-use crate::demo::listener::{Connection, CutListener, Traffic};
+use crate::demo::asked::Asked;
+use crate::demo::listener::Connection;
 
 /// Requests that are remembered; a demo may run for days.
 const MOST_SEEN: usize = 4096;
 
-/// A login has a few kilobytes.
-const REQUEST_LIMIT: usize = 1024 * 1024;
-
-/// The path of the one read.
-const CERTIFICATE: &str = "/v1.0/deviceManagement/applePushNotificationCertificate";
-
 #[derive(Debug, Default)]
 pub(super) struct World {
     state: Mutex<State>,
-    pub(super) traffic: Arc<Traffic>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +43,7 @@ pub(super) struct State {
 pub(super) struct Grant {
     pub(super) directory: String,
     pub(super) good_until: Instant,
+    pub(super) roles: Vec<String>,
 }
 
 impl World {
@@ -90,43 +80,8 @@ impl State {
     }
 }
 
-pub(super) fn serve(listener: CutListener, world: Arc<World>, stop: CancellationToken) -> JoinHandle<()> {
-    let router = Router::new().fallback(answer).with_state(world);
-    let server = axum::serve(listener, router.into_make_service_with_connect_info::<Connection>()).into_future();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = server => {}
-            () = stop.cancelled() => {}
-        }
-    })
-}
-
-/// A request, taken apart.
-pub(super) struct Asked {
-    pub(super) path: String,
-    pub(super) host: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-    pub(super) connection: Connection,
-}
-
-impl Asked {
-    fn header(&self, name: &str) -> Option<String> {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-    }
-
-    /// Everything that was sent, as a bad server would echo it.
-    pub(super) fn echo(&self) -> String {
-        let headers: Vec<String> = self.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
-        let authorization = self.header("authorization").unwrap_or_default();
-        format!("{}\n{authorization}\n{}", headers.join("\n"), String::from_utf8_lossy(&self.body))
-    }
-
-    /// Ends the connection without an answer.
-    pub(super) async fn close(&self) -> Response {
-        self.connection.cut.cancel();
-        std::future::pending().await
-    }
+pub(super) fn router(world: Arc<World>) -> Router {
+    Router::new().fallback(answer).with_state(world)
 }
 
 async fn answer(
@@ -134,31 +89,26 @@ async fn answer(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response {
-    let number = connection.requests.fetch_add(1, Ordering::Relaxed) + 1;
-    let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, REQUEST_LIMIT).await else {
+    let Some(asked) = Asked::read(connection, request).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
-    let asked = Asked { path, host, headers: parts.headers, body, connection: connection.clone() };
-
-    let response = match (parts.method.clone(), token_directory(&asked.path)) {
+    let response = match (asked.method.clone(), token_directory(&asked.path)) {
         (Method::POST, Some(directory)) => {
             let (result, behaviour) = world.with(|state| login::judge(state, &directory, &asked));
-            note(&world, &parts.method, &asked, Some(directory), result.is_ok());
+            note(&world, &asked, Some(directory), result.is_ok());
             login::respond(&asked, result, behaviour).await
         }
-        (Method::GET, None) if asked.path == CERTIFICATE => {
+        (Method::GET, None) if graph::is_read(&asked.path) => {
             let (directory, behaviour) = world.with(|state| graph::judge(state, &asked));
-            note(&world, &parts.method, &asked, directory.clone(), directory.is_some());
+            note(&world, &asked, directory.clone(), directory.is_some());
             graph::respond(&asked, behaviour).await
         }
         _ => {
-            note(&world, &parts.method, &asked, None, false);
+            note(&world, &asked, None, false);
             graph::respond(&asked, Some(super::Answer::WrongRoute)).await
         }
     };
+    let Asked { connection, number, .. } = asked;
     if let Some(idle) = world.with(|state| state.idle) {
         tokio::spawn(async move {
             tokio::time::sleep(idle).await;
@@ -170,10 +120,10 @@ async fn answer(
     response
 }
 
-fn note(world: &World, method: &Method, asked: &Asked, directory: Option<String>, authorised: bool) {
+fn note(world: &World, asked: &Asked, directory: Option<String>, authorised: bool) {
     let seen = Seen {
-        method: method.to_string(),
-        path: asked.path.clone(),
+        method: asked.method.to_string(),
+        path: asked.target(),
         directory,
         authorised,
         client_request_id: asked.header("client-request-id"),
@@ -186,24 +136,4 @@ fn note(world: &World, method: &Method, asked: &Asked, directory: Option<String>
 fn token_directory(path: &str) -> Option<String> {
     let directory = path.strip_prefix('/')?.strip_suffix("/oauth2/v2.0/token")?;
     (!directory.contains('/')).then(|| directory.to_ascii_lowercase())
-}
-
-pub(super) fn json(status: u16, value: &Value) -> Response {
-    respond(status, "application/json", value.to_string())
-}
-
-pub(super) fn page(status: u16) -> Response {
-    respond(status, "text/html", "<!DOCTYPE html>\n<html><body>Something else</body></html>")
-}
-
-pub(super) fn respond(status: u16, kind: &'static str, body: impl Into<Body>) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, kind)], body.into()).into_response()
-}
-
-pub(super) fn with_header(mut response: Response, name: header::HeaderName, value: &str) -> Response {
-    if let Ok(value) = value.parse() {
-        response.headers_mut().insert(name, value);
-    }
-    response
 }

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use super::clean;
+use crate::model::{Failure, Reason};
+
 /// The address of an API: scheme, host, port, and the path it lives below. Written in one way, whatever way it was
 /// typed: no trailing slashes, no blanks around it, a lower-case host, no port that is the scheme's own.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -85,6 +88,32 @@ impl Origin {
         }
         url
     }
+
+    /// A link that an answer held, if it leads to this very origin and to a path below this one.
+    ///
+    /// # Errors
+    ///
+    /// `malformed`; the message names the scheme, host and port to which it leads, and no path or query, which may hold
+    /// anything.
+    pub(super) fn own_link(&self, link: &str) -> Result<Url, Failure> {
+        let malformed = |what: &str| {
+            let host = self.host();
+            Failure::new(Reason::Malformed, format!("{host} gave a link to its next page that {what}"))
+        };
+        let url = Url::parse(link).map_err(|_| malformed("is not an address"))?;
+        if url.origin() != self.0.origin() {
+            let place = clean(&url.origin().ascii_serialization(), 120);
+            return Err(malformed(&format!("leads to {place}, which was not followed")));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(malformed("holds a login"));
+        }
+        let base = self.0.path().trim_end_matches('/');
+        match url.path().strip_prefix(base) {
+            Some(below) if below.starts_with('/') => Ok(url),
+            _ => Err(malformed("leads out of the API")),
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -147,6 +176,35 @@ mod tests {
             Origin::parse("mdm.example.org:8443").unwrap_err(),
             "must begin with https://, such as https://mdm.example.com"
         );
+    }
+
+    #[test]
+    fn a_link_is_followed_below_the_origin_and_nowhere_else() {
+        let origin = Origin::parse("https://mdm.example.org/api").unwrap();
+        for link in ["https://mdm.example.org/api/x?$skiptoken=%7B1", "HTTPS://MDM.example.org:443/api/x"] {
+            origin.own_link(link).unwrap();
+        }
+        assert_eq!(
+            origin.own_link("https://mdm.example.org/api/x?$skiptoken=%7B1").unwrap().as_str(),
+            "https://mdm.example.org/api/x?$skiptoken=%7B1"
+        );
+        for link in [
+            "https://evil.example.org/api/s3cret",
+            "http://mdm.example.org/api/s3cret",
+            "https://mdm.example.org:8443/api/s3cret",
+            "https://mdm.example.org@evil.example.org/api/s3cret",
+            "https://s3cret@mdm.example.org/api/x",
+            "https://mdm.example.org/apis3cret",
+            "https://mdm.example.org/api/../s3cret",
+            "//mdm.example.org/api/s3cret",
+            "/api/s3cret",
+            "s3cret",
+            "",
+        ] {
+            let failure = origin.own_link(link).unwrap_err();
+            assert_eq!(failure.reason, Reason::Malformed, "{link}");
+            assert!(!failure.message.contains("s3cret"), "{failure}");
+        }
     }
 
     #[test]

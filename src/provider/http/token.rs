@@ -5,7 +5,10 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -36,6 +39,26 @@ impl Token {
         let token = Self(text);
         token.header()?;
         Ok(token)
+    }
+
+    /// The token of `Authorization: Bearer ...` in an answer, if there is a usable one.
+    #[must_use]
+    pub fn from_bearer_header(headers: &HeaderMap) -> Option<Self> {
+        let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        Self::new(token.trim().to_owned()).ok()
+    }
+
+    /// What a token says of itself, if it has the shape of a JWT. Nobody verified it, and most vendors promise nothing
+    /// about the inside of a token: good for the wording of a message, never for a decision, and never to be shown.
+    #[must_use]
+    pub fn claims(&self) -> Option<serde_json::Map<String, Value>> {
+        let mut parts = self.0.split('.');
+        let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
+        let payload = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload).ok()?);
+        serde_json::from_slice(&payload).ok()
     }
 
     /// `Bearer ...`, marked so that no library logs it.
@@ -255,6 +278,31 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(1), hang).await.unwrap_err();
         let logins = Logins::living(Duration::from_secs(u64::MAX));
         cache.token(Fingerprint::of(&[b"a"]), || logins.log_in()).await.unwrap();
+    }
+
+    #[test]
+    fn the_claims_of_a_token_are_read_where_it_has_any() {
+        let claims = |text: &str| Token::new(text.to_owned()).unwrap().claims();
+        let payload = URL_SAFE_NO_PAD.encode(r#"{"roles":["a"]}"#);
+        assert_eq!(claims(&format!("h.{payload}.s")).unwrap()["roles"][0], "a");
+        for text in ["opaque", "a.b.c", "a..b", &format!("h.{payload}")] {
+            assert_eq!(claims(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_may_come_in_a_header() {
+        let token = |value: &str| {
+            let value = HeaderValue::from_str(value).unwrap();
+            Token::from_bearer_header(&HeaderMap::from_iter([(AUTHORIZATION, value)]))
+        };
+        for value in ["Bearer a.b-c_d", "bearer  a.b-c_d ", "BEARER a.b-c_d"] {
+            assert_eq!(token(value), Token::new("a.b-c_d".to_owned()).ok(), "{value}");
+        }
+        for value in ["", "Bearer", "Bearer ", "Basic abc", "a.b-c_d", "Bearer a b"] {
+            assert_eq!(token(value), None, "{value}");
+        }
+        assert_eq!(Token::from_bearer_header(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -59,6 +59,14 @@ pub(super) fn sign(
     Ok(assertion)
 }
 
+/// The end of the certificate in a PEM file, if there is one that can be read.
+pub(super) fn not_after(certificate_pem: &[u8]) -> Option<DateTime<Utc>> {
+    let block =
+        Pem::iter_from_buffer(certificate_pem).filter_map(Result::ok).find(|block| block.label == "CERTIFICATE")?;
+    let (_, certificate) = x509_parser::parse_x509_certificate(&block.contents).ok()?;
+    DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0)
+}
+
 /// A key of another certificate would only earn a refusal that says nothing about files.
 fn check_match(pair: &KeyPair<'_>, certificate: &[u8], assertion: &str) -> Result<(), Failure> {
     let not_rsa = || wrong(pair.certificate_path, "holds a certificate that is not for an RSA key");

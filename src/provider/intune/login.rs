@@ -51,6 +51,11 @@ impl Credential {
         let second = self.second.as_ref().map(Secret::expose).unwrap_or_default();
         Fingerprint::of(&[self.first.expose(), second])
     }
+
+    /// When it ends, as far as the file says: a certificate has its end in it, a secret has not.
+    pub(super) fn not_after(&self) -> Option<DateTime<Utc>> {
+        self.second.as_ref().and_then(|_| assertion::not_after(self.first.expose()))
+    }
 }
 
 /// How one tenant logs in.

@@ -105,6 +105,10 @@ impl Refusal<'_> {
                 "the app {client_id} is unknown in the directory {directory}: the ids do not belong together, or an \
                  admin there never consented"
             ),
+            65_001 => format!(
+                "an admin of the directory {directory} never consented to the app {client_id}, or the consent was taken \
+                 back"
+            ),
             7_000_112 => format!("the app {client_id} is disabled in the directory {directory}"),
             7_000_218 => "the login arrived without a credential".to_owned(),
             90_002 => format!("the directory {directory} does not exist at {host}: mistyped, or in another cloud"),
@@ -166,9 +170,20 @@ mod tests {
     #[test]
     fn every_known_code_has_its_own_text_whatever_the_status() {
         let mut seen = std::collections::BTreeSet::new();
-        for code in
-            [7_000_222_u64, 7_000_215, 700_016, 7_000_112, 90_002, 90_038, 700_027, 500_133, 70_021, 70_025, 53_003]
-        {
+        for code in [
+            7_000_222_u64,
+            7_000_215,
+            700_016,
+            65_001,
+            7_000_112,
+            90_002,
+            90_038,
+            700_027,
+            500_133,
+            70_021,
+            70_025,
+            53_003,
+        ] {
             for status in [400, 401] {
                 let body =
                     format!(r#"{{"error":"invalid_client","error_description":"s3cret","error_codes":[{code}]}}"#);
@@ -178,7 +193,7 @@ mod tests {
                 seen.insert(failure.message);
             }
         }
-        assert_eq!(seen.len(), 11);
+        assert_eq!(seen.len(), 12);
         let wrong = failure(401, r#"{"error":"invalid_client","error_codes":[7000215]}"#);
         assert!(wrong.message.contains("looks like the secret's ID"), "{wrong}");
     }

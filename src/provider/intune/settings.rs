@@ -22,7 +22,8 @@ impl Settings {
     /// The sources that are asked.
     #[must_use]
     pub fn sources(&self) -> Vec<Source> {
-        vec![Source::Api]
+        let asked = [(Source::Api, true), (Source::Tokens, self.tokens), (Source::Push, self.push)];
+        asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(source, _)| source).collect()
     }
 
     /// Checks what the shape alone cannot say; `path` is where these settings stand. Reads no file.

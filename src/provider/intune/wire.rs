@@ -3,34 +3,39 @@
 use chrono::{DateTime, Datelike, Utc};
 use serde_json::{Map, Value};
 
+use super::denial::{ANSWER_LIMIT, GraphError, Wanted, failed};
 use crate::model::{Facts, Failure, Presence, PushCertificate, Reason, Serial, Topic};
-use crate::provider::http::{Answer, clean, status_failure};
-
-/// The entity has less than a kilobyte, an error envelope a few.
-const ANSWER_LIMIT: usize = 256 * 1024;
+use crate::provider::http::{Answer, Token, clean};
 
 /// The longest text that is taken over from a field, in characters.
-const TEXT_LIMIT: usize = 256;
+pub(super) const TEXT_LIMIT: usize = 256;
 
 /// One of these makes an object the entity that was asked for.
 const KEYS: [&str; 4] = ["topicIdentifier", "expirationDateTime", "certificateSerialNumber", "appleIdentifier"];
 
-/// The right that the app needs. Microsoft's page on this read lists others; the service itself asks for this one
+/// The read. Microsoft's page on it lists other permissions; the service itself asks for this one
 /// (microsoftgraph/microsoft-graph-docs-contrib issue 8841).
-const PERMISSION: &str = "DeviceManagementServiceConfig.Read.All";
+pub(super) const CERTIFICATE: Wanted = Wanted {
+    path: &["v1.0", "deviceManagement", "applePushNotificationCertificate"],
+    // Without `$select`: the answer is small, and what is missing shows.
+    query: &[],
+    what: "the push certificate",
+    permission: "DeviceManagementServiceConfig.Read.All",
+};
 
-/// Turns an answer on the push certificate into facts. `host` is who answered, for messages.
+/// Turns an answer on the push certificate into facts. `host` is who answered, for messages; `token` is what it was
+/// asked with.
 ///
 /// # Errors
 ///
 /// One reason for each status, with two exceptions that Intune has no status for: a 404 in Intune's own envelope says
 /// that no certificate is configured and is an answer, and a 500 that speaks of too many requests is `rate_limited`.
-pub(super) fn parse(host: &str, answer: &Answer) -> Result<Facts, Failure> {
+pub(super) fn parse(host: &str, token: &Token, answer: &Answer) -> Result<Facts, Failure> {
     match answer.status {
         200 => certificate(host, answer),
         404 => absent(host, answer),
         201..=299 => Err(Failure::new(Reason::Malformed, format!("{host} answered without the push certificate"))),
-        _ => Err(failed(host, answer)),
+        _ => Err(failed(host, &CERTIFICATE, token, answer)),
     }
 }
 
@@ -65,12 +70,12 @@ fn certificate(host: &str, answer: &Answer) -> Result<Facts, Failure> {
 }
 
 /// A field with something in it.
-fn text<'a>(entity: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(entity: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     entity.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// Whether a field holds something that is not text.
-fn is_odd(entity: &Map<String, Value>, key: &str) -> bool {
+pub(super) fn is_odd(entity: &Map<String, Value>, key: &str) -> bool {
     entity.get(key).is_some_and(|value| !value.is_null() && !value.is_string())
 }
 
@@ -99,28 +104,40 @@ fn serial(entity: &Map<String, Value>, remarks: &mut Vec<String>) -> Option<Seri
     serial
 }
 
-/// The end of the certificate in whole seconds. Year 1 and year 9999 are how Intune writes "none" elsewhere; neither
-/// is ever a date.
+/// The end of the certificate in whole seconds.
 fn not_after(entity: &Map<String, Value>, remarks: &mut Vec<String>) -> Option<DateTime<Utc>> {
-    const KEY: &str = "expirationDateTime";
-    let Some(text) = text(entity, KEY) else {
-        remarks.push(if is_odd(entity, KEY) {
-            "Intune gave an end of the certificate that cannot be read.".to_owned()
-        } else {
-            "Intune gave no end of the certificate.".to_owned()
-        });
-        return None;
-    };
-    let Ok(date) = DateTime::parse_from_rfc3339(text) else {
-        remarks.push("Intune gave an end of the certificate that cannot be read.".to_owned());
-        return None;
-    };
-    let date = date.to_utc();
-    if date.year() <= 1970 || date.year() >= 9999 {
-        remarks.push(format!("Intune gave the year {} as the end of the certificate, which means none.", date.year()));
-        return None;
+    match date(entity, "expirationDateTime") {
+        Ok(date) => return Some(date),
+        Err(NoDate::Missing) => remarks.push("Intune gave no end of the certificate.".to_owned()),
+        Err(NoDate::Odd) => remarks.push("Intune gave an end of the certificate that cannot be read.".to_owned()),
+        Err(NoDate::Never(year)) => {
+            remarks.push(format!("Intune gave the year {year} as the end of the certificate, which means none."));
+        }
     }
-    DateTime::from_timestamp(date.timestamp(), 0)
+    None
+}
+
+/// Why a field holds no date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoDate {
+    /// It is missing, null or empty.
+    Missing,
+    /// It holds something else.
+    Odd,
+    /// Year 1 and year 9999 are how Intune writes "none"; neither is ever a date.
+    Never(i32),
+}
+
+/// A moment in whole seconds, whatever the number of digits and the zone it is written with.
+pub(super) fn date(entity: &Map<String, Value>, key: &str) -> Result<DateTime<Utc>, NoDate> {
+    let Some(text) = text(entity, key) else {
+        return Err(if is_odd(entity, key) { NoDate::Odd } else { NoDate::Missing });
+    };
+    let date = DateTime::parse_from_rfc3339(text).map_err(|_| NoDate::Odd)?.to_utc();
+    if date.year() <= 1970 || date.year() >= 9999 {
+        return Err(NoDate::Never(date.year()));
+    }
+    DateTime::from_timestamp(date.timestamp(), 0).ok_or(NoDate::Odd)
 }
 
 /// 404: Intune says in an envelope of its own that there is no certificate; Graph says in plain words that it does not
@@ -139,95 +156,6 @@ fn absent(host: &str, answer: &Answer) -> Result<Facts, Failure> {
         return Ok(Facts { certificate: Some(Presence::Absent), ..Facts::default() });
     }
     Err(wrong_address())
-}
-
-fn failed(host: &str, answer: &Answer) -> Failure {
-    let by_status = || status_failure(host, answer.status, answer.retry_after);
-    let error = GraphError::of(answer);
-    let says = |words: &str| error.as_ref().is_some_and(|error| error.text.contains(words));
-    match answer.status {
-        400 if says("not applicable to target tenant") => Failure::new(
-            Reason::Http,
-            format!(
-                "{host} says that Intune is not in use in this directory: no licence, or the MDM authority was never \
-                 set (status 400)"
-            ),
-        ),
-        401 => Failure::new(Reason::Auth, format!("{host} refuses the token of a good login (status 401)")),
-        403 => {
-            let accepted = error.map(|error| error.permissions()).unwrap_or_default();
-            let accepted =
-                if accepted.is_empty() { String::new() } else { format!("; it would accept {}", accepted.join(", ")) };
-            Failure::new(
-                Reason::Forbidden,
-                format!(
-                    "{host} does not let the app read the push certificate: it needs the application permission \
-                     {PERMISSION} and admin consent (status 403){accepted}"
-                ),
-            )
-        }
-        // Intune throttles with this status too (rknightion/graph2otel, docs/graph-api-gotchas.md).
-        500 if says("query broker") || says("too many requests") => Failure {
-            reason: Reason::RateLimited,
-            message: format!("{host} wants fewer requests (status 500)"),
-            retry_after: answer.retry_after,
-        },
-        _ => by_status(),
-    }
-}
-
-/// Graph's error envelope, with what Intune nests in its message.
-///
-/// <https://learn.microsoft.com/graph/errors>. Intune writes a JSON document into `message`, at times a second one into
-/// that one.
-#[derive(Default)]
-struct GraphError {
-    /// Every code on the way down, in lower case.
-    codes: Vec<String>,
-    /// The innermost message.
-    message: String,
-    /// The same in lower case, to be searched.
-    text: String,
-    /// Intune's own envelope was in it.
-    enveloped: bool,
-}
-
-impl GraphError {
-    fn of(answer: &Answer) -> Option<Self> {
-        let body = answer.json(ANSWER_LIMIT).ok()?;
-        let error = body.get("error")?.as_object()?;
-        let mut found = Self::default();
-        found.codes.extend(error.get("code").and_then(Value::as_str).map(str::to_ascii_lowercase));
-        found.message = error.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
-        for _ in 0..2 {
-            let Ok(Value::Object(inner)) = serde_json::from_str(&found.message) else { break };
-            let field = |names: [&str; 2]| names.iter().find_map(|name| inner.get(*name)?.as_str());
-            found.enveloped |= inner.contains_key("_version");
-            found.codes.extend(field(["ErrorCode", "code"]).map(str::to_ascii_lowercase));
-            let Some(message) = field(["Message", "message"]) else { break };
-            found.message = message.to_owned();
-        }
-        found.text = found.message.to_ascii_lowercase();
-        Some(found)
-    }
-
-    fn is(&self, code: &str) -> bool {
-        self.codes.iter().any(|found| found == code)
-    }
-
-    /// The permissions that a message names, and nothing else of it: names of Microsoft's, a few, of letters only.
-    fn permissions(&self) -> Vec<String> {
-        let is_part = |c: char| c.is_ascii_alphabetic() || matches!(c, '.' | '(' | ')');
-        let mut names: Vec<String> = Vec::new();
-        for word in self.message.split(|c: char| !is_part(c)) {
-            let name = word.trim_end_matches('.');
-            let known = name.starts_with("DeviceManagement") && name.len() <= 80 && name.contains(".Read");
-            if known && names.len() < 6 && !names.iter().any(|other| other == name) {
-                names.push(name.to_owned());
-            }
-        }
-        names
-    }
 }
 
 #[cfg(test)]

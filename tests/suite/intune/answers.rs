@@ -19,7 +19,8 @@ async fn a_certificate_is_told_with_its_origin() {
     assert_eq!(certificate.serial.as_ref().unwrap().to_string(), "0B70A1B2C3D4E5F6");
     assert_eq!(facts.account.as_deref(), Some("mdm@example.com"));
     assert_eq!(facts.origin, format!("{}, directory {DIRECTORY}", bench.microsoft.graph_url()));
-    assert_eq!(intune.sources(), [Source::Api]);
+    assert_eq!(intune.sources(), [Source::Api, Source::Tokens, Source::Push]);
+    assert_eq!(facts.credential_not_after, None, "a secret does not tell its end");
     let (graph, login) = (bench.microsoft.graph_url(), bench.microsoft.login_url());
     assert_eq!(intune.identity(), format!("{graph} {login}/{DIRECTORY}"));
     assert_eq!(intune.host(), bench.microsoft.address().to_string());

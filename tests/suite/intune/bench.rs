@@ -84,10 +84,21 @@ impl Bench {
         self.with(json!({ "client_secret_file": self.folder.path().join("secret") }), SHORT)
     }
 
-    /// Only the documented read and the login were ever asked for.
+    /// Only the documented reads and the login were ever asked for.
     pub(crate) fn assert_read_only(&self) {
         for seen in self.microsoft.requests() {
-            let read = seen.method == "GET" && seen.path == "/v1.0/deviceManagement/applePushNotificationCertificate";
+            let (path, query) = seen.path.split_once('?').unwrap_or((&seen.path, ""));
+            let read = seen.method == "GET"
+                && match path {
+                    "/v1.0/deviceManagement/applePushNotificationCertificate" => query.is_empty(),
+                    "/beta/deviceManagement/depOnboardingSettings" | "/v1.0/deviceAppManagement/vppTokens" => {
+                        query.is_empty() || query.starts_with("%24skiptoken=%7B")
+                    }
+                    "/v1.0/deviceManagement/managedDevices" => {
+                        query.starts_with("%24select=operatingSystem%2C") || query.starts_with("%24skiptoken=%7B")
+                    }
+                    _ => false,
+                };
             let login = seen.method == "POST" && seen.path == format!("/{DIRECTORY}/oauth2/v2.0/token");
             assert!(read || login, "{seen:?}");
             assert_eq!(seen.user_agent.as_deref(), Some(concat!("apnswatch/", env!("CARGO_PKG_VERSION"))));
@@ -109,6 +120,10 @@ impl Bench {
     pub(crate) fn reads(&self) -> usize {
         self.microsoft.requests().iter().filter(|seen| seen.method == "GET").count()
     }
+}
+
+pub(crate) async fn poll_source(intune: &Intune, source: Source) -> Outcome {
+    intune.poll(source, now()).await
 }
 
 pub(crate) async fn poll(intune: &Intune) -> Outcome {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use apnswatch::config::Network;
 use apnswatch::demo::intune::{Answer, Credential, LoginAnswer};
-use apnswatch::model::Reason;
+use apnswatch::model::{Reason, Source};
+use apnswatch::provider::Provider as _;
 use apnswatch::provider::http::REQUEST_TIMEOUT;
 use apnswatch::provider::intune::Intune;
 use serde_json::json;
 
-use super::bench::{Bench, DIRECTORY, SECRET, SHORT, certificate, failure, good, now, poll};
+use super::bench::{Bench, DIRECTORY, SECRET, SHORT, certificate, failure, good, now, poll, poll_source};
 
 #[tokio::test]
 async fn every_bad_login_has_one_reason() {
@@ -19,6 +20,7 @@ async fn every_bad_login_has_one_reason() {
         (LoginAnswer::Refuse(400, 7_000_222), Reason::Auth, "has expired"),
         (LoginAnswer::Refuse(401, 7_000_215), Reason::Auth, "is wrong"),
         (LoginAnswer::Refuse(400, 700_016), Reason::Auth, "unknown in the directory"),
+        (LoginAnswer::Refuse(400, 65_001), Reason::Auth, "never consented"),
         (LoginAnswer::Refuse(400, 90_002), Reason::Auth, "does not exist"),
         (LoginAnswer::Refuse(400, 53_003), Reason::Auth, "conditional access"),
         (LoginAnswer::Refuse(400, 90_033), Reason::Http, "for the moment"),
@@ -152,7 +154,9 @@ async fn a_certificate_logs_in_with_an_assertion_that_is_verified() {
     let bench = Bench::new().await;
     let made = || {
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
-        let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+        let mut params = rcgen::CertificateParams::default();
+        params.not_after = rcgen::date_time_ymd(2027, 5, 6);
+        let certificate = params.self_signed(&key).unwrap();
         (certificate, key)
     };
     let (certificate, key) = made();
@@ -161,7 +165,8 @@ async fn a_certificate_logs_in_with_an_assertion_that_is_verified() {
         "client_certificate_file": bench.write("app.crt", certificate.pem()),
         "client_key_file": bench.write("app.key", key.serialize_pem()),
     });
-    good(&bench.with(files.clone(), REQUEST_TIMEOUT)).await;
+    let facts = poll(&bench.with(files.clone(), REQUEST_TIMEOUT)).await.facts.unwrap();
+    assert_eq!(facts.credential_not_after, Some("2027-05-06T00:00:00Z".parse().unwrap()));
     // A second login has a number of its own; the simulator takes none twice.
     good(&bench.with(files.clone(), REQUEST_TIMEOUT)).await;
 
@@ -210,9 +215,17 @@ async fn neither_secret_nor_token_is_ever_shown() {
     let intune = bench.intune();
     let mut shown = String::new();
     for answer in [Answer::Echo401, Answer::Forbidden, Answer::Certificate(certificate())] {
-        bench.microsoft.set_answer(DIRECTORY, answer);
+        bench.microsoft.set_answer(DIRECTORY, answer.clone());
+        bench.microsoft.change(DIRECTORY, |directory| {
+            directory.server_tokens = answer.clone();
+            directory.devices = answer;
+        });
         shown += &format!("{:?}\n{intune:?}\n", poll(&intune).await);
+        for source in [Source::Tokens, Source::Push] {
+            shown += &format!("{:?}\n", poll_source(&intune, source).await);
+        }
     }
+    shown += &format!("{:?}\n", intune.access(now()).await);
     bench.microsoft.revoke_tokens();
     bench.microsoft.set_login(DIRECTORY, LoginAnswer::Echo401);
     let echoed = failure(&intune).await;

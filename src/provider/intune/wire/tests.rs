@@ -10,9 +10,9 @@ macro_rules! fixture {
 
 fn told(status: u16, body: &str) -> Result<Facts, Failure> {
     let retry_after = Some(Duration::from_secs(17));
-    let body = bytes::Bytes::copy_from_slice(body.as_bytes());
-    let answer = Answer { status, retry_after, body, ..Answer::default() };
-    parse("graph.example.com", &answer)
+    let answer =
+        Answer { status, retry_after, body: bytes::Bytes::copy_from_slice(body.as_bytes()), ..Answer::default() };
+    parse("graph.example.com", &Token::new("opaque".to_owned()).unwrap(), &answer)
 }
 
 fn facts(body: &str) -> (PushCertificate, Facts) {
