@@ -6,6 +6,7 @@
 //! and repetition belongs to the poller. No message of a [`Failure`] made here holds a body, a header, a query or a
 //! secret.
 
+mod basic;
 mod failure;
 mod origin;
 mod token;
@@ -18,7 +19,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use url::Url;
+use zeroize::Zeroize as _;
 
 use crate::config::Network;
 use crate::model::{Failure, Reason};
@@ -93,7 +97,27 @@ impl Client {
         bearer: Option<&Token>,
         now: DateTime<Utc>,
     ) -> Result<Answer, Failure> {
-        self.send(reqwest::Method::GET, path, headers, bearer, None, now).await
+        self.get_query(path, &[], headers, bearer, now).await
+    }
+
+    /// GET of a path with a query, whose values are encoded as far as they need. It stands in no message.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub async fn get_query(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        headers: HeaderMap,
+        bearer: Option<&Token>,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, Failure> {
+        let mut url = self.origin.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.send(reqwest::Method::GET, url, headers, bearer, None, now).await
     }
 
     /// POST of a form. Meant for logins: it is sent twice when a connection was closed under it, so it must change
@@ -112,13 +136,14 @@ impl Client {
             form.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        self.send(reqwest::Method::POST, path, headers, None, Some(pairs.join("&").into()), now).await
+        let url = self.origin.url(path);
+        self.send(reqwest::Method::POST, url, headers, None, Some(pairs.join("&").into()), now).await
     }
 
     async fn send(
         &self,
         method: reqwest::Method,
-        path: &[&str],
+        url: Url,
         mut headers: HeaderMap,
         bearer: Option<&Token>,
         body: Option<Bytes>,
@@ -129,7 +154,7 @@ impl Client {
             headers.insert(AUTHORIZATION, token.header()?);
         }
         let request = |client: &reqwest::Client| {
-            let mut request = client.request(method.clone(), self.origin.url(path)).headers(headers.clone());
+            let mut request = client.request(method.clone(), url.clone()).headers(headers.clone());
             if let Some(body) = &body {
                 request = request.body(body.clone());
             }
@@ -163,7 +188,9 @@ impl Client {
             return Err(too_long());
         }
         let retry_after = retry_after(response.headers(), now);
-        let mut body = Vec::new();
+        // Reserved at once where the length is told: a buffer that grows leaves copies of its start behind.
+        let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+        let mut body = Vec::with_capacity(expected);
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
             if body.len() + chunk.len() > self.body_limit {
                 return Err(too_long());
@@ -193,6 +220,15 @@ impl Answer {
     ///
     /// `malformed`, with a message that says what is wrong and holds nothing of the body.
     pub fn json(&self, limit: usize) -> Result<Value, Failure> {
+        self.parse(limit)
+    }
+
+    /// The body as JSON of at most `limit` bytes and of one shape, so that what is not asked for is never copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::json`], and `malformed` for JSON of another shape.
+    pub fn parse<T: DeserializeOwned>(&self, limit: usize) -> Result<T, Failure> {
         let malformed = |what: &str| Failure::new(Reason::Malformed, format!("the answer {what}"));
         if self.body.len() > limit {
             return Err(malformed(&format!("is longer than {limit} bytes")));
@@ -205,9 +241,17 @@ impl Answer {
         serde_json::from_slice(&self.body).map_err(|error| {
             malformed(match error.classify() {
                 serde_json::error::Category::Eof => "ends in the middle of its JSON",
+                serde_json::error::Category::Data => "is JSON of another shape",
                 _ => "is not JSON",
             })
         })
+    }
+
+    /// Overwrites the body, for answers that hold secrets. What the network layers below copied is theirs.
+    pub fn wipe(self) {
+        if let Ok(mut body) = self.body.try_into_mut() {
+            body.zeroize();
+        }
     }
 }
 
