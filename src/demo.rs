@@ -2,5 +2,8 @@
 
 pub mod certificates;
 pub mod intune;
+pub mod jamf;
 pub mod listener;
+mod reply;
+mod service;
 pub mod world;

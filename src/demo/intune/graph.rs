@@ -1,8 +1,5 @@
 //! The one read of Graph, in every shape in which it was seen.
 
-use std::io;
-use std::time::Duration;
-
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::Response;
@@ -13,6 +10,7 @@ use tokio::time::Instant;
 
 use super::server::{Asked, State, json as document, page, respond as body, with_header};
 use super::{Answer, Certificate};
+use crate::demo::reply;
 
 /// One piece of a long body.
 const CHUNK: Bytes = Bytes::from_static(&[b' '; 64 * 1024]);
@@ -78,16 +76,13 @@ pub(super) async fn respond(asked: &Asked, answer: Option<Answer>) -> Response {
         Answer::Json(value) => document(200, &value),
         Answer::Redirect(to) => with_header(page(302), header::LOCATION, &to),
         Answer::Echo401 => error(401, "InvalidAuthenticationToken", &asked.echo()),
-        Answer::Truncated => truncated(),
+        Answer::Truncated => reply::truncated(b"{\"expirationDateTime\":\"2027-06"),
         Answer::Huge(bytes) => {
             let chunks = usize::try_from(bytes.div_ceil(CHUNK.len() as u64)).unwrap_or(usize::MAX);
-            streamed(stream::repeat_with(|| Ok(CHUNK)).take(chunks))
+            reply::streamed(stream::repeat_with(|| Ok(CHUNK)).take(chunks))
         }
-        Answer::Endless => streamed(stream::repeat_with(|| Ok(CHUNK))),
-        Answer::Trickle(interval) => streamed(stream::repeat(()).then(move |()| async move {
-            tokio::time::sleep(interval).await;
-            Ok(Bytes::from_static(b" "))
-        })),
+        Answer::Endless => reply::streamed(stream::repeat_with(|| Ok(CHUNK))),
+        Answer::Trickle(interval) => reply::trickle(interval),
         Answer::Hang => std::future::pending().await,
         Answer::CloseConnection => asked.close().await,
         Answer::Sequence(_) => body(500, "text/plain", "a sequence within a sequence"),
@@ -97,20 +92,6 @@ pub(super) async fn respond(asked: &Asked, answer: Option<Answer>) -> Response {
 const SCOPES: &str = "Application is not authorized to perform this operation. Application must have one of the \
                       following scopes: DeviceManagementServiceConfig(uration).Read.All, \
                       DeviceManagementServiceConfig.ReadWrite.All";
-
-fn streamed(chunks: impl futures::Stream<Item = io::Result<Bytes>> + Send + 'static) -> Response {
-    body(200, "application/json", Body::from_stream(chunks))
-}
-
-fn truncated() -> Response {
-    let start = stream::once(async { Ok(Bytes::from_static(b"{\"expirationDateTime\":\"2027-06")) });
-    // The pause lets the first part leave before the connection breaks.
-    let end = stream::once(async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        Err(io::ErrorKind::BrokenPipe.into())
-    });
-    with_header(streamed(start.chain(end)), header::CONTENT_LENGTH, "600")
-}
 
 fn entity(certificate: &Certificate) -> Value {
     let not_after = certificate.not_after.map(|date| {

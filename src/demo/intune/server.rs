@@ -7,18 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Directory, Seen, graph, login};
 use crate::demo::listener::{Connection, CutListener, Traffic};
+pub(super) use crate::demo::reply::{json, page, respond, with_header};
 
 /// Requests that are remembered; a demo may run for days.
 const MOST_SEEN: usize = 4096;
@@ -186,24 +186,4 @@ fn note(world: &World, method: &Method, asked: &Asked, directory: Option<String>
 fn token_directory(path: &str) -> Option<String> {
     let directory = path.strip_prefix('/')?.strip_suffix("/oauth2/v2.0/token")?;
     (!directory.contains('/')).then(|| directory.to_ascii_lowercase())
-}
-
-pub(super) fn json(status: u16, value: &Value) -> Response {
-    respond(status, "application/json", value.to_string())
-}
-
-pub(super) fn page(status: u16) -> Response {
-    respond(status, "text/html", "<!DOCTYPE html>\n<html><body>Something else</body></html>")
-}
-
-pub(super) fn respond(status: u16, kind: &'static str, body: impl Into<Body>) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, kind)], body.into()).into_response()
-}
-
-pub(super) fn with_header(mut response: Response, name: header::HeaderName, value: &str) -> Response {
-    if let Ok(value) = value.parse() {
-        response.headers_mut().insert(name, value);
-    }
-    response
 }
