@@ -57,12 +57,13 @@ pub(super) fn judge(state: &mut State, base: &str, path: &str, asked: &Asked) ->
     }
     let token = format!("simulated-{}", uuid::Uuid::new_v4().simple());
     let life = server.life;
-    let seconds = life.unwrap_or(3600);
+    // An hour, and never more than any clock can add.
+    let seconds = life.unwrap_or(3600).min(u64::from(u32::MAX));
     let grant =
         Grant { base: base.to_owned(), good_until: Instant::now() + Duration::from_secs(seconds), uses: server.uses };
     state.grant(token.clone(), grant);
     let answer = if path == USER {
-        let end = clock + TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::from(u32::MAX)));
+        let end = clock + TimeDelta::seconds(i64::try_from(seconds).unwrap_or_default());
         json!({ "token": token, "expires": life.map(|_| end.to_rfc3339_opts(SecondsFormat::Millis, true)) })
     } else {
         let mut answer = json!({ "access_token": token, "token_type": "Bearer", "scope": "api-role:1" });
