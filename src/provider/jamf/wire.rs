@@ -90,6 +90,12 @@ mod tests {
     use super::*;
     use crate::provider::jamf::endpoints::{LOCATIONS, NOTIFICATIONS};
 
+    macro_rules! fixture {
+        ($name:literal) => {
+            include_str!(concat!("../../../tests/fixtures/jamf/", $name))
+        };
+    }
+
     fn answer(status: u16, body: &str) -> Answer {
         Answer { status, retry_after: None, body: bytes::Bytes::copy_from_slice(body.as_bytes()) }
     }
@@ -118,7 +124,17 @@ mod tests {
 
     #[test]
     fn only_the_status_counts_and_a_missing_privilege_is_named() {
-        for body in ["", "<html>s3cret</html>", r#"{"httpStatus":200,"errors":[]}"#, "s3cret"] {
+        for body in [
+            "",
+            "s3cret",
+            fixture!("page.html"),
+            fixture!("error-empty.json"),
+            fixture!("401.json"),
+            fixture!("403.json"),
+            fixture!("404.json"),
+            fixture!("429.json"),
+            fixture!("500.json"),
+        ] {
             for (status, reason) in [
                 (204, Reason::Malformed),
                 (400, Reason::Http),
