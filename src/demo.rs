@@ -3,9 +3,11 @@
 pub mod asked;
 pub mod certificates;
 pub mod intune;
+pub mod jamf;
 pub mod kandji;
 pub mod listener;
 pub mod mosyle;
 pub mod reply;
 pub mod server;
+mod service;
 pub mod world;

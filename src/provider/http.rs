@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use serde::de::DeserializeOwned;
@@ -270,9 +270,14 @@ impl Answer {
 
     /// Overwrites the body, for answers that hold secrets. What the network layers below copied is theirs.
     pub fn wipe(self) {
-        if let Ok(mut body) = self.body.try_into_mut() {
-            body.zeroize();
-        }
+        self.wiped();
+    }
+
+    /// The overwritten body; `None` if somebody else still holds it.
+    fn wiped(self) -> Option<BytesMut> {
+        let mut body = self.body.try_into_mut().ok()?;
+        body.zeroize();
+        Some(body)
     }
 }
 
@@ -332,6 +337,16 @@ mod tests {
         headers.headers.insert(AUTHORIZATION, HeaderValue::from_static("s3cret"));
         assert_eq!(headers.header("Authorization"), Some("s3cret"));
         assert!(!format!("{headers:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_body_that_was_read_can_be_overwritten() {
+        for spare in [0, 100] {
+            let mut body = Vec::with_capacity(6 + spare);
+            body.extend_from_slice(b"s3cret");
+            let answer = Answer { status: 200, retry_after: None, body: body.into() };
+            assert_eq!(answer.wiped().unwrap(), [0; 6].as_slice());
+        }
     }
 
     #[test]

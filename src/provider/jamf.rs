@@ -1,4 +1,26 @@
 //! Jamf Pro.
+//!
+//! It tells neither the end nor the topic of its push certificate, only notices: some 30 days before the end, after it,
+//! when Apple has revoked it, and when Apple cannot be reached. A notice that is not there proves nothing. Beside them it
+//! tells the ends of its other Apple tokens, for how many clients push is off, when mobile devices were last in contact,
+//! and (if that is wanted) the topic in its enrolment profiles.
+//!
+//! Only reads: nothing is ever dismissed, enabled or sent. The requests of a poll go one after the other, for Jamf asks
+//! for at most five connections
+//! (<https://developer.jamf.com/jamf-pro/docs/jamf-pro-api-scalability-best-practices>), and cookies are not kept, so
+//! that a poll sees whichever node of a cluster answers
+//! (<https://developer.jamf.com/jamf-pro/docs/sticky-sessions-for-jamf-cloud>).
+
+mod endpoints;
+mod login;
+mod notices;
+mod pages;
+mod profile;
+mod push;
+mod session;
+mod settings;
+mod tokens;
+mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,12 +28,17 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::future::BoxFuture;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
+use self::endpoints::Endpoint;
+use self::login::Login;
+use self::session::Session;
 use super::Provider;
-use super::access::Access;
+use super::access::{Access, Verdict};
+use super::http::{BODY_LIMIT, Client, Origin, TokenCache};
 use super::settings::yes;
 use crate::config::Network;
-use crate::model::{Failure, MdmKind, Outcome, Problem, Reason, Source};
+use crate::model::{Facts, Failure, MdmKind, Outcome, Reason, Source};
 
 /// `mdm` of a tenant with `kind: jamf`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -45,29 +72,13 @@ pub struct Settings {
     pub push: bool,
 }
 
-impl Settings {
-    /// Checks what the shape alone cannot say; `path` is where these settings stand.
-    pub fn check(&self, path: &str, problems: &mut Vec<Problem>) {
-        let _ = (path, problems);
-    }
-
-    /// The sources that are asked.
-    #[must_use]
-    pub fn sources(&self) -> Vec<Source> {
-        let asked = [
-            (Source::Api, true),
-            (Source::Tokens, self.tokens),
-            (Source::Push, self.push),
-            (Source::Profile, self.enrolment_profile),
-        ];
-        asked.into_iter().filter_map(|(source, is_asked)| is_asked.then_some(source)).collect()
-    }
-}
-
 /// The MDM of one tenant.
 #[derive(Debug)]
 pub struct Jamf {
-    settings: Settings,
+    client: Client,
+    login: Login,
+    tokens: TokenCache,
+    sources: Vec<Source>,
 }
 
 impl Jamf {
@@ -76,8 +87,130 @@ impl Jamf {
     /// # Errors
     ///
     /// `malformed`, if the settings would not pass [`Settings::check`].
-    pub fn new(settings: &Settings, _network: &Network, _timeout: Duration) -> Result<Self, Failure> {
-        Ok(Self { settings: settings.clone() })
+    pub fn new(settings: &Settings, network: &Network, timeout: Duration) -> Result<Self, Failure> {
+        let wrong = |problem: crate::model::Problem| Failure::new(Reason::Malformed, problem.to_string());
+        let origin = settings.origin().map_err(wrong)?;
+        let login = settings.login().map_err(wrong)?;
+        let client = Client::new(origin, network, timeout);
+        Ok(Self { client, login, tokens: TokenCache::default(), sources: settings.sources() })
+    }
+
+    async fn ask(&self, source: Source, now: DateTime<Utc>) -> Outcome {
+        let mut session = match Session::start(self, now).await {
+            Ok(session) => session,
+            Err(failure) => return Outcome::failure(failure),
+        };
+        let mut outcome = match source {
+            Source::Tokens => tokens::poll(&mut session).await,
+            Source::Push => push::poll(&mut session).await,
+            Source::Profile => profile::poll(&mut session).await.into(),
+            Source::Api | Source::File | Source::Device | Source::Declared => notices::poll(&mut session).await.into(),
+        };
+        session.finish().await;
+        if let Some(facts) = &mut outcome.facts {
+            let url = self.client.origin();
+            facts.origin = match facts.origin.as_str() {
+                "" => url.to_string(),
+                more => format!("{url}, {more}"),
+            };
+        }
+        outcome
+    }
+
+    async fn try_all(&self, now: DateTime<Utc>) -> Vec<Access> {
+        let mut endpoints = vec![&endpoints::NOTIFICATIONS];
+        for (source, more) in [
+            (Source::Tokens, [&endpoints::ENROLLMENTS, &endpoints::LOCATIONS]),
+            (Source::Push, [&endpoints::PUSH_STATUS, &endpoints::DEVICES]),
+            (Source::Profile, [&endpoints::PROFILES, &endpoints::DOWNLOAD]),
+        ] {
+            endpoints.extend(more.into_iter().filter(|_| self.sources.contains(&source)));
+        }
+        let row = |endpoint: &Endpoint, failure: Option<Failure>| Access {
+            source: endpoint.source,
+            endpoint: endpoint.to_string(),
+            verdict: Verdict::from_failure(failure, endpoint.is_optional),
+            privilege: endpoint.privilege,
+            lost: endpoint.lost,
+        };
+        // The login is tried once: many refusals in a row would lock an account.
+        let start = async {
+            let session = Session::start(self, now).await?;
+            session.token().await?;
+            Ok::<_, Failure>(session)
+        };
+        let mut session = match start.await {
+            Ok(session) => session,
+            Err(failure) => return endpoints.iter().map(|endpoint| row(endpoint, Some(failure.clone()))).collect(),
+        };
+        let mut rows = Vec::new();
+        for endpoint in endpoints {
+            match try_one(&mut session, endpoint).await {
+                Ok(true) => rows.push(row(endpoint, None)),
+                // There is nothing to try it with, and its right is that of the list.
+                Ok(false) => {}
+                Err(failure) => rows.push(row(endpoint, Some(failure))),
+            }
+        }
+        session.finish().await;
+        rows
+    }
+}
+
+/// Reads as little as the endpoint has; `false` if there is nothing to be read.
+async fn try_one(session: &mut Session<'_>, endpoint: &Endpoint) -> Result<bool, Failure> {
+    let host = session.host();
+    if endpoint.path == endpoints::DOWNLOAD.path {
+        let Some(id) = profile::list(session).await.unwrap_or_default().into_iter().next() else { return Ok(false) };
+        let path: Vec<&str> =
+            endpoint.path.iter().map(|part| if *part == "{id}" { id.as_str() } else { *part }).collect();
+        let answer = session.ask(&path, &[], "*/*").await?;
+        let result = wire::expect(&host, endpoint, &answer);
+        answer.wipe();
+        return result.map(|()| true);
+    }
+    let is_paged = !matches!(endpoint.source, Source::Api | Source::Profile);
+    let query: &[(&str, &str)] = if is_paged { &[("page", "0"), ("page-size", "1")] } else { &[] };
+    let answer = session.get(endpoint, query).await?;
+    let result = wire::expect(&host, endpoint, &answer).and_then(|()| {
+        let read = answer.parse::<IgnoredAny>(BODY_LIMIT);
+        read.map_err(|failure| wire::malformed(&host, endpoint, &failure.message))
+    });
+    answer.wipe();
+    result.map(|_| true)
+}
+
+/// What two reads gave of which one may lack a privilege.
+enum Parts<A, B> {
+    Both(A, B),
+    First(A),
+    Second(B),
+}
+
+fn is_forbidden(failure: &Failure) -> bool {
+    failure.reason == Reason::Forbidden
+}
+
+/// Puts two reads together. A missing privilege leaves the other one told, because it will stay missing until somebody
+/// acts; whatever else goes wrong may pass, and fails the poll as a whole.
+fn merge<A, B>(
+    first: Result<A, Failure>,
+    second: Result<B, Failure>,
+    facts: impl FnOnce(Parts<A, B>) -> Facts,
+) -> Outcome {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Outcome::success(facts(Parts::Both(first, second))),
+        (Ok(first), Err(failure)) if is_forbidden(&failure) => {
+            Outcome { facts: Some(facts(Parts::First(first))), failure: Some(failure) }
+        }
+        (Err(failure), Ok(second)) if is_forbidden(&failure) => {
+            Outcome { facts: Some(facts(Parts::Second(second))), failure: Some(failure) }
+        }
+        (Err(one), Err(other)) if is_forbidden(&one) && is_forbidden(&other) => {
+            Outcome::failure(Failure::new(Reason::Forbidden, format!("{one}; {other}")))
+        }
+        (Err(one), Err(other)) if is_forbidden(&one) => Outcome::failure(other),
+        (Err(failure), _) | (_, Err(failure)) => Outcome::failure(failure),
     }
 }
 
@@ -87,22 +220,22 @@ impl Provider for Jamf {
     }
 
     fn sources(&self) -> Vec<Source> {
-        self.settings.sources()
+        self.sources.clone()
     }
 
     fn identity(&self) -> String {
-        String::new()
+        self.client.origin().to_string()
     }
 
     fn host(&self) -> String {
-        String::new()
+        self.client.origin().host()
     }
 
-    fn poll(&self, _source: Source, _now: DateTime<Utc>) -> BoxFuture<'_, Outcome> {
-        Box::pin(async { Outcome::failure(Failure::new(Reason::NotFound, "under construction")) })
+    fn poll(&self, source: Source, now: DateTime<Utc>) -> BoxFuture<'_, Outcome> {
+        Box::pin(self.ask(source, now))
     }
 
-    fn access(&self, _now: DateTime<Utc>) -> BoxFuture<'_, Vec<Access>> {
-        Box::pin(async { Vec::new() })
+    fn access(&self, now: DateTime<Utc>) -> BoxFuture<'_, Vec<Access>> {
+        Box::pin(self.try_all(now))
     }
 }

@@ -10,6 +10,7 @@ mod consistency;
 mod daemon;
 mod inspect;
 mod intune;
+mod jamf;
 mod kandji;
 mod mosyle;
 mod prometheus;
