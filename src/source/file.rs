@@ -137,7 +137,7 @@ enum Named {
 /// because the key lies in the same folder; garbage and look-alikes there are still failures.
 fn is_bystander(contents: &Contents) -> bool {
     let is_whole = contents.flaws.is_empty();
-    is_whole && matches!(contents.kind(), Kind::PrivateKey | Kind::CaCertificate | Kind::Csr)
+    is_whole && matches!(contents.kind(), Kind::PrivateKey | Kind::CaCertificate | Kind::Csr | Kind::Profile)
 }
 
 /// A push certificate and the file that holds it.
@@ -188,7 +188,7 @@ fn no_certificate(path: &Path, contents: &Contents) -> Failure {
     // "is" or "holds", as the description goes on; the finding says why a look-alike is none.
     let why = contents.main().and_then(|main| match &main.what {
         certificate::What::Certificate(found) => found.findings.first(),
-        certificate::What::Request(_) => None,
+        certificate::What::Request(_) | certificate::What::Profile(_) => None,
     });
     let why = why.map(|finding| format!("; {finding}")).unwrap_or_default();
     let what = contents.description();
