@@ -253,7 +253,7 @@ async fn a_reading_that_hangs_is_not_joined_by_another() {
     let folder = Folder::new();
     folder.write("a.pem", Sample::leaf(T1).pem());
     let files = folder.files(&["a.pem"]);
-    let hangs = Arc::clone(&files.reading).try_acquire_owned().unwrap();
+    let hangs = Arc::clone(&files.own.reading).try_acquire_owned().unwrap();
     let failure = files.poll(DateTime::UNIX_EPOCH).await.failure.unwrap();
     assert_eq!(failure.reason, Reason::Timeout);
     drop(hangs);
