@@ -123,11 +123,18 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
     }
     state.last_attempt = Some(Attempt { at, failure: outcome.failure, failing_since });
     let Some(facts) = outcome.facts else { return false };
-    if let Some(Presence::Present(certificate)) = &facts.certificate {
+    if let Some(Presence::Present(certificate)) = &facts.certificate
+        && is_one(certificate)
+    {
         see(&mut state.seen, certificate, at);
     }
     state.last_good = Some(Observation { at, facts });
     true
+}
+
+/// Whether a certificate was told at all: a profile or a device tells a topic, which every generation has.
+fn is_one(told: &PushCertificate) -> bool {
+    told.sha256.is_some() || told.serial.is_some() || told.not_after.is_some()
 }
 
 /// Adds a certificate to those seen, or moves its last sight.

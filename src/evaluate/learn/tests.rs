@@ -187,3 +187,14 @@ fn an_unchanged_certificate_is_one_certificate() {
     assert_eq!(seen.len(), 1);
     assert_eq!((seen[0].first_seen, seen[0].last_seen), (at(1), at(20)));
 }
+
+#[test]
+fn a_topic_alone_is_no_certificate_that_was_seen() {
+    let mut tenant = Tenant::new(&[Source::Profile]);
+    let only_topic = PushCertificate { topic: Topic::parse(T1), ..PushCertificate::default() };
+    let facts = Facts { certificate: Some(Presence::Present(only_topic)), ..Facts::default() };
+    for _ in 0..3 {
+        tenant.learn(Source::Profile, Outcome::success(facts.clone()));
+    }
+    assert_eq!((tenant.memory.sources[&Source::Profile].seen.len(), tenant.pin()), (0, Some(T1)));
+}

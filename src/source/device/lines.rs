@@ -116,7 +116,7 @@ fn array(bytes: &[u8], take: &mut Take<'_>) -> Result<(), String> {
 /// One record, or records in a list within it that share what names the device.
 fn object(value: &Value, above: Option<&str>, take: &mut Take<'_>) -> Result<(), String> {
     let Value::Object(entries) = value else { return take(Line::Unreadable) };
-    let device = DEVICES.iter().find_map(|name| field(entries, name)).or(above.map(str::to_owned));
+    let device = DEVICES.iter().find_map(|name| field(entries, name)).or_else(|| above.map(str::to_owned));
     let named = TOPICS.iter().find_map(|name| field_or_empty(entries, name));
     let topic = match &named {
         Some(text) if text.trim().is_empty() => return take(Line::Silent { device }),
