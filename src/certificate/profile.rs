@@ -105,10 +105,17 @@ fn unwrap(bytes: &[u8], signatures: usize) -> Result<Profile, ProfileError> {
         let xml = &text[start..];
         // Any XML may begin with a declaration; what is a property list says so soon after.
         let head = &xml[..xml.len().min(MAX_LEAD)];
-        return if head.windows(6).any(|window| window == b"<plist") {
-            walk::xml(xml)
+        if !head.windows(6).any(|window| window == b"<plist") {
+            return Err(ProfileError::Neither);
+        }
+        let told = walk::xml(xml);
+        // The reader steps over CDATA as over a comment. What it may have missed there is not told as missing.
+        let says_nothing = matches!(&told, Ok(Profile { topics, .. }) if topics.is_empty());
+        let is_in_doubt = says_nothing || told == Err(ProfileError::NotProfile);
+        return if is_in_doubt && xml.windows(9).any(|window| window == b"<![CDATA[") {
+            Err(ProfileError::Plist("its text is in CDATA sections"))
         } else {
-            Err(ProfileError::Neither)
+            told
         };
     }
     let (blocks, _) = pem::blocks(text);

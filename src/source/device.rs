@@ -2,7 +2,7 @@
 //!
 //! The device is the only witness of the topic it listens on. An agent that runs osquery (table `mdm`, column
 //! `topic`; <https://osquery.io/schema/#mdm>), or an inventory with a field for it, writes a file, and this counts.
-//! JSON lines, a JSON array and CSV with a header are read, see [`lines`].
+//! JSON lines, a JSON array and CSV with a header are read, see the module of the lines.
 //!
 //! **Counting.** Where a line names its device, the device counts once and its last line wins, files in the order of
 //! their names; else each line is a device. Serial numbers and the like are personal data: of each only a salted hash
@@ -12,9 +12,10 @@
 
 mod lines;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
@@ -74,6 +75,7 @@ fn gather(paths: &[PathBuf]) -> Outcome {
     let mut remarks = Vec::new();
     let mut origins = Vec::new();
     let mut tally = Tally::default();
+    let mut topics = HashSet::new();
     let mut left = MAX_LINES;
     for (path, _) in paths::files(paths, &mut failures) {
         let name = shown(&path);
@@ -86,7 +88,7 @@ fn gather(paths: &[PathBuf]) -> Outcome {
         };
         let mut file = Tallied::default();
         // Counted apart, so that a file which turns out to be damaged counts for nothing, not for its first half.
-        let read = lines::read(&bytes, left, &mut |line| file.take(line, &tally.salt));
+        let read = lines::read(&bytes, left, &mut |line| file.take(line, &tally.salt, &mut topics));
         if let Err(why) = read {
             failures.push(Failure::new(Reason::Malformed, format!("{name} {why}")));
             continue;
@@ -112,7 +114,7 @@ fn gather(paths: &[PathBuf]) -> Outcome {
 
 fn facts(tally: Tally, origins: Vec<String>, mut remarks: Vec<String>) -> Facts {
     let all = tally.counts();
-    let mut counts: Vec<(Topic, u64)> = all.into_iter().collect();
+    let mut counts: Vec<(Topic, u64)> = all.into_iter().map(|(topic, count)| (Topic::clone(&topic), count)).collect();
     counts.sort_by(|(a, of_a), (b, of_b)| of_b.cmp(of_a).then_with(|| a.cmp(b)));
     if counts.len() > MAX_TOPICS {
         let (total, rest) = (counts.len(), counts.split_off(MAX_TOPICS));
@@ -148,26 +150,35 @@ struct Tallied {
 
 /// What a line changes in what is known of a device.
 enum Change {
-    Listens(Topic),
+    Listens(Arc<Topic>),
     /// It has no topic: it is not enrolled.
     Silent,
     /// It was on this topic and is not any more.
-    Left(Topic),
+    Left(Arc<Topic>),
 }
 
 impl Tallied {
-    fn take(&mut self, line: Line, salt: &RandomState) {
+    fn take(&mut self, line: Line, salt: &RandomState, topics: &mut HashSet<Arc<Topic>>) {
+        // A hundred thousand devices and one topic: its text is kept once.
+        let mut shared = |topic| match topics.get(&topic) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let topic = Arc::new(topic);
+                topics.insert(Arc::clone(&topic));
+                topic
+            }
+        };
         self.count += 1;
         let (device, change) = match line {
             Line::Topic { device, topic } => {
                 self.usable += 1;
-                (device, Change::Listens(topic))
+                (device, Change::Listens(shared(topic)))
             }
             Line::Silent { device } => {
                 self.silent += 1;
                 (device, Change::Silent)
             }
-            Line::Removed { device, topic } => (device, Change::Left(topic)),
+            Line::Removed { device, topic } => (device, Change::Left(shared(topic))),
             Line::Unreadable => {
                 self.unreadable += 1;
                 return;
@@ -182,8 +193,8 @@ impl Tallied {
 #[derive(Default)]
 struct Tally {
     salt: RandomState,
-    named: HashMap<u64, Topic>,
-    nameless: BTreeMap<Topic, u64>,
+    named: HashMap<u64, Arc<Topic>>,
+    nameless: BTreeMap<Arc<Topic>, u64>,
 }
 
 impl Tally {
@@ -204,7 +215,7 @@ impl Tally {
         }
     }
 
-    fn counts(self) -> BTreeMap<Topic, u64> {
+    fn counts(self) -> BTreeMap<Arc<Topic>, u64> {
         let mut counts = self.nameless;
         for topic in self.named.into_values() {
             *counts.entry(topic).or_default() += 1;

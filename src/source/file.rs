@@ -32,7 +32,7 @@ use crate::source::Poll;
 /// A certificate has 2 KiB; a bundle of all the CAs of a machine has a quarter of this.
 const LIMIT: Limit = Limit { bytes: 1024 * 1024, words: "1 MiB, so it is no certificate" };
 
-/// Reads a whole file that may hold certificates, at most 1 MiB of it. Blocks; see [`read::read`].
+/// Reads a whole file that may hold certificates, at most 1 MiB of it. Wiped when dropped. Blocks.
 ///
 /// # Errors
 ///

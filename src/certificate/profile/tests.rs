@@ -98,6 +98,8 @@ fn different_topics_are_told_and_equal_ones_are_one() {
     assert_eq!(topic(twice(&T1.to_uppercase()).as_bytes()), Ok(Topic::parse(T1)));
     assert_eq!(topic(twice(T2).as_bytes()), Err(ProfileError::Ambiguous(2)));
     assert_eq!(read(twice(T2).as_bytes()).unwrap().topics.len(), 2);
+    let hidden = profile(&named_in_xml(&format!("<![CDATA[{T1}]]>")));
+    assert!(topic(hidden.as_bytes()).unwrap_err().to_string().contains("CDATA"));
     for odd in ["a b", "\u{fc}", &"x".repeat(257)] {
         assert_eq!(topic(profile(&named_in_xml(odd)).as_bytes()), Err(ProfileError::OddTopic));
     }
