@@ -26,7 +26,7 @@ use crate::poller::{self, FirstRound, Limits, Surroundings};
 use crate::store::{self, Store};
 use crate::web::{self, ReloadRequest, Running};
 
-pub use jobs::{jobs, provider};
+pub use jobs::{Shared, jobs, provider};
 
 /// The process counts as ready after this long, whatever its sources do.
 const READY_AFTER: Duration = Duration::from_secs(60);
@@ -251,8 +251,9 @@ pub async fn once(config: &Config, clock: &Clock) -> Result<Report, Error> {
         counters: Counters::new().context("cannot register the counters")?,
         limits: Arc::new(Limits::new(config.limits.polls, config.limits.per_host)),
     };
-    let jobs: Vec<poller::Job> =
-        config.tenants.values().filter(|tenant| !tenant.retired).flat_map(|tenant| jobs(tenant)).collect();
+    let shared = Shared::new(&config.certificate_pool, store.clone());
+    let active = config.tenants.values().filter(|tenant| !tenant.retired);
+    let jobs: Vec<poller::Job> = active.flat_map(|tenant| jobs(tenant, &shared)).collect();
     let around = &around;
     futures::future::join_all(jobs.iter().map(|job| poller::attempt(job, around))).await;
     Ok(evaluate(&store.snapshot(), config, clock.moment()))

@@ -17,13 +17,17 @@ mod findings;
 mod kind;
 mod name;
 mod pem;
+pub mod profile;
 mod text;
 mod x509;
+
+use zeroize::Zeroizing;
 
 pub use self::contents::{Contents, Flaw, Item, Place, What};
 use self::der::Shape;
 pub use self::facts::{Certificate, KeyProtection, Request};
 pub use self::kind::Kind;
+pub use self::profile::{Profile, ProfileError};
 use self::text::Text;
 
 /// More blocks than any file has a reason for. The rest is a flaw, so that memory stays in bounds.
@@ -38,6 +42,9 @@ pub fn read(bytes: &[u8]) -> Contents {
         out.notes.push("UTF-16 text".to_owned());
     }
     let (blocks, strays) = pem::blocks(text.bytes());
+    if blocks.is_empty() && read_profile(bytes, &mut out) {
+        return out;
+    }
     // The first byte of DER is also the digit 0, with which a text in front of a block may begin.
     let may_be_der = bytes.first() == Some(&0x30) && (blocks.is_empty() || x509::certificate(bytes).is_ok());
     if may_be_der && read_der(bytes, &mut out) {
@@ -82,7 +89,13 @@ fn read_block(block: &pem::Block<'_>, out: &mut Contents) {
             block.decode().and_then(|der| x509::request(&der)).map(|(request, _)| What::Request(request))
         }
         label => {
-            out.flaws.push(flaw(format!("one block labelled {label} is not supported")));
+            let signed = profile::is_cms_label(label).then(|| block.decode().map(Zeroizing::new));
+            match signed {
+                Some(Ok(cms)) if profile::read(&cms).is_ok() => {
+                    _ = read_profile(&cms, out);
+                }
+                _ => out.flaws.push(flaw(format!("one block labelled {label} is not supported"))),
+            }
             return;
         }
     };
@@ -90,6 +103,19 @@ fn read_block(block: &pem::Block<'_>, out: &mut Contents) {
         Ok(what) => out.items.push(Item { place, what }),
         Err(message) => out.flaws.push(flaw(format!("the block labelled {} cannot be read: {message}", block.label))),
     }
+}
+
+/// Reads a profile, signed or not. False if it is none, so that something else may find out what it is.
+fn read_profile(bytes: &[u8], out: &mut Contents) -> bool {
+    match profile::read(bytes) {
+        Ok(found) => out.items.push(Item { place: Place::Whole, what: What::Profile(found) }),
+        Err(why @ (ProfileError::OddTopic | ProfileError::Plist(_))) => {
+            out.flaws.push(Flaw { place: Place::Whole, message: why.to_string() });
+        }
+        // Certificates come in CMS without content, too.
+        Err(_) => return false,
+    }
+    true
 }
 
 /// Reads certificates one after the other, or a request, or names what else it is. False if it is not DER.
@@ -166,7 +192,7 @@ fn look(text: &Text<'_>, out: &mut Contents) -> Kind {
     } else if start.trim_start().starts_with("MII") {
         hint("base64 without BEGIN and END lines");
     } else if start.contains("<plist") || start.starts_with("bplist") {
-        hint("a property list, such as a profile or a push request, which is not read here");
+        hint("a property list, such as a push request, which is not read here");
     }
     Kind::Unknown
 }

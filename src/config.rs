@@ -267,10 +267,12 @@ pub struct Certificate {
     pub files: Vec<PathBuf>,
     /// Paths and patterns of enrolment profiles.
     pub profiles: Vec<PathBuf>,
-    /// Paths of drop files with topics that were read on devices.
+    /// Paths and patterns of drop files with topics that were read on devices.
     pub device_topics: Vec<PathBuf>,
     /// What was typed in.
     pub declared: Option<Declared>,
+    /// Whether there is a `certificate_pool`, which may hold certificates of this tenant.
+    pub is_pooled: bool,
 }
 
 /// `certificate.declared`.

@@ -1,6 +1,11 @@
 //! What can be polled, seen from the poller: it knows neither files from MDMs nor one MDM from another.
 
+pub mod device;
 pub mod file;
+mod paths;
+pub mod pool;
+pub mod profile;
+mod read;
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;

@@ -1,21 +1,41 @@
 //! From a tenant's configuration to what is polled for it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Mdm, Tenant};
 use crate::evaluate::learn::Expectations;
 use crate::evaluate::report::polled_sources;
+use crate::model::Source;
 use crate::poller::Job;
 use crate::provider::{self, Provider, http, intune, jamf, kandji, mosyle};
-use crate::source::{Poll, file};
+use crate::source::file::{Claim, Claimed, Files};
+use crate::source::pool::Pool;
+use crate::source::{Poll, device, profile};
+use crate::store::Store;
 
-/// What one look at certificate files may take.
+/// What the jobs of all tenants share.
+#[derive(Clone)]
+pub struct Shared {
+    store: Store,
+    pool: Option<Arc<Pool>>,
+}
+
+impl Shared {
+    /// `pool` is `certificate_pool`; the store knows the pins.
+    #[must_use]
+    pub fn new(pool: &[PathBuf], store: Store) -> Self {
+        Self { store, pool: (!pool.is_empty()).then(|| Arc::new(Pool::new(pool.to_vec()))) }
+    }
+}
+
+/// What one look at files may take.
 const FILE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Everything that is polled for a tenant.
 #[must_use]
-pub fn jobs(tenant: &Tenant) -> Vec<Job> {
+pub fn jobs(tenant: &Tenant, shared: &Shared) -> Vec<Job> {
     let intervals = polled_sources(tenant);
     let expectations =
         Arc::new(Expectations { sources: intervals.iter().map(|(source, _)| *source).collect(), may_pin: true });
@@ -23,9 +43,7 @@ pub fn jobs(tenant: &Tenant) -> Vec<Job> {
     if let Some(provider) = provider(tenant) {
         polls.extend(provider::polls(&provider).into_iter().map(|poll| (poll, tenant.poll.timeout)));
     }
-    if !tenant.certificate.files.is_empty() {
-        polls.push((Arc::new(file::Files::new(tenant.certificate.files.clone())), FILE_TIMEOUT));
-    }
+    polls.extend(from_disk(tenant, shared).into_iter().map(|poll| (poll, FILE_TIMEOUT)));
     polls
         .into_iter()
         .filter_map(|(poll, timeout)| {
@@ -40,6 +58,42 @@ pub fn jobs(tenant: &Tenant) -> Vec<Job> {
             })
         })
         .collect()
+}
+
+/// The polls that read files.
+fn from_disk(tenant: &Tenant, shared: &Shared) -> Vec<Arc<dyn Poll>> {
+    let certificate = &tenant.certificate;
+    let mut polls: Vec<Arc<dyn Poll>> = Vec::new();
+    if !certificate.files.is_empty() || shared.pool.is_some() {
+        let files = Files::new(certificate.files.clone());
+        polls.push(Arc::new(match &shared.pool {
+            Some(pool) => files.with_pool(Arc::clone(pool), claim(tenant, &shared.store)),
+            None => files,
+        }));
+    }
+    if !certificate.profiles.is_empty() {
+        polls.push(Arc::new(profile::Profiles::new(certificate.profiles.clone())));
+    }
+    if !certificate.device_topics.is_empty() {
+        polls.push(Arc::new(device::Devices::new(certificate.device_topics.clone())));
+    }
+    polls
+}
+
+/// What a tenant can claim of the pool: the certificates of the topic that it must keep.
+fn claim(tenant: &Tenant, store: &Store) -> Claim {
+    let (name, expected, store) = (tenant.name.clone(), tenant.certificate.expected_topic.clone(), store.clone());
+    Claim::new(move || {
+        let memory = store.memory(&name);
+        let memory = memory.as_deref();
+        let pin = || memory?.pin.as_ref().map(|pin| pin.topic.clone());
+        let topic = expected.clone().or_else(pin);
+        let told = memory.and_then(|memory| memory.sources.get(&Source::File));
+        let told = told.filter(|told| told.identity == Files::POOL_IDENTITY).and_then(|told| told.present());
+        // What was told of another topic is not missing now.
+        let was_told = topic.is_some() && told.is_some_and(|told| told.topic == topic);
+        Claimed { topic, was_told }
+    })
 }
 
 /// The provider of a tenant's MDM, if it has one that can be asked.
@@ -62,4 +116,52 @@ pub fn provider(tenant: &Tenant) -> Option<Arc<dyn Provider>> {
             tracing::error!(tenant = %tenant.name, "the MDM of tenant {} cannot be asked: {failure}", tenant.name);
         })
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::certificate::sample::{Sample, T1};
+    use crate::config;
+    use crate::evaluate::report::Moment;
+    use crate::model::{Reason, TenantName};
+
+    #[tokio::test]
+    async fn every_source_on_disk_has_its_poll_and_the_pool_knows_the_pin() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, content: String| std::fs::write(folder.path().join(name), content).unwrap();
+        write("pool.pem", Sample::leaf(T1).pem());
+        write("topics.csv", format!("serial,topic\nA,{T1}\n"));
+        write(
+            "main.yaml",
+            format!(
+                "certificate_pool: [pool*.pem]\ntenants:\n  - {{ name: acme, certificate: {{ expected_topic: {T1}, \
+                 profiles: [gone], device_topics: [topics.csv] }} }}\n  - {{ name: north }}\n"
+            ),
+        );
+        let config = config::load(&folder.path().join("main.yaml"), &BTreeMap::new(), None).unwrap();
+        let store = Store::in_memory(crate::store::Contents::default());
+        let at = DateTime::UNIX_EPOCH;
+        store.configure(&config, Moment { now: at, built: at });
+        let shared = Shared::new(&config.certificate_pool, store.clone());
+        let of = |name: &str| jobs(&config.tenants[&TenantName::parse(name).unwrap()], &shared);
+
+        let acme = of("acme");
+        let sources: Vec<_> = acme.iter().map(|job| job.poll.source()).collect();
+        assert_eq!(sources, [Source::File, Source::Profile, Source::Device]);
+        let file = acme[0].poll.poll(at).await;
+        assert_eq!(file.facts.as_ref().unwrap().present().unwrap().topic, crate::model::Topic::parse(T1));
+        assert_eq!(acme[1].poll.poll(at).await.failure.unwrap().reason, Reason::NotFound);
+        assert!(acme[2].poll.poll(at).await.facts.unwrap().devices.is_some());
+
+        // Nobody knows what is the other one's, and that is no failure.
+        let north = of("north");
+        assert_eq!(north.len(), 1);
+        let outcome = north[0].poll.poll(at).await;
+        assert_eq!((outcome.facts.unwrap().certificate, outcome.failure), (None, None));
+    }
 }

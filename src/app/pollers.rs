@@ -1,12 +1,13 @@
 //! The poller tasks of the configuration in force, started and stopped as it changes.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::jobs::jobs;
+use super::jobs::{Shared, jobs};
 use crate::clock::Clock;
 use crate::config::{self, Config, Tenant};
 use crate::metrics::Counters;
@@ -18,6 +19,9 @@ use crate::store::Store;
 pub(super) struct Pollers {
     around: Surroundings,
     limits: config::Limits,
+    shared: Shared,
+    /// The paths of the certificate pool.
+    pool: Vec<PathBuf>,
     running: BTreeMap<TenantName, Running>,
 }
 
@@ -32,8 +36,9 @@ impl Pollers {
     /// No pollers yet.
     pub(super) fn new(store: Store, clock: Clock, counters: Counters) -> Self {
         let limits = config::Limits { polls: 1, per_host: 1 };
+        let shared = Shared::new(&[], store.clone());
         let around = Surroundings { store, clock, counters, limits: Arc::new(Limits::new(1, 1)) };
-        Self { around, limits, running: BTreeMap::new() }
+        Self { around, limits, shared, pool: Vec::new(), running: BTreeMap::new() }
     }
 
     /// Makes the running pollers those of `config`. A tenant that did not change keeps its own, in the middle of
@@ -43,6 +48,12 @@ impl Pollers {
             // Whoever waits at the old limits would not see the new ones.
             self.limits = config.limits;
             self.around.limits = Arc::new(Limits::new(config.limits.polls, config.limits.per_host));
+            self.stop_all();
+        }
+        if config.certificate_pool != self.pool {
+            // Whoever claims from the old pool would not see the new one.
+            self.pool.clone_from(&config.certificate_pool);
+            self.shared = Shared::new(&self.pool, self.around.store.clone());
             self.stop_all();
         }
         self.running.retain(|name, running| {
@@ -58,7 +69,7 @@ impl Pollers {
             .filter(|tenant| !tenant.retired && !self.running.contains_key(&tenant.name))
             .collect();
         let jobs: Vec<(&Arc<Tenant>, Vec<poller::Job>)> =
-            fresh.into_iter().map(|tenant| (tenant, jobs(tenant))).collect();
+            fresh.into_iter().map(|tenant| (tenant, jobs(tenant, &self.shared))).collect();
         let count = jobs.iter().map(|(_, jobs)| jobs.len()).sum();
         let round = Arc::new(FirstRound::new(count));
         let mut index = 0;

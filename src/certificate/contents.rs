@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Certificate, KeyProtection, Kind, Request};
+use super::{Certificate, KeyProtection, Kind, Profile, Request};
 
 /// What a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum What {
     Certificate(Box<Certificate>),
     /// A certificate request.
     Request(Request),
+    /// A configuration profile, signed or not.
+    Profile(Profile),
 }
 
 /// Something that could not be read. Never holds a byte of the file, a block's label excepted.
@@ -100,7 +102,7 @@ impl Contents {
     pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
         self.items.iter().filter_map(|item| match &item.what {
             What::Certificate(certificate) => Some(&**certificate),
-            What::Request(_) => None,
+            What::Request(_) | What::Profile(_) => None,
         })
     }
 
@@ -124,7 +126,7 @@ impl Contents {
         self.items.iter().min_by_key(|item| {
             let end = match &item.what {
                 What::Certificate(found) if found.kind == Kind::MdmPushCertificate => -found.not_after.timestamp(),
-                What::Certificate(_) | What::Request(_) => 0,
+                What::Certificate(_) | What::Request(_) | What::Profile(_) => 0,
             };
             (rank(item), end)
         })
@@ -173,6 +175,7 @@ impl Item {
         match &self.what {
             What::Certificate(certificate) => certificate.kind,
             What::Request(_) => Kind::Csr,
+            What::Profile(_) => Kind::Profile,
         }
     }
 }

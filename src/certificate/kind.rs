@@ -23,6 +23,8 @@ pub enum Kind {
     Certificate,
     /// A certificate request.
     Csr,
+    /// A configuration profile, such as the one that enrols devices.
+    Profile,
     /// A private key, seen and not read.
     PrivateKey,
     /// A web page, nearly always an error or a login.
@@ -47,6 +49,7 @@ impl Kind {
             Self::CaCertificate => "ca_certificate",
             Self::Certificate => "certificate",
             Self::Csr => "csr",
+            Self::Profile => "profile",
             Self::PrivateKey => "private_key",
             Self::Html => "html",
             Self::Json => "json",
@@ -66,6 +69,7 @@ impl Kind {
             Self::CaCertificate => "a CA certificate",
             Self::Certificate => "a certificate",
             Self::Csr => "a certificate request",
+            Self::Profile => "a configuration profile",
             Self::PrivateKey => "a private key",
             Self::Html => "HTML",
             Self::Json => "JSON",
@@ -87,6 +91,7 @@ impl Kind {
             Self::CaCertificate => "issues other certificates, its dates say nothing about a push certificate",
             Self::Certificate => "not one for MDM push",
             Self::Csr => "goes to whoever signs it, the certificate comes back from the push portal",
+            Self::Profile => "tells devices their MDM and the topic they listen on",
             Self::PrivateKey => "keep it secret, nothing here needs it",
             Self::Html => "a web page, most likely an error or a login that was saved instead of the file",
             Self::Json => "not a certificate",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Serialize;
 
-use crate::certificate::{self, Certificate, Contents, KeyProtection, Kind, What};
+use crate::certificate::{self, Certificate, Contents, KeyProtection, Kind, Profile, What};
 use crate::model::{Failure, IssuerLevel, Serial, Topic};
 use crate::source::file;
 use crate::words::{clean, span, until};
@@ -93,13 +93,24 @@ fn file_findings(contents: &Contents) -> Vec<String> {
 
 fn write_file(path: &Path, contents: &Contents, now: DateTime<Utc>, out: &mut dyn Write) -> std::io::Result<()> {
     let kind = contents.kind();
-    writeln!(out, "{}: {} ({})", file::shown(path), kind.noun(), kind.purpose())?;
     let main = contents.main();
+    let noun = match main.map(|item| &item.what) {
+        Some(What::Profile(found)) => profile_noun(found),
+        _ => kind.noun(),
+    };
+    writeln!(out, "{}: {noun} ({})", file::shown(path), kind.purpose())?;
     match main.map(|item| &item.what) {
         Some(What::Certificate(found)) => write_certificate(found, now, out)?,
         Some(What::Request(found)) => {
             line(out, "subject", &found.subject)?;
             line(out, "key", &found.key)?;
+        }
+        Some(What::Profile(found)) => {
+            found.topics.iter().try_for_each(|topic| line(out, "topic", &clean(topic.as_str(), 256)))?;
+            if !found.is_signed {
+                line(out, "signed", "no")?;
+            }
+            profile_findings(found).iter().try_for_each(|finding| line(out, "note", finding))?;
         }
         None => {}
     }
@@ -112,10 +123,34 @@ fn write_file(path: &Path, contents: &Contents, now: DateTime<Utc>, out: &mut dy
                 format!("{} ({}), {}", found.kind.noun(), found.subject, until(found.not_after, now))
             }
             What::Request(found) => format!("{} ({})", Kind::Csr.noun(), found.subject),
+            What::Profile(found) => profile_noun(found).to_owned(),
         };
         line(out, "also", &format!("{}: {what}", other.place))?;
     }
     Ok(())
+}
+
+fn profile_noun(profile: &Profile) -> &'static str {
+    if profile.enrols { "an enrolment profile" } else { Kind::Profile.noun() }
+}
+
+/// What should be known of a profile.
+fn profile_findings(profile: &Profile) -> Vec<String> {
+    let mut out = Vec::new();
+    if profile.topics.len() > 1 {
+        out.push("it names different topics: nobody can say which one devices will listen on".to_owned());
+    }
+    if profile.is_encrypted {
+        out.push("its payloads are encrypted for one device and cannot be read".to_owned());
+    } else if !profile.enrols {
+        out.push("it enrols nobody: no payload com.apple.mdm is in it".to_owned());
+    } else if profile.topics.is_empty() {
+        out.push("no topic in profile: devices that install it cannot be reached".to_owned());
+    }
+    if profile.is_signed {
+        out.push("it is signed; the signature was not checked".to_owned());
+    }
+    out
 }
 
 fn write_certificate(certificate: &Certificate, now: DateTime<Utc>, out: &mut dyn Write) -> std::io::Result<()> {
@@ -164,6 +199,8 @@ struct FileDocument<'a> {
     certificate: Option<CertificateDocument<'a>>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     request: Option<RequestDocument<'a>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileDocument<'a>>,
     /// Why there is nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
@@ -185,6 +222,14 @@ struct ListedDocument<'a> {
 struct RequestDocument<'a> {
     subject: &'a str,
     key: &'a str,
+}
+
+#[derive(Serialize)]
+struct ProfileDocument<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<&'a Topic>,
+    topics: &'a [Topic],
+    signed: bool,
 }
 
 #[derive(Serialize)]
@@ -217,6 +262,7 @@ impl<'a> FileDocument<'a> {
             kind: Kind::Unknown,
             certificate: None,
             request: None,
+            profile: None,
             error: None,
             findings: vec![],
             certificates: vec![],
@@ -237,6 +283,12 @@ impl<'a> FileDocument<'a> {
             }
             Some(What::Request(found)) => {
                 out.request = Some(RequestDocument { subject: &found.subject, key: &found.key });
+            }
+            Some(What::Profile(found)) => {
+                // One of several would be taken for the one.
+                let topic = Some(&found.topics).filter(|topics| topics.len() == 1).and_then(|topics| topics.first());
+                out.profile = Some(ProfileDocument { topic, topics: &found.topics, signed: found.is_signed });
+                out.findings = profile_findings(found);
             }
             None => {}
         }

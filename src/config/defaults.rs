@@ -5,10 +5,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::table::{NOT_BUILT, Table};
-use super::{Network, sections, unbuilt, wire};
+use super::mdm::Settings;
+use super::table::{Problems, Table, join};
+use super::{Network, sections, wire};
 use crate::model::{MdmKind, TenantName};
-use crate::provider::intune;
+use crate::provider::{intune, jamf, kandji, mosyle};
 
 /// The defaults by kind.
 #[derive(Default)]
@@ -35,10 +36,10 @@ impl Defaults {
     pub(super) fn read(root: &mut Table<'_>, base: &Path) -> Self {
         let Some(mut table) = root.table("defaults") else { return Self::default() };
         let mut kinds = BTreeMap::new();
-        for kind in MdmKind::ALL.map(MdmKind::as_str).into_iter().chain(unbuilt::KINDS) {
-            let Some(mut entries) = table.map(kind) else { continue };
+        for kind in MdmKind::ALL {
+            let Some(mut entries) = table.map(kind.as_str()) else { continue };
             resolve(&mut entries, base);
-            kinds.insert(kind, OfKind::read(kind, entries, &table, base));
+            kinds.insert(kind.as_str(), OfKind::read(kind, entries, &table, base));
         }
         table.finish();
         Self(kinds)
@@ -59,10 +60,10 @@ impl Defaults {
 }
 
 impl OfKind {
-    fn read(kind: &'static str, mut entries: Map<String, Value>, table: &Table<'_>, base: &Path) -> Self {
+    fn read(kind: MdmKind, mut entries: Map<String, Value>, table: &Table<'_>, base: &Path) -> Self {
         let problems = table.problems();
-        let path = table.at(kind);
-        if let Some(network) = entries.get("network") {
+        let path = table.at(kind.as_str());
+        if let Some(network) = entries.get("network").filter(|_| kind != MdmKind::None) {
             let start = problems.count();
             let only = Map::from_iter([("network".to_owned(), network.clone())]);
             sections::network(Table::new(&path, only, problems).table("network"), &Network::default(), base);
@@ -70,25 +71,25 @@ impl OfKind {
                 entries.remove("network");
             }
         }
-        if kind == MdmKind::Intune.as_str() {
-            let network = entries.remove("network");
-            let mut reader = wire::Reader::new(BTreeSet::new(), true);
-            let tell = |key: &str, message: String| problems.add(super::table::join(&path, key), message);
-            reader.read::<intune::Settings>(&mut entries, &["network"], tell);
-            entries.extend(network.map(|network| ("network".to_owned(), network)));
-            return Self { entries, told: reader.told };
-        }
-        let set = entries.values().any(|value| !value.is_null());
-        let mut settings = Table::new(&path, entries, problems);
-        if kind != MdmKind::None.as_str() {
-            settings.take("network");
-            unbuilt::settings(kind, &mut settings, true);
-            if set {
-                table.tell(kind, NOT_BUILT);
+        match kind {
+            MdmKind::Intune => Self::settings::<intune::Settings>(entries, &path, problems),
+            MdmKind::Jamf => Self::settings::<jamf::Settings>(entries, &path, problems),
+            MdmKind::Kandji => Self::settings::<kandji::Settings>(entries, &path, problems),
+            MdmKind::Mosyle => Self::settings::<mosyle::Settings>(entries, &path, problems),
+            MdmKind::None => {
+                Table::new(&path, entries, problems).finish();
+                Self::default()
             }
         }
-        settings.finish();
-        Self::default()
+    }
+
+    fn settings<S: Settings>(mut entries: Map<String, Value>, path: &str, problems: &Problems) -> Self {
+        let network = entries.remove("network");
+        let mut reader = wire::Reader::new(BTreeSet::new(), true);
+        let tell = |key: &str, message: String| problems.add(join(path, key), message);
+        reader.read::<S>(&mut entries, &["network"], tell);
+        entries.extend(network.map(|network| ("network".to_owned(), network)));
+        Self { entries, told: reader.told }
     }
 }
 

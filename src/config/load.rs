@@ -8,7 +8,7 @@ use super::defaults::Defaults;
 use super::environment::Overrides;
 use super::table::{Problems, Table};
 use super::tenants::{self, Common, Origin, Taken};
-use super::{Config, Tenant, file, sections, unbuilt};
+use super::{AccountPolicy, Config, Tenant, file, sections, unbuilt};
 use crate::model::{Policy, Problem, TenantName};
 
 pub(super) fn load(
@@ -56,19 +56,20 @@ fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common,
     let network = sections::network(root.table("network"), &super::Network::default(), base);
     let limits = sections::limits(root);
     let poll = sections::poll(root.table("poll"), sections::POLL);
-    let policy = sections::policy(root.table("policy"), Policy::default());
+    let policy = sections::policy(root.table("policy"), &(Policy::default(), AccountPolicy::default()));
     let tenant_labels = sections::tenant_labels(root);
     let defaults = Defaults::read(root, base);
     let (accounts, ids) = sections::accounts(root);
-    let common = Common { defaults, accounts: ids, network, poll, policy };
+    let certificate_pool = tenants::certificate_pool(root, base);
+    let is_pooled = !certificate_pool.is_empty();
+    let common = Common { defaults, accounts: ids, network, poll, policy, is_pooled };
     let origin = Origin { base, prefix: String::new() };
     let (tenants, taken) = tenants::read(root, &origin, &common, &Taken::default());
     let patterns = tenants::tenant_files(root, base);
-    tenants::certificate_pool(root);
     unbuilt::probe(root);
     unbuilt::notify(root);
     let config = Config {
-        certificate_pool: Vec::new(),
+        certificate_pool,
         site,
         web,
         store,

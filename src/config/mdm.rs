@@ -1,13 +1,14 @@
 //! `mdm` of a tenant.
 
-use serde_json::Map;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::defaults::{Merged, resolve};
 use super::table::{Table, join};
 use super::tenants::{Common, Origin};
-use super::{Mdm, Network, sections, unbuilt, values, wire};
-use crate::model::{MdmKind, TenantName};
-use crate::provider::intune;
+use super::{Mdm, Network, sections, values, wire};
+use crate::model::{MdmKind, Problem, TenantName};
+use crate::provider::{intune, jamf, kandji, mosyle};
 
 /// Reads `mdm`, and how that MDM is reached. `None` if anything is wrong, which has been told then.
 pub(super) fn read(
@@ -24,25 +25,21 @@ pub(super) fn read(
     let kind = head.required("kind", values::text);
     head.finish();
     resolve(&mut own, origin.base);
-    match kind?.as_str() {
-        "intune" => intune(&path, common.defaults.merge("intune", own, name), tenant, origin, common),
-        "none" => {
+    let kind = kind?;
+    let place = Place { path: &path, tenant: &*tenant, name, origin, common };
+    match MdmKind::ALL.into_iter().find(|known| known.as_str() == kind) {
+        Some(MdmKind::Intune) => place.settings::<intune::Settings>(own),
+        Some(MdmKind::Jamf) => place.settings::<jamf::Settings>(own),
+        Some(MdmKind::Kandji) => place.settings::<kandji::Settings>(own),
+        Some(MdmKind::Mosyle) => place.settings::<mosyle::Settings>(own),
+        Some(MdmKind::None) => {
             let mut table = Table::new(&path, own, problems);
             // So that it is listed among the known keys.
             table.take("kind");
             table.finish();
             Some((Mdm::None, common.network.clone()))
         }
-        kind if unbuilt::KINDS.contains(&kind) => {
-            let mut table = Table::new(&path, common.defaults.merge(kind, own, name).entries, problems);
-            sections::network(table.table("network"), &common.network, origin.base);
-            table.take("kind");
-            unbuilt::settings(kind, &mut table, false);
-            table.tell("kind", format!("{kind} is not built yet: remove it, or watch its certificate as kind none"));
-            table.finish();
-            None
-        }
-        _ => {
+        None => {
             let kinds = MdmKind::ALL.map(MdmKind::as_str);
             problems.add(join(&path, "kind"), format!("must be one of {}", kinds.join(", ")));
             None
@@ -50,41 +47,79 @@ pub(super) fn read(
     }
 }
 
-fn intune(
-    path: &str,
-    merged: Merged,
-    tenant: &Table<'_>,
-    origin: &Origin<'_>,
-    common: &Common,
-) -> Option<(Mdm, Network)> {
-    let Merged { mut entries, inherited, told } = merged;
-    let problems = tenant.problems();
-    let start = problems.count();
-    let network = entries.remove("network").map(|network| ("network".to_owned(), network));
-    let network = Table::new(path, Map::from_iter(network), problems).table("network");
-    let network = sections::network(network, &common.network, origin.base);
+/// The settings of one kind of MDM, as its provider declares them.
+pub(super) trait Settings: DeserializeOwned {
+    /// The kind.
+    const KIND: MdmKind;
 
-    // What a tenant inherits is wrong where the defaults stand, once; a tenant file cannot point there.
-    let place = |key: &str| {
-        let elsewhere = inherited.contains(key) && origin.prefix.is_empty();
-        join(if elsewhere { "defaults.intune" } else { path }, key)
-    };
-    let mut reader = wire::Reader::new(told, false);
-    let settings: Option<intune::Settings> =
-        reader.read(&mut entries, &["kind", "network"], |key, message| problems.add(place(key), message));
+    /// Checks what the shape alone cannot say; `path` is where these settings stand.
+    fn check(&self, path: &str, problems: &mut Vec<Problem>);
 
-    let mut found = Vec::new();
-    let settings = settings?;
-    settings.check(path, &mut found);
-    for problem in found {
-        let below = problem.path.strip_prefix(path).and_then(|below| below.strip_prefix('.'));
-        match below.map(|below| below.split(['.', '[']).next().unwrap_or(below)) {
-            // It follows from something cut, and would send people after a second mistake that is none.
-            Some(key) if reader.told.contains(key) => {}
-            None if !reader.told.is_empty() => {}
-            Some(key) if below == Some(key) => problems.add(place(key), problem.message),
-            _ => problems.add(problem.path, problem.message),
+    /// The whole.
+    fn into_mdm(self) -> Mdm;
+}
+
+macro_rules! settings {
+    ($($provider:ident $kind:ident),*) => {$(
+        impl Settings for $provider::Settings {
+            const KIND: MdmKind = MdmKind::$kind;
+
+            fn check(&self, path: &str, problems: &mut Vec<Problem>) {
+                // The inherent one, of the provider.
+                Self::check(self, path, problems);
+            }
+
+            fn into_mdm(self) -> Mdm {
+                Mdm::$kind(self)
+            }
         }
+    )*};
+}
+
+settings!(intune Intune, jamf Jamf, kandji Kandji, mosyle Mosyle);
+
+/// Where settings stand, and what lies under them.
+struct Place<'a, 'p> {
+    path: &'a str,
+    tenant: &'a Table<'p>,
+    name: Option<&'a TenantName>,
+    origin: &'a Origin<'a>,
+    common: &'a Common,
+}
+
+impl Place<'_, '_> {
+    fn settings<S: Settings>(&self, own: Map<String, Value>) -> Option<(Mdm, Network)> {
+        let Self { path, tenant, name, origin, common } = *self;
+        let Merged { mut entries, inherited, told } = common.defaults.merge(S::KIND.as_str(), own, name);
+        let problems = tenant.problems();
+        let start = problems.count();
+        let network = entries.remove("network").map(|network| ("network".to_owned(), network));
+        let network = Table::new(path, Map::from_iter(network), problems).table("network");
+        let network = sections::network(network, &common.network, origin.base);
+
+        // What a tenant inherits is wrong where the defaults stand, once; a tenant file cannot point there.
+        let defaults = join("defaults", S::KIND.as_str());
+        let place = |key: &str| {
+            let elsewhere = inherited.contains(key) && origin.prefix.is_empty();
+            join(if elsewhere { &defaults } else { path }, key)
+        };
+        let mut reader = wire::Reader::new(told, false);
+        let settings: Option<S> =
+            reader.read(&mut entries, &["kind", "network"], |key, message| problems.add(place(key), message));
+
+        let mut found = Vec::new();
+        let settings = settings?;
+        settings.check(path, &mut found);
+        for problem in found {
+            let below = problem.path.strip_prefix(path).and_then(|below| below.strip_prefix('.'));
+            match below.map(|below| below.split(['.', '[']).next().unwrap_or(below)) {
+                // It follows from something cut, and would send people after a second mistake that is none.
+                Some(key) if reader.told.contains(key) => {}
+                None if !reader.told.is_empty() => {}
+                Some(key) if below == Some(key) => problems.add(place(key), problem.message),
+                _ => problems.add(problem.path, problem.message),
+            }
+        }
+        (problems.count() == start && reader.told.is_empty()).then(|| (settings.into_mdm(), network))
     }
-    (problems.count() == start && reader.told.is_empty()).then_some((Mdm::Intune(settings), network))
 }

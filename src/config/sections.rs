@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::table::Table;
-use super::{Account, Limits, Network, PollTimes, Reload, Store, Web, unbuilt, values};
+use super::table::{Table, join};
+use super::{Account, AccountPolicy, Duty, Limits, Network, PollTimes, Reload, Store, Web, values};
 use crate::model::{AccountId, Policy};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -120,8 +121,9 @@ pub(super) fn poll(table: Option<Table<'_>>, above: PollTimes) -> PollTimes {
 }
 
 /// `policy`, or what a tenant makes of it.
-pub(super) fn policy(table: Option<Table<'_>>, above: Policy) -> Policy {
-    let Some(mut table) = table else { return above };
+pub(super) fn policy(table: Option<Table<'_>>, above: &(Policy, AccountPolicy)) -> (Policy, AccountPolicy) {
+    let Some(mut table) = table else { return above.clone() };
+    let (above, accounts) = above;
     let count = table.problems().count();
     let renews = table.has("renew_days");
     let mut read = |key, above| table.read(key, |value| values::number(value, 0, 3650)).unwrap_or(above);
@@ -139,10 +141,14 @@ pub(super) fn policy(table: Option<Table<'_>>, above: Policy) -> Policy {
             table.tell("plan_days", format!("must be above renew_days, which is {}", policy.renew_days));
         }
     }
-    table.unbuilt_list("account_domains", values::host);
-    table.unbuilt_list("personal_account_patterns", values::text);
+    let domains = table.list("account_domains", values::host);
+    let patterns = table.list("personal_account_patterns", values::address_pattern);
+    let accounts = AccountPolicy {
+        domains: domains.unwrap_or_else(|| accounts.domains.clone()),
+        personal_patterns: patterns.unwrap_or_else(|| accounts.personal_patterns.clone()),
+    };
     table.finish();
-    if right { policy } else { above }
+    (if right { policy } else { *above }, accounts)
 }
 
 pub(super) fn tenant_labels(root: &mut Table<'_>) -> Vec<String> {
@@ -176,17 +182,50 @@ pub(super) fn accounts(root: &mut Table<'_>) -> (BTreeMap<AccountId, Account>, V
         let owner = table.read("owner", values::text);
         let vault_item = table.read("vault_item", values::text);
         let second_factor = table.list("second_factor", values::text).unwrap_or_default();
-        unbuilt::duties(&mut table);
+        let duties = duties(&mut table);
         if let Some(id) = id {
             if ids.contains(&id) {
                 table.tell("id", format!("is the id of an account before it: {id}"));
             }
             ids.push(id.clone());
             if let Some(address) = address {
-                accounts.insert(id, Account { address, owner, vault_item, second_factor, duties: Default::default() });
+                accounts.insert(id, Account { address, owner, vault_item, second_factor, duties });
             }
         }
         table.finish();
     }
     (accounts, ids)
+}
+
+/// `duties` of an account: what a team must do, each every so often, under whatever names it gives them.
+fn duties(account: &mut Table<'_>) -> BTreeMap<String, Duty> {
+    let mut duties = BTreeMap::new();
+    let above = account.at("duties");
+    for (name, duty) in account.map("duties").unwrap_or_default() {
+        let path = join(&above, &name);
+        let Value::Object(entries) = duty else {
+            account.problems().add(path, "must be a mapping of keys to values");
+            continue;
+        };
+        if let Err(message) = values::short_name(&name) {
+            account.problems().add(&path, message);
+        }
+        let mut duty = Table::new(path, entries, account.problems());
+        let every = duty.required("every", |value| {
+            let every = values::duration(value)?;
+            let right = (DAY..=DAY * 3650).contains(&every);
+            if right { Ok(every) } else { Err("must be from 1d to 3650d".to_owned()) }
+        });
+        let last = duty.read("last", |value| {
+            let last = values::date(value)?;
+            // The clock is not asked: one that is wrong must not end the start. So late is no clock right.
+            let latest = crate::clock::built().date_naive() + TimeDelta::days(20 * 365);
+            if last <= latest { Ok(last) } else { Err("must be the day on which it was last done".to_owned()) }
+        });
+        if let Some(every) = every {
+            duties.insert(name, Duty { every, last });
+        }
+        duty.finish();
+    }
+    duties
 }

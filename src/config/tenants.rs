@@ -7,9 +7,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::defaults::Defaults;
-use super::table::{NOT_BUILT, Table, join};
-use super::{Certificate, Declared, Muted, Network, PollTimes, Tenant, mdm, sections, unbuilt, values};
-use crate::model::{AccountId, Policy, TenantName, Topic};
+use super::table::{Table, join};
+use super::{
+    AccountPolicy, Certificate, Declared, DeclaredToken, Muted, Network, PollTimes, Tenant, mdm, sections, unbuilt,
+    values,
+};
+use crate::model::{AccountId, Policy, Source, TenantName, TokenKind, Topic};
 
 /// What holds for every tenant unless it says otherwise.
 pub(super) struct Common {
@@ -17,7 +20,9 @@ pub(super) struct Common {
     pub(super) accounts: Vec<AccountId>,
     pub(super) network: Network,
     pub(super) poll: PollTimes,
-    pub(super) policy: Policy,
+    pub(super) policy: (Policy, AccountPolicy),
+    /// Whether there is a certificate pool.
+    pub(super) is_pooled: bool,
 }
 
 /// What only one tenant can have, and where it was found.
@@ -109,18 +114,21 @@ fn tenant(
         if known { Ok(id) } else { Err("must be the id of an entry of accounts".to_owned()) }
     });
     let mdm = mdm::read(table, name, origin, common);
-    let certificate = certificate(table, origin.base);
+    let certificate = Certificate { is_pooled: common.is_pooled, ..certificate(table, origin.base) };
+    let asks_for_profile = mdm.as_ref().is_some_and(|(mdm, _)| mdm.sources().contains(&Source::Profile));
+    if asks_for_profile && !certificate.profiles.is_empty() {
+        // One source has one answer, and nobody could say whose it is.
+        table.tell("certificate.profiles", "must be left out where mdm.enrolment_profile is true: choose one of them");
+    }
     let poll = sections::poll(table.table("poll"), common.poll);
-    let policy = sections::policy(table.table("policy"), common.policy);
-    unbuilt::tokens(table);
+    let (policy, account_policy) = sections::policy(table.table("policy"), &common.policy);
+    let tokens = tokens(table);
     let muted = muted(table);
     let retired = table.read("retired", values::flag).unwrap_or_default();
     table.unbuilt_list("formerly", values::text);
     let topic = certificate.expected_topic.clone().filter(|_| !retired);
     let topic = topic.map(|topic| (topic, table.at("certificate.expected_topic")));
     let tenant = name.zip(mdm).map(|(name, (mdm, network))| Tenant {
-        account_policy: super::AccountPolicy::default(),
-        tokens: Vec::new(),
         name: name.clone(),
         labels,
         account,
@@ -129,6 +137,8 @@ fn tenant(
         network,
         poll,
         policy,
+        account_policy,
+        tokens,
         muted,
         retired,
     });
@@ -157,13 +167,13 @@ fn certificate(tenant: &mut Table<'_>, base: &Path) -> Certificate {
             unbuilt::protected_file(path, entry, &table);
             continue;
         }
-        match values::path(&entry, base).and_then(|file| check_pattern(&file).map(|()| file)) {
+        match values::pattern(&entry, base) {
             Ok(file) => files.push(file),
             Err(message) => table.problems().add(path, message),
         }
     }
-    table.unbuilt_list("profiles", values::text);
-    table.unbuilt_list("device_topics", values::text);
+    let mut patterns = |key| table.list(key, |value| values::pattern(value, base)).unwrap_or_default();
+    let (profiles, device_topics) = (patterns("profiles"), patterns("device_topics"));
     let declared = table.table("declared").and_then(|mut table| {
         let declared =
             Declared { not_after: table.read("not_after", values::moment), topic: table.read("topic", values::topic) };
@@ -171,13 +181,32 @@ fn certificate(tenant: &mut Table<'_>, base: &Path) -> Certificate {
         (declared.not_after.is_some() || declared.topic.is_some()).then_some(declared)
     });
     table.finish();
-    Certificate { expected_topic, files, declared, ..Certificate::default() }
+    Certificate { expected_topic, files, profiles, device_topics, declared, is_pooled: false }
 }
 
-/// A pattern that cannot be read would match nothing for ever.
-pub(super) fn check_pattern(path: &Path) -> Result<(), String> {
-    let pattern = path.to_str().ok_or_else(|| "must be UTF-8 text".to_owned())?;
-    glob::Pattern::new(pattern).map(drop).map_err(|error| format!("must be a path or a pattern: {}", error.msg))
+/// `tokens` of a tenant, typed in where an MDM does not tell them.
+fn tokens(tenant: &mut Table<'_>) -> Vec<DeclaredToken> {
+    let mut tokens: Vec<DeclaredToken> = Vec::new();
+    for mut table in tenant.tables("tokens") {
+        let kind = table.required("kind", |value| {
+            let word = values::one_of(value, &["ade", "vpp"])?;
+            Ok(if word == "ade" { TokenKind::Ade } else { TokenKind::Vpp })
+        });
+        let name = table.required("name", |value| {
+            let name = values::text(value)?;
+            values::short_name(&name)?;
+            Ok(name)
+        });
+        let not_after = table.required("not_after", values::moment);
+        if let Some(((kind, name), not_after)) = kind.zip(name).zip(not_after) {
+            if tokens.iter().any(|token| (token.kind, &token.name) == (kind, &name)) {
+                table.tell("name", format!("must be unique: a token of the kind {kind} before it has the same name"));
+            }
+            tokens.push(DeclaredToken { kind, name, not_after });
+        }
+        table.finish();
+    }
+    tokens
 }
 
 fn muted(tenant: &mut Table<'_>) -> Option<Muted> {
@@ -199,17 +228,10 @@ fn muted(tenant: &mut Table<'_>) -> Option<Muted> {
 
 /// The patterns and paths of `tenant_files`, absolute.
 pub(super) fn tenant_files(root: &mut Table<'_>, base: &Path) -> Vec<PathBuf> {
-    let files = root.list("tenant_files", |value| {
-        let file = values::path(value, base)?;
-        check_pattern(&file)?;
-        Ok(file)
-    });
-    files.unwrap_or_default()
+    root.list("tenant_files", |value| values::pattern(value, base)).unwrap_or_default()
 }
 
-/// `certificate_pool`, which is not built.
-pub(super) fn certificate_pool(root: &mut Table<'_>) {
-    if root.list("certificate_pool", values::text).is_some_and(|files| !files.is_empty()) {
-        root.tell("certificate_pool", NOT_BUILT);
-    }
+/// The paths and patterns of `certificate_pool`, absolute.
+pub(super) fn certificate_pool(root: &mut Table<'_>, base: &Path) -> Vec<PathBuf> {
+    root.list("certificate_pool", |value| values::pattern(value, base)).unwrap_or_default()
 }

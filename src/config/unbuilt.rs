@@ -6,38 +6,6 @@ use serde_json::Value;
 use super::table::{NOT_BUILT, Table, is_empty};
 use super::values;
 
-/// `duties` of an account: what a team must do, each every so often.
-pub(super) fn duties(account: &mut Table<'_>) {
-    let Some(duties) = account.map("duties").filter(|duties| !duties.is_empty()) else { return };
-    for (name, duty) in duties {
-        let path = super::table::join(&account.at("duties"), &name);
-        let Value::Object(entries) = duty else {
-            account.problems().add(path, "must be a mapping of keys to values");
-            continue;
-        };
-        let mut duty = Table::new(path, entries, account.problems());
-        duty.required("every", values::duration);
-        duty.read("last", values::date);
-        duty.finish();
-    }
-    account.tell("duties", NOT_BUILT);
-}
-
-/// `tokens` of a tenant, typed in where an MDM does not tell them.
-pub(super) fn tokens(tenant: &mut Table<'_>) {
-    let tokens = tenant.tables("tokens");
-    let set = !tokens.is_empty();
-    for mut token in tokens {
-        token.required("kind", |value| values::one_of(value, &["ade", "vpp"]));
-        token.required("name", values::text);
-        token.required("not_after", values::moment);
-        token.finish();
-    }
-    if set {
-        tenant.tell("tokens", NOT_BUILT);
-    }
-}
-
 /// `probe`. Even an empty mapping asks for probes, for only its absence means none.
 pub(super) fn probe(root: &mut Table<'_>) {
     let Some(mut probe) = root.table("probe") else { return };
@@ -86,47 +54,6 @@ pub(super) fn notify(root: &mut Table<'_>) {
         letter.finish();
     }
     notify.finish();
-}
-
-/// The kinds of MDM that the design has and this version has not.
-pub(super) const KINDS: [&str; 3] = ["jamf", "kandji", "mosyle"];
-
-/// The settings of such a kind; in `defaults` nothing is required.
-pub(super) fn settings(kind: &str, mdm: &mut Table<'_>, partial: bool) {
-    let mut text = |key, required: bool| {
-        if required && !partial {
-            mdm.required(key, values::text)
-        } else {
-            mdm.read(key, values::text)
-        };
-    };
-    match kind {
-        "jamf" => {
-            text("client_id", false);
-            text("client_secret_file", false);
-            text("username", false);
-            text("password_file", false);
-            text("enrolment_profile", false);
-        }
-        "kandji" => {
-            text("token_file", true);
-            text("enrolment_profile", false);
-        }
-        _ => {
-            text("access_token_file", true);
-            text("email", true);
-            text("password_file", true);
-            mdm.read("product", |value| values::one_of(value, &["business", "manager"]));
-        }
-    }
-    if kind == "mosyle" || partial {
-        mdm.read("url", values::address)
-    } else {
-        mdm.required("url", values::address)
-    };
-    mdm.read("credential_expires", values::date);
-    mdm.read("tokens", values::flag);
-    mdm.read("push", values::flag);
 }
 
 /// An entry of `certificate.files` with a password.

@@ -119,6 +119,28 @@ pub(super) fn host(value: &Value) -> Result<String, String> {
     Ok(text.to_ascii_lowercase())
 }
 
+/// A pattern of mail addresses. A word alone would match no address, and so nothing, for ever.
+pub(super) fn address_pattern(value: &Value) -> Result<String, String> {
+    let text = text(value)?;
+    let right = text.contains(['*', '?', '@']) && !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    if right { Ok(text) } else { Err("must be a pattern of addresses, such as *@mail.example.com".to_owned()) }
+}
+
+/// A name that becomes the value of a label.
+pub(super) fn short_name(name: &str) -> Result<(), &'static str> {
+    let right =
+        (1..=64).contains(&name.chars().count()) && !name.trim().is_empty() && !name.chars().any(char::is_control);
+    if right { Ok(()) } else { Err("must have a name of 1 to 64 characters, none of them a control character") }
+}
+
+/// A path or a pattern of files. A pattern that cannot be read would match nothing for ever.
+pub(super) fn pattern(value: &Value, base: &Path) -> Result<PathBuf, String> {
+    let path = path(value, base)?;
+    let text = path.to_str().ok_or_else(|| "must be UTF-8 text".to_owned())?;
+    glob::Pattern::new(text).map_err(|error| format!("must be a path or a pattern: {}", error.msg))?;
+    Ok(path)
+}
+
 /// A push topic.
 pub(super) fn topic(value: &Value) -> Result<Topic, String> {
     let topic = Topic::parse(&any_text(value)?);

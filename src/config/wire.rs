@@ -67,7 +67,14 @@ impl Reader {
                 }
             } else {
                 let Some(Segment::Map { key }) = error.path().iter().next() else { return None };
-                // Nothing found means that it is one of ours, put in for a missing key of another type than text.
+                if !entries.contains_key(key) {
+                    // One of ours, put in for a missing key that is one word of a few and not any text.
+                    let words = message.rsplit_once(", expected ").map(|(_, expected)| quoted(expected));
+                    let word = words.and_then(|words| words.first().map(|word| (*word).to_owned()))?;
+                    let is_new = stand_ins.get(key).and_then(Value::as_str) != Some(&word);
+                    stand_ins.insert(key.clone(), Value::String(word));
+                    if is_new { continue } else { return None }
+                }
                 let value = entries.remove(key)?;
                 stand_ins.remove(key);
                 if !value.is_null() && self.told.insert(key.clone()) {

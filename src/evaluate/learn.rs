@@ -156,7 +156,9 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
                 return Told::Partly;
             }
         }
-        see(&mut state.seen, certificate, at);
+        if is_one(certificate) {
+            see(&mut state.seen, certificate, at);
+        }
     }
     if !is_whole && let (Some(told), Some(known)) = (&mut facts.tokens, state.tokens()) {
         // The list of the other kind could not be read: its tokens are as known as before.
@@ -202,6 +204,11 @@ fn reckon(estimate: &mut Option<Estimate>, notices: &Notices, at: DateTime<Utc>)
         Some(known) if (known.not_after - told).abs() <= TimeDelta::days(1) => known.told = at,
         _ => *estimate = Some(Estimate { not_after: told, told: at }),
     }
+}
+
+/// Whether a certificate was told at all: a profile or a device tells a topic, which every generation has.
+fn is_one(told: &PushCertificate) -> bool {
+    told.sha256.is_some() || told.serial.is_some() || told.not_after.is_some()
 }
 
 /// Adds a certificate to those seen, or moves its last sight.

@@ -91,7 +91,7 @@ pub fn polled_sources(tenant: &Tenant) -> Vec<(Source, Duration)> {
     let certificate = &tenant.certificate;
     let from_disk = [
         (Source::Profile, !certificate.profiles.is_empty()),
-        (Source::File, !certificate.files.is_empty()),
+        (Source::File, !certificate.files.is_empty() || certificate.is_pooled),
         (Source::Device, !certificate.device_topics.is_empty()),
     ];
     let from_disk = from_disk.into_iter().filter_map(|(source, is_set)| is_set.then_some(source));

@@ -344,7 +344,7 @@ mod tests {
         for spare in [0, 100] {
             let mut body = Vec::with_capacity(6 + spare);
             body.extend_from_slice(b"s3cret");
-            let answer = Answer { status: 200, retry_after: None, body: body.into() };
+            let answer = Answer { status: 200, retry_after: None, body: body.into(), ..Answer::default() };
             assert_eq!(answer.wiped().unwrap(), [0; 6].as_slice());
         }
     }

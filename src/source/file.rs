@@ -5,47 +5,143 @@
 //! fingerprint. The others are told besides. So a folder may keep its old generations, a second download with "(1)"
 //! in its name changes nothing, and the same file reached by two patterns or by a link counts once.
 //!
-//! A path that exists is taken literally, whatever characters are in it. Otherwise `*`, `?`, `[...]` and `**` make it
-//! a pattern; hidden files and folders match only a pattern that names the dot.
-
-mod read;
+//! **The pool.** A tenant may also be given the certificates of a [`Pool`] that carry its topic. Where only the pool
+//! is looked into and nothing in it is the tenant's, that is an answer which says nothing, not a failure: most tenants
+//! beside a pool have no file there. It becomes a failure once the pool had a certificate of this tenant and has it no
+//! more, for what vanishes must not pass for what never was.
+//!
+//! How paths and patterns are read stands in the module of the paths.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
+use zeroize::Zeroizing;
 
-pub use self::read::{MAX_BYTES, read, shown};
-use crate::blocking::Guard;
+use super::paths::{self, Named, Paths, sum_up};
+use super::pool::Pool;
+pub use super::read::shown;
+use super::read::{self, Limit};
 use crate::certificate::{self, Certificate, Contents, Kind};
-use crate::model::{Facts, Failure, Outcome, Presence, PushCertificate, Reason, Source};
+use crate::model::{Facts, Failure, Outcome, Presence, PushCertificate, Reason, Source, Topic};
 use crate::source::Poll;
 
-/// More files than this are no folder of certificates but a mistake, such as `/**`.
-const MAX_FILES: usize = 1000;
+/// A certificate has 2 KiB; a bundle of all the CAs of a machine has a quarter of this.
+const LIMIT: Limit = Limit { bytes: 1024 * 1024, words: "1 MiB, so it is no certificate" };
+
+/// Reads a whole file that may hold certificates, at most 1 MiB of it. Wiped when dropped. Blocks.
+///
+/// # Errors
+///
+/// [`Reason::NotFound`] if nothing is there, [`Reason::Io`] if it cannot be read, is not a regular file or is too
+/// large. The message names the file, never what is in it.
+pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    read::read(path, LIMIT)
+}
 
 /// Polls the certificate files of one tenant.
 #[derive(Debug)]
 pub struct Files {
-    paths: Arc<[PathBuf]>,
-    reading: Guard,
+    own: Paths,
+    pool: Option<(Arc<Pool>, Claim)>,
+}
+
+/// What a tenant can claim of the pool, asked for at every poll.
+#[derive(Clone)]
+pub struct Claim(Arc<dyn Fn() -> Claimed + Send + Sync>);
+
+/// What a tenant can claim of the pool at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// The topic that the tenant must keep, if one is known by now.
+    pub topic: Option<Topic>,
+    /// Whether the pool told a certificate of this tenant before.
+    pub was_told: bool,
+}
+
+impl Claim {
+    /// A claim that is looked up each time, for a pin can be set while the poller runs.
+    pub fn new(claimed: impl Fn() -> Claimed + Send + Sync + 'static) -> Self {
+        Self(Arc::new(claimed))
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claim")
+    }
 }
 
 impl Files {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
     pub fn new(paths: Vec<PathBuf>) -> Self {
-        Self { paths: paths.into(), reading: Guard::default() }
+        Self { own: Paths::new(paths, "certificate files"), pool: None }
     }
 
+    /// Adds what a tenant can claim of the pool.
+    #[must_use]
+    pub fn with_pool(self, pool: Arc<Pool>, claim: Claim) -> Self {
+        Self { pool: Some((pool, claim)), ..self }
+    }
+
+    /// The value of [`Poll::identity`] for a tenant without files of its own.
+    pub const POOL_IDENTITY: &str = "pool";
+
     async fn ask(&self) -> Outcome {
-        let paths = Arc::clone(&self.paths);
-        match self.reading.run("the certificate files", move || gather(&paths)).await {
-            Ok(outcome) => outcome,
-            Err(failure) => Outcome::failure(failure),
+        let mut found = Gathered::default();
+        if !self.own.is_empty() {
+            match self.own.visit(gather).await {
+                Ok(gathered) => found = gathered,
+                Err(failure) => found.failures.push(failure),
+            }
         }
+        let mut says_nothing = false;
+        if let Some((pool, claim)) = &self.pool {
+            says_nothing = self.claim(pool, &(claim.0)(), &mut found).await;
+        }
+        let Gathered { held, remarks, failures } = found;
+        let facts = if says_nothing {
+            Some(Facts { origin: "certificate pool".to_owned(), remarks, ..Facts::default() })
+        } else {
+            facts(held, remarks)
+        };
+        Outcome { facts, failure: sum_up(failures) }
+    }
+
+    /// Adds what the pool holds for this tenant. True if there is nothing there, nothing else to tell, and nothing
+    /// wrong with that.
+    async fn claim(&self, pool: &Pool, claimed: &Claimed, found: &mut Gathered) -> bool {
+        let only_pool = self.own.is_empty();
+        let Some(topic) = &claimed.topic else {
+            if only_pool {
+                let why =
+                    "no topic is expected or pinned, so nothing in the certificate pool is known to be this tenant's";
+                found.remarks.push(why.to_owned());
+            }
+            return only_pool;
+        };
+        let (contents, failure) = pool.contents().await;
+        let before = found.held.len();
+        found.held.extend(contents.held.iter().filter(|held| held.found.topic() == Some(topic)).cloned());
+        let has_some = found.held.len() > before;
+        if !has_some && only_pool && claimed.was_told {
+            let gone = || {
+                let why = format!("the certificate pool holds no certificate of the topic {topic} any more");
+                Failure::new(Reason::NotFound, why)
+            };
+            found.failures.push(failure.unwrap_or_else(gone));
+            return false;
+        }
+        // One bad file in the pool is not the failure of a thousand tenants.
+        found.remarks.extend(failure.map(|failure| format!("certificate pool: {failure}")));
+        if !has_some && only_pool {
+            found.remarks.push(format!("the certificate pool holds no certificate of the topic {topic}"));
+        }
+        !has_some && only_pool
     }
 }
 
@@ -54,9 +150,10 @@ impl Poll for Files {
         Source::File
     }
 
-    /// Always the same: whatever file it is, it speaks of the same tenant.
+    /// Whatever file it is, it speaks of the same tenant; only the pool is another matter, for what the tenant's own
+    /// files told is not missing from it.
     fn identity(&self) -> String {
-        "file".to_owned()
+        if self.own.is_empty() && self.pool.is_some() { Self::POOL_IDENTITY } else { "file" }.to_owned()
     }
 
     fn host(&self) -> Option<String> {
@@ -68,63 +165,61 @@ impl Poll for Files {
     }
 }
 
-/// Reads all files and makes one answer of them. Blocks.
-fn gather(paths: &[PathBuf]) -> Outcome {
-    let mut failures = Vec::new();
-    let mut seen = HashSet::new();
-    let mut held: Vec<Held> = Vec::new();
-    let mut remarks = Vec::new();
+/// What files hold.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// Every push certificate.
+    pub(super) held: Vec<Held>,
+    /// What should be known and is no problem.
+    pub(super) remarks: Vec<String>,
+    /// What is wrong, in the order of the paths.
+    pub(super) failures: Vec<Failure>,
+}
+
+/// Reads all files. Blocks.
+pub(super) fn gather(paths: &[PathBuf]) -> Gathered {
+    let mut out = Gathered::default();
     let mut bystanders = Vec::new();
-    for (path, named) in paths.iter().flat_map(|path| expand(path, &mut failures)).collect::<Vec<_>>() {
-        // What cannot be asked for its identity gets its error from `read`.
-        if identity(&path).is_some_and(|identity| !seen.insert(identity)) {
-            continue;
-        }
+    for (path, named) in paths::files(paths, &mut out.failures) {
         let contents = match read(&path) {
             Ok(bytes) => certificate::read(&bytes),
             Err(failure) => {
-                failures.push(failure);
+                out.failures.push(failure);
                 continue;
             }
         };
-        let before = held.len();
-        held.extend(contents.push_certificates().map(|found| Held { path: path.clone(), found: found.clone() }));
-        if held.len() == before {
+        let before = out.held.len();
+        out.held.extend(contents.push_certificates().map(|found| Held { path: path.clone(), found: found.clone() }));
+        if out.held.len() == before {
             let failure = no_certificate(&path, &contents);
-            if named == Named::ByPattern && is_bystander(&contents) { &mut bystanders } else { &mut failures }
+            if named == Named::ByPattern && is_bystander(&contents) { &mut bystanders } else { &mut out.failures }
                 .push(failure);
         } else {
-            remark(&path, &contents, &mut remarks);
+            remark(&path, &contents, &mut out.remarks);
         }
     }
-    if held.is_empty() {
-        failures.extend(bystanders);
+    if out.held.is_empty() {
+        out.failures.extend(bystanders);
     } else {
-        remarks.extend(bystanders.into_iter().map(|bystander| bystander.message));
+        out.remarks.extend(bystanders.into_iter().map(|bystander| bystander.message));
     }
-    Outcome { facts: facts(held, remarks), failure: sum_up(failures) }
-}
-
-/// How a file came into the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Named {
-    /// Its path stands in the configuration.
-    ByPath,
-    /// A pattern matched it.
-    ByPattern,
+    out
 }
 
 /// Whether a file without a push certificate is one that people keep beside it. A `*.pem` should not fail for ever
 /// because the key lies in the same folder; garbage and look-alikes there are still failures.
 fn is_bystander(contents: &Contents) -> bool {
     let is_whole = contents.flaws.is_empty();
-    is_whole && matches!(contents.kind(), Kind::PrivateKey | Kind::CaCertificate | Kind::Csr)
+    is_whole && matches!(contents.kind(), Kind::PrivateKey | Kind::CaCertificate | Kind::Csr | Kind::Profile)
 }
 
 /// A push certificate and the file that holds it.
-struct Held {
-    path: PathBuf,
-    found: Certificate,
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// The file.
+    pub(super) path: PathBuf,
+    /// The certificate.
+    pub(super) found: Certificate,
 }
 
 fn facts(mut held: Vec<Held>, mut remarks: Vec<String>) -> Option<Facts> {
@@ -169,72 +264,11 @@ fn no_certificate(path: &Path, contents: &Contents) -> Failure {
     // "is" or "holds", as the description goes on; the finding says why a look-alike is none.
     let why = contents.main().and_then(|main| match &main.what {
         certificate::What::Certificate(found) => found.findings.first(),
-        certificate::What::Request(_) => None,
+        certificate::What::Request(_) | certificate::What::Profile(_) => None,
     });
     let why = why.map(|finding| format!("; {finding}")).unwrap_or_default();
     let what = contents.description();
     Failure::new(Reason::Malformed, format!("{name} holds no MDM push certificate: it {what}{why}"))
-}
-
-/// The first problem stands for all, so that one message stays one sentence.
-fn sum_up(failures: Vec<Failure>) -> Option<Failure> {
-    let more = failures.len().saturating_sub(1);
-    let mut first = failures.into_iter().next()?;
-    if more > 0 {
-        first.message.push_str(&format!(", and {more} more problem{}", if more == 1 { "" } else { "s" }));
-    }
-    Some(first)
-}
-
-/// The files that a path or a pattern stands for, in the order of their names.
-fn expand(path: &Path, failures: &mut Vec<Failure>) -> Vec<(PathBuf, Named)> {
-    let Err(error) = std::fs::symlink_metadata(path) else {
-        return vec![(path.to_owned(), Named::ByPath)];
-    };
-    let name = shown(path);
-    let text = path.to_str().filter(|text| text.contains(['*', '?', '[']));
-    let Some(pattern) = text else {
-        failures.push(read::failure(path, &error));
-        return vec![];
-    };
-    let options =
-        glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-    let matches = match glob::glob_with(pattern, options) {
-        Ok(matches) => matches,
-        Err(error) => {
-            let why = format!("{name} does not exist, and as a pattern it is not valid: {error}");
-            failures.push(Failure::new(Reason::NotFound, why));
-            return vec![];
-        }
-    };
-    let mut found = Vec::new();
-    let mut failed = false;
-    for entry in matches {
-        match entry {
-            // A folder beside the files is no mistake of whoever wrote the pattern.
-            Ok(path) if path.is_dir() => {}
-            Ok(path) if found.len() < MAX_FILES => found.push((path, Named::ByPattern)),
-            Ok(_) => {
-                failures.push(Failure::new(Reason::Io, format!("{name} matches more than {MAX_FILES} files")));
-                failed = true;
-                break;
-            }
-            Err(error) => {
-                failures.push(read::failure(error.path(), error.error()));
-                failed = true;
-            }
-        }
-    }
-    if found.is_empty() && !failed {
-        failures.push(Failure::new(Reason::NotFound, format!("no file matches {name}")));
-    }
-    found
-}
-
-/// What tells whether two paths lead to the same file: links, hard or symbolic, have the same.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 #[cfg(test)]

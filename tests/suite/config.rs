@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apnswatch::config::{Config, Declared, Mdm, Reload, Store, Tenant, load};
-use apnswatch::model::{AccountId, Policy, Problem, TenantName, Topic};
+use apnswatch::evaluate::report::polled_sources;
+use apnswatch::model::{AccountId, Policy, Problem, Source, TenantName, TokenKind, Topic};
+use apnswatch::provider::mosyle::Product;
 
 const TOPIC: &str = "com.apple.mgmt.External.00000000-0000-4000-8000-0000000000ac";
 
@@ -162,6 +164,47 @@ fn defaults_lie_under_the_tenants_of_their_kind() {
 }
 
 #[test]
+fn every_kind_of_mdm_and_every_other_source_is_read() {
+    let config = fixture("kinds.yaml");
+    assert_eq!(config.certificate_pool, [fixtures().join("pool/*.pem")]);
+    let duties = &config.accounts[&AccountId::parse("apns-shared").unwrap()].duties;
+    let day = Duration::from_secs(24 * 60 * 60);
+    assert_eq!((duties["sign_in"].every, duties["sign_in"].last), (90 * day, "2026-09-01".parse().ok()));
+    assert_eq!((duties["second factor audit"].every, duties["second factor audit"].last), (365 * day, None));
+
+    let east = tenant(&config, "east");
+    let Mdm::Jamf(jamf) = &east.mdm else { panic!("{:?}", east.mdm) };
+    assert_eq!(jamf.client_secret_file, Some(fixtures().join("secrets/east")));
+    assert!(jamf.enrolment_profile && jamf.tokens && jamf.push);
+    assert_eq!(east.certificate.device_topics, [fixtures().join("topics/*.csv")]);
+    assert!(east.certificate.is_pooled);
+    // An empty list takes away what holds for all; what is not spelled out stays.
+    assert_eq!((east.account_policy.domains.len(), east.policy.renew_days), (0, 20));
+    assert_eq!(east.account_policy.personal_patterns, ["*@mail.example.net"]);
+
+    let west = tenant(&config, "west");
+    let Mdm::Kandji(kandji) = &west.mdm else { panic!("{:?}", west.mdm) };
+    assert_eq!((&kandji.token_file, kandji.push), (&fixtures().join("secrets/west"), false));
+    assert_eq!(west.mdm.credential_expires(), "2027-09-01".parse().ok());
+    assert_eq!(west.certificate.profiles, [fixtures().join("west.mobileconfig"), fixtures().join("profiles/*")]);
+    assert_eq!(west.account_policy.domains, ["example.com"]);
+
+    let school = tenant(&config, "school");
+    let Mdm::Mosyle(mosyle) = &school.mdm else { panic!("{:?}", school.mdm) };
+    assert_eq!((mosyle.product, mosyle.push), (Product::Manager, false));
+    assert_eq!(school.network.ca_files, [fixtures().join("ca.pem")]);
+    let tokens: Vec<_> = school.tokens.iter().map(|token| (token.kind, token.name.as_str())).collect();
+    assert_eq!(tokens, [(TokenKind::Vpp, "main"), (TokenKind::Ade, "main")]);
+    assert_eq!(school.tokens[1].not_after.to_rfc3339(), "2027-04-01T10:00:00+00:00");
+
+    let sources =
+        |name| polled_sources(tenant(&config, name)).into_iter().map(|(source, _)| source).collect::<Vec<_>>();
+    assert_eq!(sources("west"), [Source::Tokens, Source::Profile, Source::File]);
+    assert!(sources("east").ends_with(&[Source::File, Source::Device]));
+    assert_eq!(polled_sources(tenant(&fixture("full.yaml"), "east")), []);
+}
+
+#[test]
 fn the_example_is_right_and_shows_the_defaults() {
     let example = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/apnswatch.yaml")).unwrap();
     let folder = Folder::new(&example);
@@ -172,6 +215,13 @@ fn the_example_is_right_and_shows_the_defaults() {
     assert_eq!(config.limits, minimal.limits);
     let acme = tenant(&config, "acme");
     assert_eq!((acme.poll, acme.policy), (tenant(&minimal, "acme").poll, Policy::default()));
+
+    // The tenants of the other kinds, with the marks of the comment taken away.
+    let others = example.lines().skip_while(|line| !line.starts_with("  # Jamf Pro"));
+    let others = others.take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("  # "));
+    let others: String = others.filter(|line| line.starts_with([' ', '-'])).map(|line| format!("{line}\n")).collect();
+    folder.write("main.yaml", &format!("tenants:\n{others}"));
+    assert_eq!(names(&folder.load(None).unwrap()), ["east", "school", "south"], "{others}");
 
     // The ten lines at its top, which people will copy.
     let copied = example.lines().skip_while(|line| !line.starts_with("#   ")).take_while(|line| *line != "#");
@@ -408,6 +458,11 @@ fn a_value_in_the_wrong_place_is_never_repeated() {
         "tenants: [{ name: a, certificate: { expected_topic: s3cret, files: [{ password: one, s3cret }] } }]",
         "tenants: [{ name: a, account: s3cret, muted: { until: s3cret }, retired: s3cret }]",
         "defaults: { intune: { password: s3cret, tokens: s3cret, cloud: s3cret } }",
+        "accounts: [{ id: a, address: a@example.com, duties: { s: { every: s3cret, last: s3cret }, t: s3cret } }]",
+        "policy: { account_domains: ['s3cret:1'], personal_account_patterns: [s3cret] }",
+        "tenants: [{ name: a, tokens: [{ kind: s3cret, name: [s3cret], not_after: s3cret, value: s3cret }] }]",
+        "tenants: [{ name: a, mdm: { kind: kandji, url: u, token: s3cret, tokens: s3cret } }]",
+        "tenants: [{ name: a, mdm: { kind: mosyle, product: s3cret, password: s3cret, access_token: s3cret } }]",
         "notify: { smtp: { password: s3cret }, webhook: s3cret }",
     ] {
         let told = lines(&Folder::new(line).load(None).unwrap_err()).join("\n");

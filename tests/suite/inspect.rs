@@ -341,3 +341,46 @@ fn an_end_is_told_in_words_and_never_as_zero_days() {
         assert!(text.contains(words) && !text.contains(" 0 days"), "{text}");
     }
 }
+
+#[test]
+fn an_enrolment_profile_shows_its_topic_and_none_of_its_secrets() {
+    let made = Made::new();
+    let payload = |topic: &str| {
+        format!(
+            "<dict><key>PayloadType</key><string>com.apple.mdm</string><key>Topic</key><string>{topic}</string></dict>"
+        )
+    };
+    let profile = |payloads: &str| {
+        format!(
+            "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>PayloadType</key><string>Configuration</string>\
+             <key>Challenge</key><string>s3cret</string><key>PayloadContent</key><array>{payloads}</array></dict></plist>"
+        )
+    };
+    let plain = made.write("enrol.mobileconfig", profile(&payload(TOPIC)));
+    let signed = made.path("signed.mobileconfig");
+    let (key, leaf) = (made.path("leaf.key"), made.path("leaf.pem"));
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let sign = ["cms", "-sign", "-nodetach", "-binary", "-stream", "-outform", "DER"];
+    let with = ["-signer", &text(&leaf), "-inkey", &text(&key), "-in", &text(&plain), "-out", &text(&signed)];
+    openssl(&[&sign[..], &with].concat());
+    for (path, is_signed) in [(&plain, false), (&signed, true)] {
+        let (shown, status) = text_of(path);
+        assert_eq!(status, inspect::EXIT_OK, "{shown}");
+        assert!(
+            shown.contains("an enrolment profile") && shown.contains(TOPIC) && !shown.contains("s3cret"),
+            "{shown}"
+        );
+        assert_eq!(shown.contains("the signature was not checked"), is_signed, "{shown}");
+        let file = json_of(path);
+        assert_eq!((&file["kind"], &file["topic"]), (&"profile".into(), &TOPIC.into()));
+        assert_eq!(file["signed"], is_signed);
+    }
+    for (payloads, words) in [
+        (payload(" "), "no topic in profile"),
+        (payload(TOPIC) + &payload("com.apple.mgmt.External.other"), "different topics"),
+        (String::new(), "it enrols nobody"),
+    ] {
+        let file = json_of(&made.write("other.mobileconfig", profile(&payloads)));
+        assert!(file.get("topic").is_none() && findings(&file).contains(words), "{file}");
+    }
+}

@@ -63,7 +63,7 @@ pub(super) async fn respond(asked: &Asked, resource: Option<Resource>, answer: A
         Answer::ErrorEmpty(status) => document(status, &json!({ "httpStatus": status, "errors": [] })),
         Answer::Empty(status) => body(status, "application/json", Body::empty()),
         Answer::Json(value) => document(200, &value),
-        Answer::Truncated => truncated(b"[{\"type\":\"PUSH_CERT_WILL_EXPIRE\",\"par"),
+        Answer::Truncated => truncated("[{\"type\":\"PUSH_CERT_WILL_EXPIRE\",\"par"),
         Answer::Trickle(interval) => trickle(interval),
         Answer::Redirect(to) => with_header(page(302), header::LOCATION, &to),
         Answer::Hang => std::future::pending().await,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{AppleToken, Failure, Reason};
+use crate::model::{Facts, Failure, Reason};
 
 const T1: &str = "com.apple.mgmt.External.11111111-0000-4000-8000-000000000001";
 const T2: &str = "com.apple.mgmt.External.22222222-0000-4000-8000-000000000002";
@@ -223,4 +223,15 @@ fn a_list_of_tokens_that_could_not_be_read_is_not_taken_for_empty() {
     assert_eq!(tenant.memory.sources[&Source::Tokens].tokens().unwrap(), [new.clone(), vpp]);
     tenant.learn(Source::Tokens, Outcome { facts: tokens(std::slice::from_ref(&new)), failure: None });
     assert_eq!(tenant.memory.sources[&Source::Tokens].tokens().unwrap(), [new], "a whole answer is whole");
+}
+
+#[test]
+fn a_topic_alone_is_no_certificate_that_was_seen() {
+    let mut tenant = Tenant::new(&[Source::Profile]);
+    let only_topic = PushCertificate { topic: Topic::parse(T1), ..PushCertificate::default() };
+    let facts = Facts { certificate: Some(Presence::Present(only_topic)), ..Facts::default() };
+    for _ in 0..3 {
+        tenant.learn(Source::Profile, Outcome::success(facts.clone()));
+    }
+    assert_eq!((tenant.memory.sources[&Source::Profile].seen.len(), tenant.pin()), (0, Some(T1)));
 }

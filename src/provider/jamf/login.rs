@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: bytes::Bytes::copy_from_slice(body.as_bytes()) }
+        Answer { status, retry_after: None, body: bytes::Bytes::copy_from_slice(body.as_bytes()), ..Answer::default() }
     }
 
     fn now() -> DateTime<Utc> {

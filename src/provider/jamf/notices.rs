@@ -97,7 +97,7 @@ mod tests {
 
     fn read(body: &str) -> Result<Facts, Failure> {
         let body = bytes::Bytes::copy_from_slice(body.as_bytes());
-        parse("mdm.example.com", &Answer { status: 200, retry_after: None, body })
+        parse("mdm.example.com", &Answer { status: 200, retry_after: None, body, ..Answer::default() })
     }
 
     macro_rules! fixture {

@@ -156,7 +156,12 @@ mod tests {
     }
 
     fn answer(body: &str) -> Answer {
-        Answer { status: 200, retry_after: None, body: bytes::Bytes::copy_from_slice(body.as_bytes()) }
+        Answer {
+            status: 200,
+            retry_after: None,
+            body: bytes::Bytes::copy_from_slice(body.as_bytes()),
+            ..Answer::default()
+        }
     }
 
     #[test]

@@ -97,7 +97,7 @@ mod tests {
     }
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: bytes::Bytes::copy_from_slice(body.as_bytes()) }
+        Answer { status, retry_after: None, body: bytes::Bytes::copy_from_slice(body.as_bytes()), ..Answer::default() }
     }
 
     #[test]

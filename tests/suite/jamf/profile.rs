@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, facts, failure, poll};
 
-const PROFILE: &str = include_str!("../fixtures/jamf/profile.mobileconfig");
+const PROFILE: &str = include_str!("../../fixtures/jamf/profile.mobileconfig");
 const TOPIC: &str = "com.apple.mgmt.External.00000000-0000-4000-8000-0000000000b2";
 
 fn list(ids: &[u64]) -> Answer {

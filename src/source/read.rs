@@ -9,10 +9,16 @@ use zeroize::Zeroizing;
 use crate::model::{Failure, Reason};
 use crate::words::clean;
 
-/// A certificate has 2 KiB; a bundle of all the CAs of a machine has a quarter of this.
-pub const MAX_BYTES: u64 = 1024 * 1024;
+/// How much of a file is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    /// The most bytes.
+    pub(super) bytes: u64,
+    /// The same, to follow "is larger than".
+    pub(super) words: &'static str,
+}
 
-/// Reads a whole file, at most [`MAX_BYTES`] of it. The bytes are wiped when dropped: there may be a private key
+/// Reads a whole file, up to a limit. The bytes are wiped when dropped: there may be a private key
 /// among them. Blocks, so it is called from a thread that may wait.
 ///
 /// A file that changes while it is read is read once more, for somebody is writing it at this moment.
@@ -21,8 +27,8 @@ pub const MAX_BYTES: u64 = 1024 * 1024;
 ///
 /// [`Reason::NotFound`] if nothing is there, [`Reason::Io`] if it cannot be read, is not a regular file or is too
 /// large. The message names the file, never what is in it.
-pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    settled(|| attempt(path))
+pub(super) fn read(path: &Path, limit: Limit) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    settled(|| attempt(path, limit))
 }
 
 /// The name of a file, fit to be shown.
@@ -56,40 +62,40 @@ fn settled<T>(mut attempt: impl FnMut() -> Result<(T, bool), Failure>) -> Result
 }
 
 /// The content, and whether the file stood still meanwhile.
-fn attempt(path: &Path) -> Result<(Zeroizing<Vec<u8>>, bool), Failure> {
+fn attempt(path: &Path, limit: Limit) -> Result<(Zeroizing<Vec<u8>>, bool), Failure> {
     // Asked before opening, because opening a named pipe would wait for its other end.
     let before = std::fs::metadata(path).map_err(|error| failure(path, &error))?;
-    check(path, &before)?;
+    check(path, &before, limit)?;
     let file = File::open(path).map_err(|error| failure(path, &error))?;
     // Asked again of what was opened, for another file may have taken the name meanwhile.
     let opened = file.metadata().map_err(|error| failure(path, &error))?;
-    check(path, &opened)?;
+    check(path, &opened, limit)?;
     // One byte more than there should be, so that nothing has to grow and leave a copy behind unwiped.
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(opened.len()).unwrap_or(0) + 1));
-    let count = file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failure(path, &error))?;
-    if count as u64 > MAX_BYTES {
-        return Err(too_large(path));
+    let count = file.take(limit.bytes + 1).read_to_end(&mut bytes).map_err(|error| failure(path, &error))?;
+    if count as u64 > limit.bytes {
+        return Err(too_large(path, limit));
     }
     let after = std::fs::metadata(path).ok();
     let is_steady = after.as_ref().map(stamp) == Some(stamp(&opened)) && stamp(&before) == stamp(&opened);
     Ok((bytes, is_steady))
 }
 
-fn check(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
+fn check(path: &Path, metadata: &Metadata, limit: Limit) -> Result<(), Failure> {
     if metadata.is_dir() {
         return Err(Failure::new(Reason::Io, format!("{} is a directory, not a file", shown(path))));
     }
     if !metadata.is_file() {
         return Err(Failure::new(Reason::Io, format!("{} is not a regular file", shown(path))));
     }
-    if metadata.len() > MAX_BYTES {
-        return Err(too_large(path));
+    if metadata.len() > limit.bytes {
+        return Err(too_large(path, limit));
     }
     Ok(())
 }
 
-fn too_large(path: &Path) -> Failure {
-    Failure::new(Reason::Io, format!("{} is larger than 1 MiB, so it is no certificate", shown(path)))
+fn too_large(path: &Path, limit: Limit) -> Failure {
+    Failure::new(Reason::Io, format!("{} is larger than {}", shown(path), limit.words))
 }
 
 /// What differs when another content is there: which file it is, how long, and when it was last written.
@@ -101,6 +107,12 @@ fn stamp(metadata: &Metadata) -> (u64, u64, u64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LIMIT: Limit = Limit { bytes: 1000, words: "1 KB" };
+
+    fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        super::read(path, LIMIT)
+    }
 
     #[test]
     fn what_changes_while_it_is_read_is_read_once_more() {
@@ -127,10 +139,10 @@ mod tests {
         std::os::unix::fs::symlink("nowhere", &path).unwrap();
         assert!(read(&path).unwrap_err().message.contains("symbolic link"));
         std::fs::remove_file(&path).unwrap();
-        let at_limit = vec![b' '; MAX_BYTES as usize];
+        let at_limit = vec![b' '; LIMIT.bytes as usize];
         std::fs::write(&path, &at_limit).unwrap();
         assert_eq!(read(&path).unwrap().len(), at_limit.len());
-        File::options().write(true).open(&path).unwrap().set_len(MAX_BYTES + 1).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(LIMIT.bytes + 1).unwrap();
         assert_eq!(read(&path).unwrap_err().reason, Reason::Io);
         assert!(read(folder.path()).unwrap_err().message.contains("is a directory"));
         assert!(read(Path::new("/dev/zero")).unwrap_err().message.contains("not a regular file"));

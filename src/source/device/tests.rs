@@ -1,0 +1,143 @@
+use super::*;
+use crate::certificate::sample::{T1, T2};
+
+async fn ask(files: &[(&str, String)]) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let devices = Devices::new(files.iter().map(|(name, _)| folder.path().join(name)).collect());
+    assert_eq!((devices.source(), devices.host()), (Source::Device, None));
+    devices.poll(DateTime::UNIX_EPOCH).await
+}
+
+/// The counts of T1 and T2.
+async fn counts(content: &str) -> (u64, u64) {
+    let outcome = ask(&[("topics", content.to_owned())]).await;
+    assert_eq!(outcome.failure, None, "{content}");
+    count(&outcome)
+}
+
+fn count(outcome: &Outcome) -> (u64, u64) {
+    let counts = &outcome.facts.as_ref().unwrap().devices.as_ref().unwrap().counts;
+    let of = |topic: &str| counts.get(&Topic::parse(topic).unwrap()).copied().unwrap_or_default();
+    assert_eq!(counts.values().sum::<u64>(), of(T1) + of(T2));
+    (of(T1), of(T2))
+}
+
+#[tokio::test]
+async fn every_known_form_is_counted() {
+    let upper = T1.to_uppercase();
+    for content in [
+        // JSON lines, as an inventory gives.
+        format!(
+            "{{\"serial\":\"A\",\"topic\":\"{T1}\"}}\n{{\"serial\":\"B\",\"mdm_topic\":\"{upper}\"}}\n{{\"serial\":\"C\",\"Topic\":\"{T2}\"}}\n"
+        ),
+        // osqueryd, event by event.
+        format!(
+            "{{\"hostIdentifier\":\"A\",\"columns\":{{\"enrolled\":\"true\",\"topic\":\"{T1}\"}},\"action\":\"added\"}}\r\n\r\n{{\"hostIdentifier\":\"B\",\"columns\":{{\"topic\":\"{T1}\"}}}}\r\n{{\"hostIdentifier\":\"C\",\"columns\":{{\"topic\":\"{T2}\"}}}}"
+        ),
+        // osqueryd, snapshots.
+        format!(
+            "{{\"hostIdentifier\":\"A\",\"snapshot\":[{{\"topic\":\"{T1}\"}}]}}\n{{\"hostIdentifier\":\"B\",\"snapshot\":[{{\"topic\":\"{T1}\"}}]}}\n{{\"hostIdentifier\":\"C\",\"snapshot\":[{{\"topic\":\"{T2}\"}}]}}"
+        ),
+        // Arrays, with and without something around.
+        format!("\u{feff}[\n {{\"topic\":\"{T1}\"}},\n {{\"topic\":\"{T1}\"}}, {{\"topic\":\"{T2}\"}} ]\n"),
+        format!(
+            "{{\n \"results\": [ {{\"uuid\":1,\"x\":\"{T1}\"}}, {{\"uuid\":2,\"mdm\":{{\"push\":\"{T1}\"}}}},\n {{\"uuid\":3,\"x\":\"{T2}\"}} ]\n}}"
+        ),
+        // CSV, three ways of it and none.
+        format!("serial,topic,name\nA,{T1},x\nB,{T1},\"y, z\"\nC,{T2},\n"),
+        format!("\u{feff}Serial Number;MDM Topic\r\nA;{T1}\r\nB;{T1}\r\nC;{T2}\r\n"),
+        format!("host\tpush\nA\t{T1}\nB\t{T1}\nC\t{T2}\n"),
+        format!("{T1}\n{upper}\n{T2}\n"),
+    ] {
+        assert_eq!(counts(&content).await, (2, 1), "{content}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_counts_once_and_its_last_line_wins() {
+    assert_eq!(counts(&format!("serial,topic\nA,{T1}\na ,{T2}\nB,{T1}\nB,\n,{T1}\n,{T1}\n")).await, (2, 1));
+    // osquery takes the old row back, before or after the new one.
+    let line = |action: &str, topic: &str| {
+        format!("{{\"host_identifier\":\"A\",\"columns\":{{\"topic\":\"{topic}\"}},\"action\":\"{action}\"}}\n")
+    };
+    let added = line("added", T1);
+    assert_eq!(counts(&(added.clone() + &line("removed", T1) + &line("added", T2))).await, (0, 1));
+    assert_eq!(counts(&(added.clone() + &line("added", T2) + &line("removed", T1))).await, (0, 1));
+    // Over several files in their order.
+    let (first, second) = (format!("udid,topic\nA,{T1}\nB,{T1}\n"), format!("udid,topic\nA,{T2}\n"));
+    let outcome = ask(&[("1", first), ("2", second)]).await;
+    assert_eq!(count(&outcome), (1, 1));
+    let facts = outcome.facts.unwrap();
+    assert!(facts.origin.ends_with("1 and 1 more file"), "{}", facts.origin);
+    // Equally common: the one that sorts first.
+    assert_eq!(facts.present().unwrap().topic, Topic::parse(T1));
+}
+
+#[tokio::test]
+async fn the_most_common_topic_is_the_answer_and_no_device_is_named() {
+    let content =
+        format!("serial,topic\nPERSONAL1,{T1}\nPERSONAL2,{T2}\nPERSONAL3,{T2}\nPERSONAL4,\nPERSONAL5,\"?\"\n");
+    let outcome = ask(&[("topics.csv", content)]).await;
+    assert!(!format!("{outcome:?}").contains("PERSONAL"), "{outcome:?}");
+    let facts = outcome.facts.unwrap();
+    let told = facts.present().unwrap();
+    assert_eq!((told.topic.clone(), told.not_after, told.topic_ambiguous), (Topic::parse(T2), None, false));
+    assert!(facts.remarks.iter().any(|remark| remark.ends_with("1 line without a topic")), "{:?}", facts.remarks);
+    assert!(facts.remarks.iter().any(|remark| remark.ends_with("1 line cannot be read")), "{:?}", facts.remarks);
+}
+
+#[tokio::test]
+async fn garbage_among_good_lines_is_a_remark() {
+    let content =
+        format!("{{\"topic\":\"{T1}\"}}\nwhat is this\n{{\"topic\":\n{{\"topic\":\"com.example.app\"}}\n[]\n");
+    let outcome = ask(&[("topics", content)]).await;
+    assert_eq!((count(&outcome), outcome.failure.as_ref()), ((1, 0), None));
+    let remarks = outcome.facts.unwrap().remarks;
+    assert!(remarks[0].ends_with("4 lines cannot be read"), "{remarks:?}");
+}
+
+#[tokio::test]
+async fn what_says_nothing_is_malformed() {
+    for (content, words) in [
+        (String::new(), "is empty"),
+        (" \n".to_owned(), "is empty"),
+        ("garbage".to_owned(), "no topic of an MDM in it"),
+        ("serial,topic\nA,\n".to_owned(), "no topic of an MDM in it (1 line read)"),
+        ("{}".to_owned(), "no topic of an MDM in it"),
+        ("[]".to_owned(), "no topic of an MDM in it (0 lines read)"),
+        ("serial,topic\nA,com.apple.mgmt.\n".to_owned(), "no topic of an MDM in it"),
+        (format!("[{{\"topic\":\"{T1}\"}},{{\"topic\":\"{T1}\""), "damaged or cut off"),
+        ("<!DOCTYPE html><html>".to_owned(), "no topic of an MDM in it"),
+    ] {
+        let outcome = ask(&[("topics", content.clone())]).await;
+        let failure = outcome.failure.unwrap();
+        assert_eq!((outcome.facts, failure.reason), (None, Reason::Malformed), "{content}");
+        assert!(failure.message.contains(words), "{failure}");
+        // Beside a good file it is a partial answer.
+        let outcome = ask(&[("bad", content), ("good", format!("topic\n{T1}\n"))]).await;
+        assert_eq!((count(&outcome), outcome.failure.unwrap().reason), ((1, 0), Reason::Malformed));
+    }
+    let gone = Devices::new(vec!["/nowhere/at/all".into()]).poll(DateTime::UNIX_EPOCH).await;
+    assert_eq!(gone.failure.unwrap().reason, Reason::NotFound);
+}
+
+#[test]
+fn lines_and_sizes_have_an_end() {
+    for content in [
+        format!("topic\n{}", format!("{T1}\n").repeat(11)),
+        format!("{{\"topic\":\"{T1}\"}}\n").repeat(11),
+        format!("[{}{{}}]", format!("{{\"topic\":\"{T1}\"}},").repeat(10)),
+        format!("{{\"rows\":[{}{{}}]}}", format!("{{\"topic\":\"{T1}\"}},").repeat(10)),
+    ] {
+        let mut count = 0;
+        assert!(lines::read(content.as_bytes(), 10, &mut |_| count += 1).unwrap_err().contains("more lines"));
+        assert_eq!(count, 10);
+        lines::read(content.as_bytes(), 11, &mut |_| {}).unwrap();
+    }
+    let deep = "[".repeat(100_000) + "{\"topic\":" + &"{\"a\":".repeat(100_000);
+    assert!(lines::read(deep.as_bytes(), 10, &mut |_| {}).is_err());
+    let _ = lines::read(&deep.as_bytes()[100_000..], 10, &mut |_| {});
+}

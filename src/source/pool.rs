@@ -1,0 +1,233 @@
+//! The certificate pool: files that belong to whichever tenant keeps their topic.
+//!
+//! Who serves hundreds of customers has one folder of downloads and no wish to name each file. One [`Pool`] is shared
+//! by the pollers of all tenants, and its files are read once for all of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Semaphore, watch};
+
+use super::file::{Gathered, gather};
+use super::paths::{Paths, sum_up};
+use crate::model::{Failure, Reason, Topic};
+
+/// For how long what was read counts as present.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// How long a poll waits for a reading that somebody else began: less than a poll may take, so that a pool on a dead
+/// file system does not cost a tenant the answer of its own files.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The pool, shared by all tenants.
+#[derive(Debug)]
+pub struct Pool {
+    paths: Paths,
+    fresh: Duration,
+    latest: Arc<watch::Sender<Option<Reading>>>,
+    /// One permit, for whoever reads anew.
+    turn: Arc<Semaphore>,
+}
+
+/// What was read, and when.
+#[derive(Debug)]
+struct Reading {
+    at: Instant,
+    contents: Arc<Gathered>,
+    failure: Option<Failure>,
+}
+
+/// A certificate in the pool whose topic no tenant keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// The file.
+    pub path: PathBuf,
+    /// The topic; missing where the subject has different ones.
+    pub topic: Option<Topic>,
+    /// The end of the certificate.
+    pub not_after: DateTime<Utc>,
+}
+
+impl Pool {
+    /// Takes paths and patterns, absolute ones. Touches nothing.
+    #[must_use]
+    pub fn new(paths: Vec<PathBuf>) -> Self {
+        Self::with_fresh(paths, FRESH)
+    }
+
+    fn with_fresh(paths: Vec<PathBuf>, fresh: Duration) -> Self {
+        let paths = Paths::new(paths, "certificate pool");
+        Self { paths, fresh, latest: Arc::new(watch::Sender::new(None)), turn: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// The certificates whose topic no tenant keeps, as last read, in the order of the files. Empty before the first
+    /// reading, which is that of the first poll.
+    #[must_use]
+    pub fn strays(&self, is_kept: impl Fn(&Topic) -> bool) -> Vec<Stray> {
+        let latest = self.latest.borrow();
+        let held = latest.iter().flat_map(|reading| &reading.contents.held);
+        held.filter(|held| !held.found.topic().is_some_and(&is_kept))
+            .map(|held| Stray {
+                path: held.path.clone(),
+                topic: held.found.topic().cloned(),
+                not_after: held.found.not_after,
+            })
+            .collect()
+    }
+
+    /// What is in the pool, not older than the time it counts as present, and what is wrong with it. When reading
+    /// takes too long: what was there before, and that.
+    pub(super) async fn contents(&self) -> (Arc<Gathered>, Option<Failure>) {
+        let mut latest = self.latest.subscribe();
+        if let Some(reading) = &*latest.borrow_and_update()
+            && reading.at.elapsed() < self.fresh
+        {
+            return (Arc::clone(&reading.contents), reading.failure.clone());
+        }
+        if let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() {
+            let (paths, sender) = (self.paths.clone(), Arc::clone(&self.latest));
+            // Not part of this poll: it may be dropped at its deadline, and others wait for the same reading.
+            tokio::spawn(async move {
+                let read = paths.visit(gather).await;
+                sender.send_modify(|latest| *latest = Some(Reading::new(read, latest.take())));
+                drop(turn);
+            });
+        }
+        let in_time = matches!(tokio::time::timeout(PATIENCE, latest.changed()).await, Ok(Ok(())));
+        let slow = || Failure::new(Reason::Timeout, "the certificate pool is still being read");
+        match &*latest.borrow() {
+            Some(reading) if in_time => (Arc::clone(&reading.contents), reading.failure.clone()),
+            Some(reading) => (Arc::clone(&reading.contents), Some(slow())),
+            None => (Arc::default(), Some(slow())),
+        }
+    }
+}
+
+impl Reading {
+    fn new(read: Result<Gathered, Failure>, before: Option<Self>) -> Self {
+        let at = Instant::now();
+        match read {
+            Ok(mut contents) => {
+                let failure = sum_up(std::mem::take(&mut contents.failures));
+                Self { at, contents: Arc::new(contents), failure }
+            }
+            // What could not be read is not gone.
+            Err(failure) => {
+                let contents = before.map(|before| before.contents).unwrap_or_default();
+                Self { at, contents, failure: Some(failure) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::certificate::sample::{Sample, T1, T2};
+    use crate::model::Outcome;
+    use crate::source::Poll;
+    use crate::source::file::{Claim, Claimed, Files};
+
+    struct World {
+        folder: tempfile::TempDir,
+        pool: Arc<Pool>,
+        claimed: Arc<Mutex<Claimed>>,
+    }
+
+    impl World {
+        fn new(fresh: Duration) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let pool = Arc::new(Pool::with_fresh(vec![folder.path().join("pool-*.pem")], fresh));
+            Self { folder, pool, claimed: Arc::default() }
+        }
+
+        fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+            std::fs::write(self.folder.path().join(name), content).unwrap();
+        }
+
+        fn claim(&self, topic: Option<&str>, was_told: bool) {
+            *self.claimed.lock().unwrap() = Claimed { topic: topic.and_then(Topic::parse), was_told };
+        }
+
+        async fn ask(&self, own: &[&str]) -> Outcome {
+            let own = own.iter().map(|name| self.folder.path().join(name)).collect();
+            let claimed = Arc::clone(&self.claimed);
+            let claim = Claim::new(move || claimed.lock().unwrap().clone());
+            Files::new(own).with_pool(Arc::clone(&self.pool), claim).poll(DateTime::UNIX_EPOCH).await
+        }
+    }
+
+    fn topic_of(outcome: &Outcome) -> Option<&str> {
+        outcome.facts.as_ref()?.present()?.topic.as_ref().map(Topic::as_str)
+    }
+
+    #[tokio::test]
+    async fn a_tenant_gets_the_certificates_of_its_topic() {
+        let world = World::new(Duration::ZERO);
+        world.write("pool-1.pem", Sample::leaf(T1).pem());
+        world.write("pool-2.pem", Sample::leaf(T2).pem());
+        world.claim(Some(&T2.to_uppercase()), false);
+        let outcome = world.ask(&[]).await;
+        assert_eq!((topic_of(&outcome), outcome.failure.as_ref()), (Some(T2), None));
+        assert!(outcome.facts.as_ref().unwrap().origin.ends_with("pool-2.pem"));
+        // Its own files count besides, and the end decides.
+        world.write("own.pem", Sample { not_after: "280901101111Z", ..Sample::leaf(T1) }.pem());
+        let outcome = world.ask(&["own.pem"]).await;
+        assert_eq!((topic_of(&outcome), outcome.facts.as_ref().unwrap().others.len()), (Some(T1), 1));
+        let strays = world.pool.strays(|topic| topic.as_str() == T1);
+        assert_eq!(strays.len(), 1);
+        assert_eq!(strays[0].topic, Topic::parse(T2));
+        assert!(strays[0].path.ends_with("pool-2.pem"));
+    }
+
+    #[tokio::test]
+    async fn nothing_in_the_pool_is_an_answer_until_there_was_something() {
+        let world = World::new(Duration::ZERO);
+        world.write("pool-1.pem", Sample::leaf(T1).pem());
+        world.write("pool-bad.pem", "garbage");
+        for topic in [None, Some(T2)] {
+            world.claim(topic, false);
+            let outcome = world.ask(&[]).await;
+            let facts = outcome.facts.unwrap();
+            assert_eq!((facts.certificate, outcome.failure), (None, None));
+            assert!(facts.remarks.iter().any(|remark| remark.contains("pool")), "{:?}", facts.remarks);
+        }
+        world.claim(Some(T1), true);
+        let outcome = world.ask(&[]).await;
+        assert_eq!((topic_of(&outcome), outcome.failure.as_ref()), (Some(T1), None));
+        std::fs::remove_file(world.folder.path().join("pool-bad.pem")).unwrap();
+        std::fs::remove_file(world.folder.path().join("pool-1.pem")).unwrap();
+        let outcome = world.ask(&[]).await;
+        assert_eq!((outcome.facts, outcome.failure.unwrap().reason), (None, Reason::NotFound));
+        world.write("pool-2.pem", Sample::leaf(T2).pem());
+        let failure = world.ask(&[]).await.failure.unwrap();
+        assert!(failure.message.contains("any more") && failure.reason == Reason::NotFound, "{failure}");
+    }
+
+    #[tokio::test]
+    async fn what_was_read_counts_for_a_while_and_a_hanging_reading_costs_nobody_its_own_files() {
+        let world = World::new(Duration::from_secs(3600));
+        world.write("pool-1.pem", Sample::leaf(T1).pem());
+        world.claim(Some(T1), false);
+        assert_eq!(topic_of(&world.ask(&[]).await), Some(T1));
+        std::fs::remove_file(world.folder.path().join("pool-1.pem")).unwrap();
+        assert_eq!(topic_of(&world.ask(&[]).await), Some(T1), "it is not read anew so soon");
+
+        let world = World::new(Duration::ZERO);
+        world.write("pool-1.pem", Sample::leaf(T1).pem());
+        world.write("own.pem", Sample::leaf(T2).pem());
+        world.claim(Some(T1), false);
+        let hangs = Arc::clone(&world.pool.turn).try_acquire_owned().unwrap();
+        tokio::time::pause();
+        let outcome = world.ask(&["own.pem"]).await;
+        tokio::time::resume();
+        assert_eq!((topic_of(&outcome), outcome.failure.as_ref()), (Some(T2), None));
+        assert!(outcome.facts.unwrap().remarks.iter().any(|remark| remark.contains("still being read")));
+        drop(hangs);
+        assert_eq!(topic_of(&world.ask(&[]).await), Some(T1));
+    }
+}
