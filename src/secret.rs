@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::blocking::Guard;
 use crate::model::{Failure, Reason};
 
 /// More than this is not a secret but a mistake: the path of a log file, say.
@@ -54,19 +55,32 @@ impl fmt::Debug for Secret {
 }
 
 /// A file that holds a secret. Read whenever the secret is needed, so that a rotated one is used at the next poll.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretFile(PathBuf);
+#[derive(Clone, Debug)]
+pub struct SecretFile {
+    path: PathBuf,
+    reading: Guard,
+}
 
 impl SecretFile {
     /// Names the file; does not touch it.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+        Self { path: path.into(), reading: Guard::default() }
     }
 
     /// The path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// Reads the secret, away from the threads that serve everybody: a file may lie on a network that hangs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub async fn fetch(&self) -> Result<Secret, Failure> {
+        let file = self.clone();
+        self.reading.run("a secret file", move || file.read()).await?
     }
 
     /// Reads the secret.
@@ -76,7 +90,7 @@ impl SecretFile {
     /// [`Reason::NotFound`] if the file is missing, [`Reason::Io`] if it cannot be read, is not a regular file, is
     /// empty, or holds more than 64 KiB. The message names the file, never what is in it.
     pub fn read(&self) -> Result<Secret, Failure> {
-        let shown = self.0.display();
+        let shown = self.path.display();
         let failure = |error: &std::io::Error| {
             let reason = match error.kind() {
                 std::io::ErrorKind::NotFound => Reason::NotFound,
@@ -85,7 +99,7 @@ impl SecretFile {
             Failure::new(reason, format!("cannot read the secret file {shown}: {error}"))
         };
         // Asked before opening, because opening a named pipe would wait for its other end.
-        let metadata = std::fs::metadata(&self.0).map_err(|error| failure(&error))?;
+        let metadata = std::fs::metadata(&self.path).map_err(|error| failure(&error))?;
         if !metadata.is_file() {
             return Err(Failure::new(Reason::Io, format!("the secret file {shown} is not a regular file")));
         }
@@ -93,7 +107,7 @@ impl SecretFile {
             return Err(Failure::new(Reason::Io, format!("the secret file {shown} is larger than 64 KiB")));
         }
         let mut bytes = Vec::new();
-        std::fs::File::open(&self.0)
+        std::fs::File::open(&self.path)
             .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
             .map_err(|error| failure(&error))?;
         let secret = Secret::from_file_bytes(bytes);

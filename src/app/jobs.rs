@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::{Mdm, Tenant};
 use crate::evaluate::learn::Expectations;
-use crate::evaluate::report::polled_sources;
+use crate::evaluate::report::{SELDOM, polled_sources};
 use crate::model::Source;
 use crate::poller::Job;
 use crate::provider::{self, Provider, http, intune, jamf, kandji, mosyle};
@@ -41,7 +41,14 @@ pub fn jobs(tenant: &Tenant, shared: &Shared) -> Vec<Job> {
         Arc::new(Expectations { sources: intervals.iter().map(|(source, _)| *source).collect(), may_pin: true });
     let mut polls: Vec<(Arc<dyn Poll>, Duration)> = Vec::new();
     if let Some(provider) = provider(tenant) {
-        polls.extend(provider::polls(&provider).into_iter().map(|poll| (poll, tenant.poll.timeout)));
+        polls.extend(provider::polls(&provider).into_iter().map(|poll| {
+            let timeout = match poll.source() {
+                // Many pages, one after the other, at a longer interval.
+                Source::Tokens | Source::Push => tenant.poll.timeout * SELDOM,
+                _ => tenant.poll.timeout,
+            };
+            (poll, timeout)
+        }));
     }
     polls.extend(from_disk(tenant, shared).into_iter().map(|poll| (poll, FILE_TIMEOUT)));
     polls

@@ -44,7 +44,8 @@ pub fn report(id: &AccountId, account: &Account, done: &[DutyDone], now: DateTim
     let midnight = |date: chrono::NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
     let duties = account.duties.iter().map(|(name, duty)| {
         let attested = done.iter().filter(|done| done.duty == *name).max_by_key(|done| done.at);
-        let configured = duty.last.map(midnight);
+        // A day that has not come is a mistake of typing, and nothing that was done.
+        let configured = duty.last.map(midnight).filter(|last| *last <= now);
         let last = configured.max(attested.map(|done| done.at));
         let every = TimeDelta::from_std(duty.every).unwrap_or(TimeDelta::MAX);
         let due = match last {

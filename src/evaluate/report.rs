@@ -18,7 +18,7 @@ pub const FILE_INTERVAL: Duration = Duration::from_secs(30);
 pub const PROFILE_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
 /// Tokens and check-ins change slowly and cost many requests: they are asked for once in so many intervals.
-const SELDOM: u32 = 4;
+pub const SELDOM: u32 = 4;
 
 /// For how long a tenant that left the configuration counts as missing.
 const MISSING: TimeDelta = TimeDelta::days(7);

@@ -159,10 +159,7 @@ impl Kandji {
 
     /// Read at every poll, so that a token that was replaced is used at once.
     async fn read_token(&self) -> Result<Token, Failure> {
-        let file = self.token.clone();
-        let read = tokio::task::spawn_blocking(move || file.read());
-        let secret =
-            read.await.unwrap_or_else(|_| Err(Failure::new(Reason::Panic, "reading the token ended in a panic")))?;
+        let secret = self.token.fetch().await?;
         let unusable = || {
             let what = if secret.has_outer_white_space() {
                 "begins or ends with white space"

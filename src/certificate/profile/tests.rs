@@ -226,3 +226,10 @@ fn the_public_profile_has_the_topic_of_its_authors() {
     };
     assert_eq!(found(&bytes).as_deref(), Some("com.apple.mgmt.External.YOUR-PUSH-TOPIC-HERE"));
 }
+
+#[test]
+fn the_first_step_over_the_air_is_a_profile_without_a_topic() {
+    let service = r#"<plist version="1.0"><dict><key>PayloadType</key><string>Profile Service</string>
+<key>PayloadContent</key><dict><key>URL</key><string>https://mdm.example.com/</string></dict></dict></plist>"#;
+    assert_eq!(topic(service.as_bytes()), Ok(None));
+}

@@ -16,6 +16,9 @@ const MDM: &str = "com.apple.mdm";
 /// The type of the profile itself.
 const CONFIGURATION: &str = "Configuration";
 
+/// The root of the first step of an over-the-air enrolment: an address, and no payload yet.
+const SERVICE: &str = "Profile Service";
+
 /// Real profiles nest five or six deep.
 const MAX_DEPTH: usize = 64;
 /// An enrolment profile has a few hundred.
@@ -165,7 +168,7 @@ impl Walk {
         let Some(Open::Dictionary { key, is_mdm, topic }) = self.open.last_mut() else { return Ok(()) };
         match (key.take().ok_or(DAMAGED)?, text) {
             (Key::PayloadType, Some(MDM)) => *is_mdm = true,
-            (Key::PayloadType, Some(CONFIGURATION)) if is_root => self.is_profile = true,
+            (Key::PayloadType, Some(CONFIGURATION | SERVICE)) if is_root => self.is_profile = true,
             (Key::EncryptedContent, _) if is_root => self.profile.is_encrypted = true,
             (Key::Topic, Some(text)) => *topic = named(text),
             _ => {}

@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::Settings;
 use super::assertion;
 use super::refusal::{Hint, Refusal};
-use crate::blocking::Guard;
 use crate::model::{Failure, Reason};
 use crate::provider::http::{Answer, Client, Fingerprint, Granted, Origin, Token};
 use crate::secret::{Secret, SecretFile};
@@ -66,20 +65,12 @@ pub(super) struct Login {
     client_id: String,
     scope: String,
     files: CredentialFiles,
-    reading: Guard,
 }
 
 impl Login {
     pub(super) fn new(client: Client, settings: &Settings, scope: String, files: CredentialFiles) -> Self {
         let directory = settings.directory_in_lower_case();
-        Self {
-            client,
-            directory,
-            client_id: settings.client_id.trim().to_owned(),
-            scope,
-            files,
-            reading: Guard::default(),
-        }
+        Self { client, directory, client_id: settings.client_id.trim().to_owned(), scope, files }
     }
 
     pub(super) fn directory(&self) -> &str {
@@ -90,17 +81,16 @@ impl Login {
         self.client.origin()
     }
 
-    /// Reads the credential, away from the threads that serve everybody: a file may lie on a network that hangs.
+    /// Reads the credential.
     pub(super) async fn read_credential(&self) -> Result<Credential, Failure> {
-        let (first, second) = match &self.files {
-            CredentialFiles::Secret(file) | CredentialFiles::Federated(file) => (file.clone(), None),
-            CredentialFiles::Certificate { certificate, key } => (certificate.clone(), Some(key.clone())),
-        };
-        let read = move || {
-            let second = second.map(|file| file.read()).transpose()?;
-            Ok(Credential { first: first.read()?, second })
-        };
-        self.reading.run("the credential", read).await?
+        Ok(match &self.files {
+            CredentialFiles::Secret(file) | CredentialFiles::Federated(file) => {
+                Credential { first: file.fetch().await?, second: None }
+            }
+            CredentialFiles::Certificate { certificate, key } => {
+                Credential { first: certificate.fetch().await?, second: Some(key.fetch().await?) }
+            }
+        })
     }
 
     /// One login.

@@ -55,12 +55,9 @@ impl Login {
         Self { who: Who::User(name.to_owned()), file, is_older: AtomicBool::new(false) }
     }
 
-    /// Reads the secret, away from the threads that serve everybody: a file may lie on a network that hangs.
+    /// Reads the secret.
     pub(super) async fn read_secret(&self) -> Result<Secret, Failure> {
-        let file = self.file.clone();
-        tokio::task::spawn_blocking(move || file.read())
-            .await
-            .unwrap_or_else(|_| Err(Failure::new(Reason::Panic, "reading the credential ended in a panic")))
+        self.file.fetch().await
     }
 
     /// Changes whenever the file does.

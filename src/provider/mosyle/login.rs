@@ -48,14 +48,9 @@ impl Login {
         }
     }
 
-    /// Reads the secrets, away from the threads that serve everybody: a file may lie on a network that hangs.
+    /// Reads the secrets.
     pub(super) async fn read_credential(&self) -> Result<Credential, Failure> {
-        let (access_token, password) = (self.access_token.clone(), self.password.clone());
-        tokio::task::spawn_blocking(move || {
-            Ok(Credential { access_token: access_token.read()?, password: password.read()? })
-        })
-        .await
-        .unwrap_or_else(|_| Err(Failure::new(Reason::Panic, "reading the credential ended in a panic")))
+        Ok(Credential { access_token: self.access_token.fetch().await?, password: self.password.fetch().await? })
     }
 
     /// Changes whenever a file or the address does.
