@@ -68,8 +68,11 @@ pub(super) async fn demo(scene: &Scene, options: Demo) -> Result<u8, End> {
     let address = daemon.address()?;
     {
         let mut out = io::stdout().lock();
-        writeln!(out, "A simulated Microsoft Intune runs on loopback, and the real daemon watches it. Nothing leaves")?;
-        writeln!(out, "this machine. Look at")?;
+        writeln!(
+            out,
+            "Simulated MDMs (Intune, Jamf Pro, Kandji, Mosyle) run on loopback, and the real daemon watches them."
+        )?;
+        writeln!(out, "Nothing leaves this machine. Look at")?;
         writeln!(out)?;
         writeln!(out, "  the page      http://{address}/")?;
         writeln!(out, "  the metrics   http://{address}/metrics")?;
