@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apnswatch::demo::intune::{Answer, Certificate};
-use apnswatch::model::{Finding, MdmKind, Phase, Question, Reason, Source};
+use apnswatch::model::{Family, Finding, MdmKind, Notice, Phase, Question, Reason, Source};
 use serde_json::Value;
 
 use crate::support::{Daemon, Scrape, Site, answer, document, ended, filed, program, project, told, topic};
@@ -65,7 +65,9 @@ fn quoted(text: &str) -> BTreeSet<String> {
 /// The table of `docs/metrics.md`: series in the first column, labels in the third.
 fn documented() -> Series {
     let text = document("docs/metrics.md");
-    let rows = text.lines().filter(|line| line.starts_with("| `apns") || line.starts_with("| `process_"));
+    let is_row =
+        |line: &&str| ["apns", "apple_", "process_"].iter().any(|start| line.starts_with(&format!("| `{start}")));
+    let rows = text.lines().filter(is_row);
     rows.filter_map(|line| {
         let cells: Vec<&str> = line.split('|').collect();
         let name = quoted(cells.get(1)?).into_iter().next()?;
@@ -122,7 +124,8 @@ async fn what_is_exported_is_documented_and_used_as_it_is() {
     let text = document(RULES);
     for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
         for name in line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')) {
-            let is_series = name.starts_with("apns_") || name.starts_with("apnswatch_") || name.starts_with("apns:");
+            let is_series =
+                ["apns_", "apns:", "apnswatch_", "apple_token_"].iter().any(|start| name.starts_with(start));
             assert!(
                 !is_series || exported.contains_key(name) || recorded.contains(name),
                 "{name} in the rules is exported by nobody: {line}"
@@ -141,9 +144,12 @@ fn every_value_of_a_closed_list_is_documented_and_every_one_of_a_rule_exists() {
         ("question", Question::ALL.map(Question::as_str).to_vec()),
         ("phase", Phase::ALL.map(Phase::as_str).to_vec()),
         ("mdm", MdmKind::ALL.map(MdmKind::as_str).to_vec()),
-        ("source", [Source::Api, Source::File, Source::Declared].map(Source::as_str).to_vec()),
+        ("source", Source::ALL.map(Source::as_str).to_vec()),
+        ("notice", Notice::ALL.map(Notice::as_str).to_vec()),
+        ("family", Family::ALL.map(Family::as_str).to_vec()),
+        ("kind", vec!["ade", "vpp"]),
         ("origin", vec!["config", "confirmed", "first_seen"]),
-        ("precision", vec!["exact", "declared"]),
+        ("precision", vec!["exact", "declared", "estimate"]),
         ("state", vec!["active", "retired", "missing"]),
     ]
     .into();

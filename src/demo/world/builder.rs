@@ -227,7 +227,7 @@ impl<'a> Builder<'a> {
         Leaf {
             topic: super::topic(name),
             serial: serial.to_owned(),
-            not_before: not_after - TimeDelta::days(life) + TimeDelta::seconds(1),
+            not_before: not_after - TimeDelta::days(life),
             not_after,
         }
     }
