@@ -124,10 +124,12 @@ async fn what_is_exported_is_documented_and_used_as_it_is() {
     let text = document(RULES);
     for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
         for name in line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')) {
+            // A value of a label may begin as series do.
+            let is_value = Notice::ALL.iter().any(|notice| notice.as_str() == name);
             let is_series =
                 ["apns_", "apns:", "apnswatch_", "apple_token_"].iter().any(|start| name.starts_with(start));
             assert!(
-                !is_series || exported.contains_key(name) || recorded.contains(name),
+                !is_series || is_value || exported.contains_key(name) || recorded.contains(name),
                 "{name} in the rules is exported by nobody: {line}"
             );
         }
