@@ -6,13 +6,15 @@ mod scenes;
 mod vendors;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use self::builder::{Builder, Simulators};
+use self::builder::{Builder, Later, Simulators};
 use super::{intune, jamf, kandji, mosyle};
 use crate::clock::Clock;
 
@@ -21,11 +23,14 @@ pub use self::scenes::{SCENES, Scene};
 /// The demo changes a file this long after its start, when the first look at it is over.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
+/// Living devices are seen anew this often, so that a demo that runs all day stays true.
+const ALIVE: Duration = Duration::from_secs(30 * 60);
+
 /// A simulated world. It ends when it is stopped or dropped, and leaves nothing behind.
 #[derive(Debug)]
 pub struct World {
     folder: TempDir,
-    simulators: Simulators,
+    simulators: Arc<Mutex<Simulators>>,
     later: JoinHandle<()>,
 }
 
@@ -43,16 +48,10 @@ impl World {
         let simulators = simulators().await.context("the demo needs a port of loopback")?;
         let mut builder = Builder::new(folder.path(), &simulators, clock.now())?;
         let configuration = builder.configuration(SCENES)?;
-        let renewals = builder.into_later();
+        let later = builder.into_later();
         write(&folder.path().join("apnswatch.yaml"), configuration)?;
-        let later = tokio::spawn(async move {
-            tokio::time::sleep(FIRST_LOOK).await;
-            for (path, pem) in renewals {
-                if let Err(error) = std::fs::write(&path, pem) {
-                    tracing::warn!(%error, "the demo cannot renew {}", path.display());
-                }
-            }
-        });
+        let simulators = Arc::new(Mutex::new(simulators));
+        let later = tokio::spawn(go_on(later, Arc::clone(&simulators), clock.clone()));
         Ok(Self { folder, simulators, later })
     }
 
@@ -63,12 +62,13 @@ impl World {
     }
 
     /// Stops the simulators and removes the folder.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.later.abort();
-        self.simulators.intune.stop().await;
-        self.simulators.jamf.stop().await;
-        self.simulators.kandji.stop().await;
-        self.simulators.mosyle.stop().await;
+        let mut simulators = self.simulators.lock().await;
+        simulators.intune.stop().await;
+        simulators.jamf.stop().await;
+        simulators.kandji.stop().await;
+        simulators.mosyle.stop().await;
     }
 }
 
@@ -85,6 +85,21 @@ async fn simulators() -> std::io::Result<Simulators> {
         kandji: kandji::Simulator::start().await?,
         mosyle: mosyle::Simulator::start().await?,
     })
+}
+
+/// What happens in the world after its start.
+async fn go_on(later: Later, simulators: Arc<Mutex<Simulators>>, clock: Clock) {
+    tokio::time::sleep(FIRST_LOOK).await;
+    for (path, pem) in later.files {
+        if let Err(error) = std::fs::write(&path, pem) {
+            tracing::warn!(%error, "the demo cannot renew {}", path.display());
+        }
+    }
+    loop {
+        tokio::time::sleep(ALIVE).await;
+        let simulators = simulators.lock().await;
+        later.fleets.iter().for_each(|fleet| fleet(&simulators, clock.now()));
+    }
 }
 
 /// The directory that a tenant of the demo asks.
@@ -113,4 +128,27 @@ fn serial(name: &str, generation: u8) -> String {
 
 fn write(path: &Path, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
     std::fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn living_devices_stay_alive_for_as_long_as_the_demo_runs() {
+        let world = World::start(&Clock::system()).await.unwrap();
+        let first = seen(&world).await;
+        tokio::time::pause();
+        tokio::time::sleep(FIRST_LOOK + ALIVE + Duration::from_secs(1)).await;
+        tokio::time::resume();
+        assert!(seen(&world).await > first);
+        world.stop().await;
+    }
+
+    async fn seen(world: &World) -> Option<chrono::DateTime<chrono::Utc>> {
+        let mut seen = None;
+        world.simulators.lock().await.kandji.change("demo-token-quarry", |tenant| seen = tenant.devices[0].agent);
+        assert!(seen.is_some());
+        seen
+    }
 }

@@ -36,14 +36,25 @@ pub(super) struct Simulators {
     pub(super) mosyle: mosyle::Simulator,
 }
 
+/// Brings the check-ins of a fleet up to a moment.
+pub(super) type Fleet = Box<dyn Fn(&Simulators, DateTime<Utc>) + Send + Sync>;
+
+/// What is to be done while the demo runs.
+#[derive(Default)]
+pub(super) struct Later {
+    /// Files to be written when the first look is over.
+    pub(super) files: Vec<(PathBuf, String)>,
+    /// Fleets whose devices are alive; told once, they would fall asleep after two hours.
+    pub(super) fleets: Vec<Fleet>,
+}
+
 /// What the scenes are made with.
 pub(super) struct Builder<'a> {
     folder: &'a Path,
     pub(super) simulators: &'a Simulators,
     authority: Authority,
     pub(super) now: DateTime<Utc>,
-    /// Files to be written when the first look is over.
-    later: Vec<(PathBuf, String)>,
+    later: Later,
 }
 
 /// The entry of a tenant in the configuration.
@@ -115,7 +126,7 @@ impl Entry {
 impl<'a> Builder<'a> {
     pub(super) fn new(folder: &'a Path, simulators: &'a Simulators, now: DateTime<Utc>) -> anyhow::Result<Self> {
         let authority = Authority::new().context("cannot make the authority of the demo")?;
-        Ok(Self { folder, simulators, authority, now, later: Vec::new() })
+        Ok(Self { folder, simulators, authority, now, later: Later::default() })
     }
 
     /// Makes every tenant, and gives the configuration that watches them.
@@ -153,8 +164,8 @@ impl<'a> Builder<'a> {
         ))
     }
 
-    /// The files to be written when the first look is over.
-    pub(super) fn into_later(self) -> Vec<(PathBuf, String)> {
+    /// What is to be done while the demo runs.
+    pub(super) fn into_later(self) -> Later {
         self.later
     }
 
@@ -218,8 +229,14 @@ impl<'a> Builder<'a> {
     pub(super) fn renew_later(&mut self, file: PathBuf, name: &str) -> anyhow::Result<()> {
         let leaf = self.leaf(name, &serial(name, 2), YEAR, YEAR);
         let pem = self.authority.issue(&leaf).context("cannot make a certificate")?;
-        self.later.push((file, pem));
+        self.later.files.push((file, pem));
         Ok(())
+    }
+
+    /// Shows a fleet as it is now, and again and again while the demo runs.
+    pub(super) fn keep_alive(&mut self, fleet: Fleet) {
+        fleet(self.simulators, self.now);
+        self.later.fleets.push(fleet);
     }
 
     fn leaf(&self, name: &str, serial: &str, days: i64, life: i64) -> Leaf {

@@ -1,7 +1,7 @@
 //! What the simulated vendors tell of the tenants of the demo.
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::builder::{ADMINISTRATOR, Builder, CLIENT, Entry, SECRET};
 use super::{directory, serial, topic};
@@ -84,31 +84,34 @@ impl Builder<'_> {
         entry
     }
 
-    /// A tenant in Kandji whose Macs last checked in so many hours ago.
-    pub(super) fn kandji(&self, name: &str, hours: i64, change: impl FnOnce(&mut Tenant)) -> anyhow::Result<Entry> {
+    /// A tenant in Kandji whose Macs are alive and last checked in so many hours ago.
+    pub(super) fn kandji(&mut self, name: &str, hours: i64, change: impl FnOnce(&mut Tenant)) -> anyhow::Result<Entry> {
         let token = format!("demo-token-{name}");
-        let mac = || Device::new("Mac", Some(self.now), Some(self.ago(hours)));
-        let mut tenant = Tenant {
-            integrations: vec![Integration::new("1", "enrolment", self.end(200))],
-            devices: std::iter::repeat_with(mac).take(MACS).collect(),
-            ..Tenant::default()
-        };
+        let integrations = vec![Integration::new("1", "enrolment", self.end(200))];
+        let mut tenant = Tenant { integrations, ..Tenant::default() };
         change(&mut tenant);
         self.simulators.kandji.set_tenant(&token, tenant);
-        self.write(&format!("{name}/token"), token)?;
+        self.write(&format!("{name}/token"), &token)?;
+        self.keep_alive(Box::new(move |simulators, now| {
+            let mac = Device::new("Mac", Some(now), Some(now - TimeDelta::hours(hours)));
+            simulators.kandji.change(&token, |tenant| tenant.devices = vec![mac; MACS]);
+        }));
         Ok(Entry::of("kind: kandji"))
     }
 
-    /// A tenant in Mosyle that is asked for check-ins.
-    pub(super) fn mosyle(&self, name: &str) -> anyhow::Result<Entry> {
+    /// A tenant in Mosyle that is asked for check-ins, and whose Macs are well.
+    pub(super) fn mosyle(&mut self, name: &str) -> anyhow::Result<Entry> {
         let token = format!("demo-token-{name}");
-        let macs: Vec<Value> = (0..MACS)
-            .map(|index| mosyle::device(&format!("{name}-{index}"), "Mac14,2", Some(self.now), Some(self.ago(20))))
-            .collect();
-        let account =
-            Account::new(Product::Business, ADMINISTRATOR, SECRET).with("mac", mosyle::Answer::Fleet(Fleet::of(macs)));
-        self.simulators.mosyle.set_account(&token, account);
-        self.write(&format!("{name}/token"), token)?;
+        self.simulators.mosyle.set_account(&token, Account::new(Product::Business, ADMINISTRATOR, SECRET));
+        self.write(&format!("{name}/token"), &token)?;
+        self.keep_alive(Box::new(move |simulators, now| {
+            let answered = Some(now - TimeDelta::hours(20));
+            let macs = (0..MACS).map(|index| mosyle::device(&format!("mac-{index}"), "Mac14,2", Some(now), answered));
+            let macs = mosyle::Answer::Fleet(Fleet::of(macs));
+            simulators.mosyle.change(&token, |account| {
+                account.lists.insert("mac".to_owned(), macs);
+            });
+        }));
         Ok(Entry::of("kind: mosyle, push: true"))
     }
 }
