@@ -81,7 +81,7 @@ pub struct Web {
     pub reload: Reload,
     /// Host names under which the page may be asked, besides those known anyway.
     pub allowed_hosts: Vec<String>,
-    /// Whether `apns_certificate_expiry_days` is exported.
+    /// Whether `apns_certificate_expiry_days` and `apple_token_expiry_days` are exported.
     pub days_gauge: bool,
 }
 

@@ -9,5 +9,4 @@ pub mod listener;
 pub mod mosyle;
 pub mod reply;
 pub mod server;
-mod service;
 pub mod world;

@@ -9,6 +9,7 @@ pub mod certificate;
 mod findings;
 pub mod learn;
 pub mod report;
+pub mod summary;
 pub mod tenant;
 pub mod tokens;
 

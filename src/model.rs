@@ -22,7 +22,7 @@ pub use memory::{
 };
 pub use names::{AccountId, MdmKind, TenantName};
 pub use notice::{Notice, Notices};
-pub use observation::{DeviceTopics, Facts, Failure, Observation, Outcome, Presence};
+pub use observation::{DeviceTopics, Facts, Failure, Observation, Outcome, PooledCertificate, Presence};
 pub use phase::{Phase, Policy, Precision};
 pub use problem::Problem;
 pub use push::{Family, FamilyHealth, PushHealth};

@@ -8,7 +8,7 @@ use crate::evaluate::Report;
 use crate::evaluate::account::AccountReport;
 use crate::evaluate::tenant::{SourceReport, TenantReport, Verdict};
 use crate::evaluate::tokens::TokenReport;
-use crate::model::PushHealth;
+use crate::model::{PooledCertificate, PushHealth};
 
 /// The value of `schema`. A change that breaks a reader gets another number.
 pub const SCHEMA: &str = "apnswatch.status.v1";
@@ -24,8 +24,19 @@ pub fn document(report: &Report) -> Value {
         "config_errors": report.config_errors,
         "counts": { "active": report.tenants.len(), "retired": report.retired, "missing": report.missing },
         "accounts": report.accounts.iter().map(account).collect::<Vec<_>>(),
+        "strays": report.strays.iter().map(stray).collect::<Vec<_>>(),
         "tenants": report.tenants.iter().map(|tenant| self::tenant(tenant, report)).collect::<Vec<_>>(),
     })
+}
+
+/// A certificate of the pool that belongs to no tenant.
+fn stray(stray: &PooledCertificate) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("path", json!(stray.path.to_string_lossy()));
+    put_some(&mut put, "topic", stray.topic.as_ref());
+    put("not_after", json!(time(stray.not_after)));
+    Value::Object(object)
 }
 
 /// An account with its duties.

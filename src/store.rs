@@ -19,7 +19,9 @@ use tokio::time::Instant;
 use crate::config;
 use crate::evaluate::learn::{self, Expectations};
 use crate::evaluate::report::{Moment, Snapshot};
-use crate::model::{AccountId, Attestation, DutyDone, Memory, Outcome, Pin, Source, SourceMemory, TenantName};
+use crate::model::{
+    AccountId, Attestation, DutyDone, Memory, Outcome, Pin, PooledCertificate, Source, SourceMemory, TenantName,
+};
 
 /// A scrape waits no longer than this for the disk.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -100,6 +102,17 @@ struct Shared {
     is_blind: bool,
     /// Since when a write has been under way.
     writing: Mutex<Option<Instant>>,
+    /// Who knows what the certificate pool holds.
+    pool: Mutex<Option<PoolView>>,
+}
+
+/// Tells what the certificate pool holds. Shown as nothing but its name.
+struct PoolView(Box<dyn Fn() -> Vec<PooledCertificate> + Send + Sync>);
+
+impl std::fmt::Debug for PoolView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PoolView")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -175,6 +188,7 @@ impl Store {
                 .collect(),
             configured: contents.configured.into_keys().collect(),
             duties: contents.duties,
+            pool: Vec::new(),
             tenants: contents.tenants.into_iter().map(|(name, memory)| (name, Arc::new(memory))).collect(),
             store_up: up,
         };
@@ -186,6 +200,7 @@ impl Store {
             up: AtomicBool::new(up),
             is_blind: !up,
             writing: Mutex::default(),
+            pool: Mutex::default(),
         });
         let requests = database.map(|database| {
             let writer = Writer { database, shared: Arc::clone(&shared) };
@@ -200,6 +215,14 @@ impl Store {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.shared.snapshot.borrow().clone();
+        snapshot.pool = self
+            .shared
+            .pool
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(|pool| (pool.0)())
+            .unwrap_or_default();
         snapshot.store_up = self.shared.up.load(Ordering::Relaxed) && !self.shared.is_write_overdue();
         snapshot
     }
@@ -234,6 +257,11 @@ impl Store {
             }
         });
         self.shared.wake.notify_one();
+    }
+
+    /// From now on asks `pool` for what the certificate pool holds, so that the files that belong to nobody are told.
+    pub fn watch_pool(&self, pool: impl Fn() -> Vec<PooledCertificate> + Send + Sync + 'static) {
+        *self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner) = Some(PoolView(Box::new(pool)));
     }
 
     /// Prepares for asking somebody: what another one told is dropped, before anybody can take it for theirs.

@@ -26,7 +26,10 @@ impl Shared {
     /// `pool` is `certificate_pool`; the store knows the pins.
     #[must_use]
     pub fn new(pool: &[PathBuf], store: Store) -> Self {
-        Self { store, pool: (!pool.is_empty()).then(|| Arc::new(Pool::new(pool.to_vec()))) }
+        let pool = (!pool.is_empty()).then(|| Arc::new(Pool::new(pool.to_vec())));
+        let view = pool.clone();
+        store.watch_pool(move || view.as_ref().map(|pool| pool.certificates()).unwrap_or_default());
+        Self { store, pool }
     }
 }
 

@@ -59,7 +59,8 @@ const CONFIRM_HELP: &str = r"On a Mac that the MDM manages, this prints the topi
 pub(super) struct Confirm {
     #[command(flatten)]
     who: Who,
-    /// The serial number of the certificate that was uploaded; without it, the newest file that was seen
+    /// The serial number of the certificate that was uploaded; without it, the newest file that was seen. A tenant
+    /// without files needs it: it stands in the MDM's console and in Apple's portal
     #[arg(long, value_parser = serial_of)]
     serial: Option<Serial>,
     /// A remark to keep with it, such as a ticket
@@ -176,8 +177,17 @@ pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
 /// Runs `confirm`.
 pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> {
     let case = Case::open(scene, &command.who).await?;
-    let certificate = uploaded(&case.memory, command.serial.as_ref())?.clone();
-    if let Some(pin) = &case.memory.pin
+    // Where no file is watched, nobody here can look the certificate up: the person read its serial in the console.
+    let is_blind = case
+        .config
+        .tenants
+        .get(&case.name)
+        .is_some_and(|tenant| tenant.certificate.files.is_empty() && !tenant.certificate.is_pooled);
+    let certificate = match command.serial {
+        Some(serial) if is_blind => PushCertificate { serial: Some(serial), ..PushCertificate::default() },
+        serial => uploaded(&case.memory, serial.as_ref())?.clone(),
+    };
+    if let Some(pin) = case.memory.pin.as_ref().filter(|_| !is_blind)
         && certificate.topic.as_ref() != Some(&pin.topic)
     {
         let topic = certificate.topic.as_ref().map_or("no topic", Topic::as_str);

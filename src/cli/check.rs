@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{End, Scene};
 use crate::config::{Config, Tenant};
 use crate::evaluate::report::polled_sources;
-use crate::evaluate::tenant::cannot_know;
+use crate::evaluate::summary::cannot_know;
 use crate::model::{Question, Source};
 use crate::words;
 

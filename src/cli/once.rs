@@ -64,5 +64,10 @@ fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let sentence = words::clean(&tenant.sentence, 2000);
         writeln!(out, "{name:width$}  {:8}  {end:26}  {sentence}{muted}", tenant.level.as_str())?;
     }
+    for stray in &report.strays {
+        let path = words::clean(&stray.path.to_string_lossy(), 4096);
+        let topic = stray.topic.as_ref().map_or("no single topic", |topic| topic.as_str());
+        writeln!(out, "{path} in the certificate pool belongs to no tenant: {topic}")?;
+    }
     Ok(())
 }

@@ -6,6 +6,8 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::listener::Connection;
 
@@ -70,6 +72,22 @@ impl Asked {
     #[must_use]
     pub fn bearer(&self) -> Option<&str> {
         self.headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+    }
+
+    /// A value of the query; the first, if there are several.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let mut pairs = url::form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes());
+        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// Name and password of `Authorization: Basic`.
+    #[must_use]
+    pub fn basic(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let encoded = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
+        let both = STANDARD.decode(encoded).ok()?;
+        let colon = both.iter().position(|byte| *byte == b':')?;
+        Some((both[..colon].to_vec(), both[colon + 1..].to_vec()))
     }
 
     /// Everything that was sent, as a bad server would echo it.

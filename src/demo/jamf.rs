@@ -18,7 +18,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::service::Service;
+use super::server::Server as Service;
 use server::World;
 
 /// A running simulator. It ends when dropped.

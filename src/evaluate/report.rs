@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::account::{self, AccountReport};
 use super::tenant::{Case, TenantReport};
 use crate::config::{Config, Tenant};
-use crate::model::{AccountId, DutyDone, Memory, Source, TenantName, Topic};
+use crate::model::{AccountId, DutyDone, Memory, PooledCertificate, Source, TenantName, Topic};
 
 /// How often certificate files are looked at.
 pub const FILE_INTERVAL: Duration = Duration::from_secs(30);
@@ -48,6 +48,8 @@ impl Moment {
 pub struct Snapshot {
     /// By tenant; also of tenants that are not configured any more.
     pub tenants: BTreeMap<TenantName, Arc<Memory>>,
+    /// What the certificate pool holds.
+    pub pool: Vec<PooledCertificate>,
     /// What people did with the Apple Accounts, the oldest first.
     pub duties: BTreeMap<AccountId, Vec<DutyDone>>,
     /// The tenants that are configured and not retired.
@@ -69,6 +71,8 @@ pub struct Report {
     pub tenants: Vec<TenantReport>,
     /// The Apple Accounts, by id.
     pub accounts: Vec<AccountReport>,
+    /// The certificates of the pool whose topic no tenant keeps.
+    pub strays: Vec<PooledCertificate>,
     /// How many tenants are retired.
     pub retired: usize,
     /// How many tenants left the configuration within the last seven days without being retired.
@@ -133,6 +137,12 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
         clock_plausible: moment.is_plausible(),
         tenants,
         accounts: accounts.into_values().collect(),
+        strays: snapshot
+            .pool
+            .iter()
+            .filter(|held| !held.topic.as_ref().is_some_and(|topic| owners.contains_key(topic)))
+            .cloned()
+            .collect(),
         retired: config.tenants.values().filter(|tenant| tenant.retired).count(),
         missing: snapshot.missing.values().filter(|since| moment.now - **since <= MISSING).count(),
         store_up: snapshot.store_up,

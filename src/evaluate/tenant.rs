@@ -6,14 +6,13 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::account::{AccountReport, not_renewable};
 use super::certificate::{Effective, Known, effective};
-use super::findings::day;
 use super::report::Moment;
+use super::summary::{blind_spots, ending, level, sentence};
 use super::tokens::{self, TokenReport};
-use crate::config::{Account, Mdm, Tenant};
-use crate::model::push::SILENT_RATIO;
+use crate::config::{Account, Tenant};
 use crate::model::{
-    AccountId, Facts, Failure, Family, FamilyHealth, Finding, MdmKind, Memory, Notice, Notices, Phase, Pin, PinOrigin,
-    Presence, PushCertificate, PushHealth, Question, Source, SourceMemory, Statement, TenantName, Topic,
+    AccountId, Facts, Failure, Finding, MdmKind, Memory, Notice, Notices, Phase, Pin, PinOrigin, Presence,
+    PushCertificate, PushHealth, Question, Source, SourceMemory, Statement, TenantName, Topic,
 };
 
 /// A start this little in the future is a clock that differs, not a certificate that is not valid yet.
@@ -61,6 +60,8 @@ pub struct TenantReport {
     pub devices_off_topic: Option<u64>,
     /// The end of our own login, as far as it is known.
     pub credential_not_after: Option<DateTime<Utc>>,
+    /// Tokens and our own login, where they end within thirty days or have ended, in words.
+    pub ending: Vec<String>,
     /// Why nobody can say that a renewal could be made today.
     pub not_renewable: Option<&'static str>,
     /// What a person should know, with a sentence each.
@@ -269,12 +270,14 @@ impl Case<'_> {
             push_is_judged: self.push_is_judged(moment),
             devices_off_topic: self.devices_off_topic(),
             credential_not_after: self.credential_not_after(),
+            ending: Vec::new(),
             not_renewable: not_renewable(self.account, self.account_report, &tenant.account_policy, moment.now),
             findings,
             sources: self.source_reports(moment),
             level: Level::Ok,
             sentence: String::new(),
         };
+        report.ending = ending(&report, moment);
         report.blind_spots = blind_spots(&report);
         report.level = level(&report);
         report.sentence = sentence(&report, self.owners);
@@ -366,125 +369,6 @@ fn is_fresh(last_success: Option<DateTime<Utc>>, interval: std::time::Duration, 
     let Ok(interval) = TimeDelta::from_std(interval) else { return false };
     let age = now - last_success;
     -START_SKEW <= age && age <= interval * STALE_INTERVALS
-}
-
-/// The questions that nothing answers. The way out has no source yet.
-fn blind_spots(report: &TenantReport) -> Vec<Question> {
-    let is_absent = report.phase == Phase::None;
-    let is_blind = |question: &Question| match question {
-        Question::Expiry => report.effective.is_none() && !is_absent,
-        // Where there is no certificate, there is no topic to keep and nothing to push with.
-        Question::Lineage => report.drift.keys().all(|source| *source == Source::Declared) && !is_absent,
-        Question::WayOut => true,
-        Question::Arrival => !report.push_is_judged,
-        Question::Renewable => report.not_renewable.is_some(),
-    };
-    Question::ALL.into_iter().filter(is_blind).collect()
-}
-
-/// The questions that nothing in a tenant's configuration could ever answer.
-#[must_use]
-pub fn cannot_know(tenant: &Tenant) -> Vec<Question> {
-    let sources: Vec<Source> = super::report::polled_sources(tenant).into_iter().map(|(source, _)| source).collect();
-    let has_any = |wanted: &[Source]| sources.iter().any(|source| wanted.contains(source));
-    let declared_end = tenant.certificate.declared.as_ref().and_then(|declared| declared.not_after);
-    let is_intune = tenant.mdm.kind() == MdmKind::Intune;
-    let is_out_of_reach = |question: &Question| match question {
-        Question::Expiry => !is_intune && !has_any(&[Source::File]) && declared_end.is_none(),
-        Question::Lineage => !is_intune && !has_any(&[Source::Profile, Source::File, Source::Device]),
-        Question::WayOut => true,
-        // Only a Mac's agent is a control, and only two vendors tell of it.
-        Question::Arrival => match &tenant.mdm {
-            Mdm::Kandji(settings) => !settings.push,
-            Mdm::Mosyle(settings) => !settings.push,
-            Mdm::Intune(_) | Mdm::Jamf(_) | Mdm::None => true,
-        },
-        Question::Renewable => tenant.account.is_none(),
-    };
-    Question::ALL.into_iter().filter(is_out_of_reach).collect()
-}
-
-fn level(report: &TenantReport) -> Level {
-    let drifts = report.drift.values().any(|verdict| matches!(verdict, Verdict::Drifts(..)));
-    if drifts || report.revoked || report.findings.contains_key(&Finding::Removed) {
-        return Level::Critical;
-    }
-    match report.phase {
-        Phase::Expired | Phase::Lost => Level::Critical,
-        Phase::Renew => Level::Warning,
-        Phase::Unknown => Level::Unknown,
-        Phase::Ok | Phase::Plan | Phase::None => {
-            let is_failing = report.sources.iter().any(|source| source.polled && !source.up);
-            let is_token_bad = report.tokens.iter().any(|token| token.token.usable == Some(false));
-            let is_noticed = report.notices.as_ref().is_some_and(|notices| !notices.is_empty());
-            let is_silent = !silent_families(report).is_empty();
-            let is_bad = is_failing || is_token_bad || is_noticed || is_silent || !report.findings.is_empty();
-            if is_bad { Level::Warning } else { Level::Ok }
-        }
-    }
-}
-
-/// The families of which most living devices are silent.
-fn silent_families(report: &TenantReport) -> Vec<Family> {
-    let families = report.push.iter().flat_map(|push| &push.families);
-    let is_silent = |health: &FamilyHealth| health.silent_ratio().is_some_and(|ratio| ratio > SILENT_RATIO);
-    families.filter(|(_, health)| is_silent(health)).map(|(family, _)| *family).collect()
-}
-
-/// The state in one sentence. A tenant with a blind spot is never plainly "ok".
-fn sentence(report: &TenantReport, owners: &BTreeMap<Topic, TenantName>) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for (source, verdict) in &report.drift {
-        if let Verdict::Drifts(topic, _) = verdict {
-            let owner = owners.get(topic).filter(|owner| **owner != report.name);
-            let owner = owner.map(|owner| format!(", which is the topic of tenant {owner}")).unwrap_or_default();
-            parts.push(format!("topic drift: source {source} tells {topic}{owner}"));
-        }
-    }
-    if report.revoked {
-        parts.push("the MDM says that the certificate was revoked".to_owned());
-    }
-    let is_calm = report.level == Level::Ok;
-    parts.push(match (report.phase, &report.effective) {
-        // Beside trouble the word would be read alone, and taken for the whole.
-        (Phase::Ok, _) => if is_calm { "ok" } else { "the certificate is in date" }.to_owned(),
-        (Phase::Plan, _) => "plan the renewal".to_owned(),
-        (Phase::Renew, _) => "renew now".to_owned(),
-        (Phase::Expired, _) => "expired: no device is reached".to_owned(),
-        (Phase::Lost, _) => "expired long ago".to_owned(),
-        (Phase::None, _) => "the MDM says that it has no push certificate".to_owned(),
-        (Phase::Unknown, Some(_)) => "unknown: the clock of this machine cannot be right".to_owned(),
-        (Phase::Unknown, None) => "unknown: nobody can say when it ends".to_owned(),
-    });
-    if report.notices.as_ref().is_some_and(|notices| notices.contains_key(&Notice::ApnsUnreachable)) {
-        parts.push("the MDM says that it does not reach Apple".to_owned());
-    }
-    for family in silent_families(report) {
-        parts.push(format!("most living devices ({family}) do not check in: pushes may not arrive"));
-    }
-    parts.extend(report.findings.values().cloned());
-    for token in report.tokens.iter().filter(|token| token.token.usable == Some(false)) {
-        parts.push(format!("{} token {} does not work", token.token.kind, token.label));
-    }
-    for source in report.sources.iter().filter(|source| source.polled && !source.up) {
-        parts.push(match &source.failure {
-            Some(failure) => format!("source {} is failing: {failure}", source.source),
-            None => match source.last_success {
-                None => format!("source {} was not asked yet", source.source),
-                Some(last) => format!("source {} was last heard {}", source.source, day(last)),
-            },
-        });
-    }
-    if report.pin.as_ref().is_some_and(|pin| pin.origin == PinOrigin::FirstSeen) {
-        parts.push("the topic is unconfirmed".to_owned());
-    }
-    let mut sentence = parts.join("; ");
-    if !report.blind_spots.is_empty() {
-        let unwatched: Vec<&str> = report.blind_spots.iter().map(|question| question.unwatched()).collect();
-        sentence.push_str(", but nobody watches ");
-        sentence.push_str(&unwatched.join(", "));
-    }
-    sentence
 }
 
 #[cfg(test)]

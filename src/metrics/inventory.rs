@@ -26,7 +26,7 @@ pub fn render(report: &Report, config: &Config, process: ProcessState) -> String
     topics(&mut text, report);
     tenants(&mut text, report, config);
     sources(&mut text, report);
-    mdm::render(&mut text, report);
+    mdm::render(&mut text, report, config.web.days_gauge);
     own(&mut text, report, config, process);
     text.into_string()
 }

@@ -9,10 +9,10 @@ use crate::evaluate::tokens::TokenReport;
 use crate::model::push::SILENT_RATIO;
 use crate::model::{FamilyHealth, Notice};
 
-/// Writes them.
-pub(super) fn render(text: &mut Text, report: &Report) {
+/// Writes them; those in days only if they are wanted.
+pub(super) fn render(text: &mut Text, report: &Report, days_gauge: bool) {
     notices(text, report);
-    tokens(text, report);
+    tokens(text, report, days_gauge);
     pushes(text, report);
     logins(text, report);
 }
@@ -37,7 +37,7 @@ fn notices(text: &mut Text, report: &Report) {
     }
 }
 
-fn tokens(text: &mut Text, report: &Report) {
+fn tokens(text: &mut Text, report: &Report, days_gauge: bool) {
     let all = || report.tenants.iter().flat_map(|tenant| tenant.tokens.iter().map(move |token| (tenant, token)));
     let mut family = text.family(
         "apple_token_not_after_timestamp_seconds",
@@ -49,7 +49,7 @@ fn tokens(text: &mut Text, report: &Report) {
             family.sample(&of_token(tenant, token), seconds(not_after));
         }
     }
-    if report.clock_plausible {
+    if days_gauge && report.clock_plausible {
         let mut family = text.family(
             "apple_token_expiry_days",
             "gauge",

@@ -1,6 +1,7 @@
 //! What one source told at one moment, or why it could not.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -40,6 +41,17 @@ pub struct Facts {
 pub struct DeviceTopics {
     /// How many devices listen on each.
     pub counts: BTreeMap<Topic, u64>,
+}
+
+/// A certificate in the pool, which belongs to whichever tenant keeps its topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PooledCertificate {
+    /// The file.
+    pub path: PathBuf,
+    /// The topic; missing where the subject has different ones.
+    pub topic: Option<Topic>,
+    /// Its end.
+    pub not_after: DateTime<Utc>,
 }
 
 /// Whether there is a certificate. "There is none" is an answer, unlike a failure.

@@ -7,12 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, watch};
 
 use super::file::{Gathered, gather};
 use super::paths::{Paths, sum_up};
-use crate::model::{Failure, Reason, Topic};
+use crate::model::{Failure, PooledCertificate, Reason};
 
 /// For how long what was read counts as present.
 const FRESH: Duration = Duration::from_secs(30);
@@ -39,17 +38,6 @@ struct Reading {
     failure: Option<Failure>,
 }
 
-/// A certificate in the pool whose topic no tenant keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stray {
-    /// The file.
-    pub path: PathBuf,
-    /// The topic; missing where the subject has different ones.
-    pub topic: Option<Topic>,
-    /// The end of the certificate.
-    pub not_after: DateTime<Utc>,
-}
-
 impl Pool {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
@@ -62,19 +50,18 @@ impl Pool {
         Self { paths, fresh, latest: Arc::new(watch::Sender::new(None)), turn: Arc::new(Semaphore::new(1)) }
     }
 
-    /// The certificates whose topic no tenant keeps, as last read, in the order of the files. Empty before the first
-    /// reading, which is that of the first poll.
+    /// Every certificate in the pool, as last read, in the order of the files. Empty before the first reading, which is
+    /// that of the first poll.
     #[must_use]
-    pub fn strays(&self, is_kept: impl Fn(&Topic) -> bool) -> Vec<Stray> {
+    pub fn certificates(&self) -> Vec<PooledCertificate> {
         let latest = self.latest.borrow();
         let held = latest.iter().flat_map(|reading| &reading.contents.held);
-        held.filter(|held| !held.found.topic().is_some_and(&is_kept))
-            .map(|held| Stray {
-                path: held.path.clone(),
-                topic: held.found.topic().cloned(),
-                not_after: held.found.not_after,
-            })
-            .collect()
+        held.map(|held| PooledCertificate {
+            path: held.path.clone(),
+            topic: held.found.topic().cloned(),
+            not_after: held.found.not_after,
+        })
+        .collect()
     }
 
     /// What is in the pool, not older than the time it counts as present, and what is wrong with it. When reading
@@ -126,9 +113,12 @@ impl Reading {
 mod tests {
     use std::sync::Mutex;
 
+    use chrono::DateTime;
+
     use super::*;
     use crate::certificate::sample::{Sample, T1, T2};
     use crate::model::Outcome;
+    use crate::model::Topic;
     use crate::source::Poll;
     use crate::source::file::{Claim, Claimed, Files};
 
@@ -178,10 +168,10 @@ mod tests {
         world.write("own.pem", Sample { not_after: "280901101111Z", ..Sample::leaf(T1) }.pem());
         let outcome = world.ask(&["own.pem"]).await;
         assert_eq!((topic_of(&outcome), outcome.facts.as_ref().unwrap().others.len()), (Some(T1), 1));
-        let strays = world.pool.strays(|topic| topic.as_str() == T1);
-        assert_eq!(strays.len(), 1);
-        assert_eq!(strays[0].topic, Topic::parse(T2));
-        assert!(strays[0].path.ends_with("pool-2.pem"));
+        let all = world.pool.certificates();
+        let stray = all.iter().find(|held| held.topic == Topic::parse(T2)).unwrap();
+        assert_eq!(all.len(), 2);
+        assert!(stray.path.ends_with("pool-2.pem"));
     }
 
     #[tokio::test]

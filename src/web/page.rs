@@ -39,6 +39,14 @@ pub(super) fn landing(report: &Report) -> Markup {
                         tbody { @for tenant in tenants { (row(tenant, report)) } }
                     }
                 }
+                @if !report.strays.is_empty() {
+                    h2 { "Files in the pool that belong to no tenant" }
+                    ul { @for stray in &report.strays { li {
+                        (stray.path.to_string_lossy()) ": "
+                        (stray.topic.as_ref().map_or("no single topic", |topic| topic.as_str())) ", ends "
+                        (stray.not_after.format("%Y-%m-%d"))
+                    } } }
+                }
                 p {
                     (report.tenants.len()) " watched, " (report.retired) " retired, " (report.missing) " missing. "
                     a href="/metrics" { "Metrics" } ", " a href="/api/v1/status" { "status as JSON" } ". "

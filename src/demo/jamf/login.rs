@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::server::{Grant, State};
 use super::{Credential, LoginAnswer, TokenPaths};
+use crate::demo::asked::Asked;
 use crate::demo::reply::{json as document, page, with_header};
-use crate::demo::service::Asked;
 
 const NEWER: &str = "/api/v1/oauth/token";
 const OLDER: &str = "/api/oauth/token";

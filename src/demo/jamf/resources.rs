@@ -6,8 +6,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::{Answer, Paging, Resource};
+use crate::demo::asked::Asked;
 use crate::demo::reply::{json as document, page, respond as body, trickle, truncated, with_header};
-use crate::demo::service::Asked;
 
 /// What a path below the base path reads.
 pub(super) fn of_path(path: &str) -> Option<Resource> {

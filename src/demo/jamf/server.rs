@@ -11,9 +11,9 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::{Answer, Seen, Server, login, resources};
+use crate::demo::asked::Asked;
 use crate::demo::listener::Connection;
 use crate::demo::reply::{page, with_header};
-use crate::demo::service::Asked;
 
 /// Requests that are remembered; a demo may run for days.
 const MOST_SEEN: usize = 4096;
@@ -85,7 +85,7 @@ async fn answer(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response {
-    let Some(asked) = Asked::read(request, connection).await else { return page(413) };
+    let Some(asked) = Asked::read(connection, request).await else { return page(413) };
     let (base, path) = split(&asked.path);
     let response = if asked.method == Method::POST && login::is_login(path) {
         let (result, behaviour) = world.with(|state| login::judge(state, base, path, &asked));
@@ -118,7 +118,7 @@ fn note(world: &World, asked: &Asked, authorised: bool) {
         method: asked.method.to_string(),
         base: base.to_owned(),
         path: path.to_owned(),
-        query: asked.query.clone(),
+        query: asked.query.clone().unwrap_or_default(),
         authorised,
         cookie: asked.header("cookie"),
         user_agent: asked.header("user-agent"),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::{AccountPolicy, Certificate, Declared, Mdm, Muted, Network, PollTimes};
 use crate::evaluate::learn::{Expectations, learn, set_pin};
-use crate::model::{Attestation, Facts, Outcome, Policy, Precision, Reason, Serial, Statement};
+use crate::model::{Attestation, Facts, Family, FamilyHealth, Outcome, Policy, Precision, Reason, Serial, Statement};
 use crate::provider::intune;
 
 const T1: &str = "com.apple.mgmt.External.11111111-0000-4000-8000-000000000001";
@@ -660,4 +660,20 @@ fn an_address_is_judged_by_the_teams_own_rules() {
     outcome.facts.as_mut().unwrap().account = Some("kim.lee@elsewhere.example".to_owned());
     world.learn(Source::Api, outcome, at(1));
     assert_eq!(findings(&world.report(at(1))), [Finding::AccountDomain, Finding::PersonalAccount]);
+}
+
+#[test]
+fn a_token_that_ends_soon_is_something_to_do() {
+    use crate::config::DeclaredToken;
+    use crate::model::TokenKind;
+    let mut world = World::new(&[Source::File]);
+    world.learn(Source::File, told(certificate(T1, "0A01", 0, 365)), at(0));
+    world.tenant.tokens = vec![DeclaredToken { kind: TokenKind::Vpp, name: "main".to_owned(), not_after: at(40) }];
+    assert_eq!(world.report(at(0)).level, Level::Ok);
+    world.learn(Source::File, told(certificate(T1, "0A01", 0, 365)), at(10));
+    let report = world.report(at(10));
+    assert_eq!(report.level, Level::Warning);
+    assert!(report.sentence.contains("vpp token main expires in 30 days"), "{}", report.sentence);
+    world.learn(Source::File, told(certificate(T1, "0A01", 0, 365)), at(41));
+    assert!(world.report(at(41)).sentence.contains("vpp token main expired 24 hours ago"));
 }
