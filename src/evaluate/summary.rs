@@ -112,7 +112,10 @@ pub(super) fn sentence(report: &TenantReport, owners: &BTreeMap<Topic, TenantNam
         parts.push("the MDM says that the certificate was revoked".to_owned());
     }
     let is_calm = report.level == Level::Ok;
+    let is_to_come = report.findings.contains_key(&Finding::NotYetValid);
     parts.push(match (report.phase, &report.effective) {
+        // The finding says it better than "in date" would.
+        (Phase::Ok | Phase::Plan, _) if is_to_come => "not valid yet".to_owned(),
         // Beside trouble the word would be read alone, and taken for the whole.
         (Phase::Ok, _) => if is_calm { "ok" } else { "the certificate is in date" }.to_owned(),
         (Phase::Plan, _) => "plan the renewal".to_owned(),

@@ -202,10 +202,16 @@ impl Case<'_> {
             .facts(Source::Api)
             .and_then(|facts| facts.notices.as_ref())
             .is_some_and(|notices| notices.contains_key(&Notice::Revoked));
-        let is_replaced =
-            self.memory.attestations.iter().any(|attestation| {
-                matches!(attestation.statement, Statement::Uploaded { .. }) && attestation.at > told
-            });
+        // Saying once more that the revoked one was uploaded replaces nothing.
+        let first = self.memory.sources.get(&Source::File).and_then(|file| file.seen.first());
+        let was_in_force = |statement: &Statement| {
+            first.is_some_and(|first| first.first_seen <= told && statement.is_upload_of(&first.certificate))
+                || self.memory.attestations.iter().any(|said| said.at <= told && said.statement == *statement)
+        };
+        let is_replaced = self.memory.attestations.iter().any(|attestation| {
+            let statement = &attestation.statement;
+            matches!(statement, Statement::Uploaded { .. }) && attestation.at > told && !was_in_force(statement)
+        });
         is_shown || !is_replaced
     }
 

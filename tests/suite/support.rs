@@ -90,7 +90,7 @@ impl Site {
     pub(crate) fn configure(&self, head: &str, tenants: &[String]) -> PathBuf {
         let mut yaml = format!(
             "store: sqlite://{folder}/state.db\n\
-             defaults:\n  intune:\n    client_id: {APP}\n    client_secret_file: {folder}/secret\n    \
+             defaults:\n  intune:\n    client_id: {APP}\n    client_secret_file: {folder}/secret\n    tokens: false\n    push: false\n    \
              login_url: {url}\n    graph_url: {url}\n",
             folder = self.folder.path().display(),
             url = self.microsoft.graph_url(),
