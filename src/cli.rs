@@ -219,6 +219,16 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
 }
 
 impl Scene {
+    /// The present moment, for what is kept with a date. Nobody's word is dated by a clock that cannot be right.
+    fn now(&self) -> Result<chrono::DateTime<chrono::Utc>, End> {
+        let moment = self.clock.moment();
+        if moment.is_plausible() {
+            return Ok(moment.now);
+        }
+        Err(anyhow::anyhow!("the clock of this machine says {}, which cannot be right; set it first", moment.now)
+            .into())
+    }
+
     fn load(&self) -> Result<Config, End> {
         config::load(&self.config, &self.environment, None).map_err(End::Config)
     }

@@ -103,7 +103,7 @@ impl<'a> Case<'a> {
     }
 
     async fn keep(mut self, statement: Statement, note: Option<String>, pin: PinChange) -> Result<(), End> {
-        let attestation = Attestation { statement, at: self.scene.clock.now(), by: self.by, note };
+        let attestation = Attestation { statement, at: self.scene.now()?, by: self.by, note };
         self.desk.attest(&self.name, &attestation, pin).await?;
         self.desk.close().await;
         Ok(())

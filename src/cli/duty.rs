@@ -62,7 +62,7 @@ pub(super) async fn run(scene: &Scene, command: Duty) -> Result<u8, End> {
                 let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
                 return Err(anyhow!("account {id:?} has no duty {duty:?}; it has {names}").into());
             }
-            let now = scene.clock.now();
+            let now = scene.now()?;
             let at = on.map_or(now, |date| date.and_time(NaiveTime::MIN).and_utc());
             if at > now {
                 return Err(anyhow!("--on is in the future").into());

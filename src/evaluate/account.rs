@@ -43,7 +43,7 @@ pub struct DutyReport {
 pub fn report(id: &AccountId, account: &Account, done: &[DutyDone], now: DateTime<Utc>) -> AccountReport {
     let midnight = |date: chrono::NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
     let duties = account.duties.iter().map(|(name, duty)| {
-        let attested = done.iter().filter(|done| done.duty == *name).max_by_key(|done| done.at);
+        let attested = done.iter().filter(|done| done.duty == *name && done.at <= now).max_by_key(|done| done.at);
         // A day that has not come is a mistake of typing, and nothing that was done.
         let configured = duty.last.map(midnight).filter(|last| *last <= now);
         let last = configured.max(attested.map(|done| done.at));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Declared;
-use crate::model::{Memory, Precision, Presence, PushCertificate, Seen, Source};
+use crate::model::{Memory, Precision, Presence, PushCertificate, Seen, Source, Statement};
 
 /// A certificate that lives less than this is not what a renewal gives (365 days).
 const SHORT_LIFE_DAYS: i64 = 350;
@@ -100,6 +100,7 @@ pub fn effective(memory: &Memory, sources: &[Source], declared: Option<&Declared
     }
     if sources.contains(&Source::Api)
         && let Some(estimate) = memory.sources.get(&Source::Api).and_then(|state| state.estimate.as_ref())
+        && !is_uploaded_since(memory, estimate.told)
     {
         return Effective::Known(Box::new(Known {
             source: Source::Api,
@@ -113,6 +114,12 @@ pub fn effective(memory: &Memory, sources: &[Source], declared: Option<&Declared
         }));
     }
     Effective::Unknown
+}
+
+/// Whether somebody attested an upload after this moment: what was reckoned before is about another certificate.
+fn is_uploaded_since(memory: &Memory, told: DateTime<Utc>) -> bool {
+    let is_upload = |statement: &Statement| matches!(statement, Statement::Uploaded { .. });
+    memory.attestations.iter().any(|attestation| attestation.at > told && is_upload(&attestation.statement))
 }
 
 fn known(

@@ -118,15 +118,19 @@ impl Case<'_> {
                 ),
             );
         }
-        if let Effective::Known(known) = effective
-            && let Some(topic) = &known.certificate.topic
-            && let Some(given) = self.state(Source::Profile).and_then(|profile| profile.present()?.topic.as_ref())
-            && given != topic
-        {
-            findings.insert(
-                Finding::ProfileDisagrees,
-                format!("the enrolment profile gives new devices {given}, and the certificate has {topic}"),
-            );
+        let certificate = match effective {
+            Effective::Known(known) => known.certificate.topic.as_ref(),
+            Effective::Absent | Effective::Unknown => None,
+        };
+        let wanted = certificate.or_else(|| self.memory.pin.as_ref().map(|pin| &pin.topic));
+        if let (Some(wanted), Some(given)) = (wanted, self.facts(Source::Profile)) {
+            let mut given = given.present().into_iter().chain(&given.others).filter_map(|c| c.topic.as_ref());
+            if let Some(given) = given.find(|given| *given != wanted) {
+                findings.insert(
+                    Finding::ProfileDisagrees,
+                    format!("an enrolment profile gives new devices {given}, and the certificate has {wanted}"),
+                );
+            }
         }
     }
 

@@ -6,8 +6,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{
-    AppleToken, Attempt, Drift, Estimate, Memory, Notice, Notices, Observation, Outcome, Pin, PinOrigin, Presence,
-    PushCertificate, Seen, Source, SourceMemory, Topic,
+    AppleToken, Attempt, Drift, Estimate, Facts, Memory, Notice, Notices, Observation, Outcome, Pin, PinOrigin,
+    Presence, PushCertificate, Seen, Source, SourceMemory, Topic,
 };
 
 /// How many polls running must tell the pinned topic before a drift is over.
@@ -45,7 +45,7 @@ pub fn learn(
     let told = remember(memory.sources.entry(source).or_default(), identity, outcome, at);
     if memory.pin.is_some() {
         if let (Some(pin), Some(state)) = (&memory.pin, memory.sources.get_mut(&source)) {
-            judge(state, &pin.topic, told, at);
+            judge(state, source, &pin.topic, told, at);
         }
     } else if expectations.may_pin
         && let Some(topic) = first_sight(memory, expectations)
@@ -65,11 +65,11 @@ pub fn set_pin(memory: &mut Memory, pin: Option<Pin>, at: DateTime<Utc>) {
     if is_same {
         return;
     }
-    for state in memory.sources.values_mut() {
+    for (source, state) in &mut memory.sources {
         state.drift = None;
         if let (Some(pin), Some(observation)) = (&memory.pin, &state.last_good) {
             let at = observation.at.min(at);
-            judge(state, &pin.topic, Told::Wholly, at);
+            judge(state, *source, &pin.topic, Told::Wholly, at);
         }
     }
 }
@@ -160,11 +160,8 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
             see(&mut state.seen, certificate, at);
         }
     }
-    if !is_whole && let (Some(told), Some(known)) = (&mut facts.tokens, state.tokens()) {
-        // The list of the other kind could not be read: its tokens are as known as before.
-        let is_told = |kind| told.iter().any(|token| token.kind == kind);
-        let kept: Vec<AppleToken> = known.iter().filter(|token| !is_told(token.kind)).cloned().collect();
-        told.extend(kept);
+    if !is_whole && let Some(known) = &state.last_good {
+        complete(&mut facts, &known.facts);
     }
     if let Some(notices) = &facts.notices {
         reckon(&mut state.estimate, notices, at);
@@ -174,6 +171,43 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
     }
     state.last_good = Some(Observation { at, facts });
     if is_whole { Told::Wholly } else { Told::Partly }
+}
+
+/// What a source told, for the comparison with the pin. Every enrolment profile is handed out, so that one of them with
+/// another topic is enough; of files, the others are old generations.
+fn told_topic(state: &SourceMemory, source: Source, pin: &Topic) -> Option<Topic> {
+    let facts = &state.last_good.as_ref()?.facts;
+    let others: &[PushCertificate] = if source == Source::Profile { &facts.others } else { &[] };
+    let all = || facts.present().into_iter().chain(others).filter_map(|certificate| certificate.topic.as_ref());
+    all().find(|topic| *topic != pin).or_else(|| all().next()).cloned()
+}
+
+/// Fills what a partial answer leaves out with what was known: what could not be read is not gone.
+fn complete(facts: &mut Facts, known: &Facts) {
+    if let (Some(told), Some(known)) = (&mut facts.tokens, &known.tokens) {
+        // The list of the other kind could not be read.
+        let is_told = |kind| told.iter().any(|token| token.kind == kind);
+        let kept: Vec<AppleToken> = known.iter().filter(|token| !is_told(token.kind)).cloned().collect();
+        told.extend(kept);
+    }
+    if let (Some(told), Some(known)) = (&mut facts.push, &known.push) {
+        told.disabled = told.disabled.or(known.disabled);
+        for (family, health) in &known.families {
+            told.families.entry(*family).or_insert_with(|| health.clone());
+        }
+    }
+    if let (Some(told), Some(known)) = (&mut facts.devices, &known.devices) {
+        for (topic, count) in &known.counts {
+            let told = told.counts.entry(topic.clone()).or_default();
+            *told = (*told).max(*count);
+        }
+    }
+    for other in &known.others {
+        let is_told = facts.present().into_iter().chain(&facts.others).any(|certificate| certificate.is_same_as(other));
+        if !is_told {
+            facts.others.push(other.clone());
+        }
+    }
 }
 
 /// An answer that leaves a date out does not erase it. The topic is not carried on: who stops telling it stops
@@ -228,9 +262,9 @@ fn see(seen: &mut Vec<Seen>, certificate: &mut PushCertificate, at: DateTime<Utc
 
 /// Compares what a source told with the pin. Silence, a failure or an answer without a topic breaks the run of polls
 /// that agree, and clears nothing.
-fn judge(state: &mut SourceMemory, pin: &Topic, told: Told, at: DateTime<Utc>) {
+fn judge(state: &mut SourceMemory, source: Source, pin: &Topic, told: Told, at: DateTime<Utc>) {
     let topic = match told {
-        Told::Wholly | Told::Partly => state.present().and_then(|certificate| certificate.topic.clone()),
+        Told::Wholly | Told::Partly => told_topic(state, source, pin),
         Told::Nothing => None,
     };
     match topic {

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::findings::day;
 use super::report::{Moment, polled_sources};
 use super::tenant::{Level, TenantReport, Verdict};
+use super::tokens;
 use crate::config::{Mdm, Tenant};
 use crate::model::push::SILENT_RATIO;
 use crate::model::{
@@ -59,23 +60,19 @@ pub(super) fn level(report: &TenantReport) -> Level {
     if drifts || report.revoked || report.findings.contains_key(&Finding::Removed) {
         return Level::Critical;
     }
+    let is_failing = report.sources.iter().any(|source| source.polled && !source.up);
+    let is_token_bad = report.tokens.iter().any(|token| token.token.usable == Some(false));
+    let is_noticed = report.notices.as_ref().is_some_and(|notices| !notices.is_empty());
+    let is_silent = !silent_families(report).is_empty();
+    let is_bad = is_token_bad || !report.ending.is_empty() || is_noticed || is_silent || !report.findings.is_empty();
     match report.phase {
         Phase::Expired | Phase::Lost => Level::Critical,
         Phase::Renew => Level::Warning,
+        _ if is_bad => Level::Warning,
+        // What fails is why nobody can say, and no second trouble.
         Phase::Unknown => Level::Unknown,
-        Phase::Ok | Phase::Plan | Phase::None => {
-            let is_failing = report.sources.iter().any(|source| source.polled && !source.up);
-            let is_token_bad = report.tokens.iter().any(|token| token.token.usable == Some(false));
-            let is_noticed = report.notices.as_ref().is_some_and(|notices| !notices.is_empty());
-            let is_silent = !silent_families(report).is_empty();
-            let is_bad = is_failing
-                || is_token_bad
-                || !report.ending.is_empty()
-                || is_noticed
-                || is_silent
-                || !report.findings.is_empty();
-            if is_bad { Level::Warning } else { Level::Ok }
-        }
+        Phase::Ok | Phase::Plan | Phase::None if is_failing => Level::Warning,
+        Phase::Ok | Phase::Plan | Phase::None => Level::Ok,
     }
 }
 
@@ -129,11 +126,17 @@ pub(super) fn sentence(report: &TenantReport, owners: &BTreeMap<Topic, TenantNam
     if report.notices.as_ref().is_some_and(|notices| notices.contains_key(&Notice::ApnsUnreachable)) {
         parts.push("the MDM says that it does not reach Apple".to_owned());
     }
+    if report.account_mismatch == Some(true) {
+        parts.push("the MDM shows another Apple Account than the configured one".to_owned());
+    }
     for family in silent_families(report) {
         parts.push(format!("most living devices ({family}) do not check in: pushes may not arrive"));
     }
     parts.extend(report.findings.values().cloned());
     parts.extend(report.ending.iter().cloned());
+    if report.tokens.len() > tokens::MOST {
+        parts.push(format!("of {} tokens only the {} most urgent are exported", report.tokens.len(), tokens::MOST));
+    }
     for token in report.tokens.iter().filter(|token| token.token.usable == Some(false)) {
         parts.push(format!("{} token {} does not work", token.token.kind, token.label));
     }

@@ -166,8 +166,16 @@ impl Case<'_> {
         self.polled.iter().any(|(polled, _)| *polled == source)
     }
 
+    /// Whether a source has answered lately, so that what it told well still holds.
+    fn is_heard(&self, source: Source, moment: Moment) -> bool {
+        let interval = self.polled.iter().find(|(polled, _)| *polled == source).map(|(_, interval)| *interval);
+        interval
+            .zip(self.state(source))
+            .is_some_and(|(interval, state)| is_fresh(state.last_success, interval, moment.now))
+    }
+
     /// The facts that a source told last.
-    fn facts(&self, source: Source) -> Option<&Facts> {
+    pub(super) fn facts(&self, source: Source) -> Option<&Facts> {
         self.state(source)?.last_good.as_ref().map(|observation| &observation.facts)
     }
 
@@ -182,17 +190,24 @@ impl Case<'_> {
         Some(counts.iter().filter(|(topic, _)| **topic != pin.topic).map(|(_, count)| count).sum())
     }
 
-    /// The pin; confirmed as soon as one device was seen that listens on it.
-    fn pin(&self) -> Option<Pin> {
+    /// The pin; confirmed while devices are seen that listen on it.
+    fn pin(&self, moment: Moment) -> Option<Pin> {
         let mut pin = self.memory.pin.clone()?;
         let is_seen = self
             .facts(Source::Device)
             .and_then(|facts| facts.devices.as_ref())
             .is_some_and(|devices| devices.counts.get(&pin.topic).is_some_and(|count| *count > 0));
-        if pin.origin == PinOrigin::FirstSeen && is_seen {
+        if pin.origin == PinOrigin::FirstSeen && is_seen && self.is_heard(Source::Device, moment) {
             pin.origin = PinOrigin::Confirmed;
         }
         Some(pin)
+    }
+
+    /// What check-ins told; that push is off for no device only while somebody still says so.
+    fn push(&self, moment: Moment) -> Option<PushHealth> {
+        let mut push = self.facts(Source::Push)?.push.clone()?;
+        push.disabled = push.disabled.filter(|disabled| *disabled > 0 || self.is_heard(Source::Push, moment));
+        Some(push)
     }
 
     /// Whether the certificate was revoked and no upload of another was attested since the MDM last said so.
@@ -217,12 +232,9 @@ impl Case<'_> {
 
     /// Whether a source that can judge pushes has done so lately.
     fn push_is_judged(&self, moment: Moment) -> bool {
-        let interval = self.polled.iter().find(|(source, _)| *source == Source::Push).map(|(_, interval)| *interval);
-        let is_fresh = interval
-            .zip(self.state(Source::Push))
-            .is_some_and(|(interval, state)| is_fresh(state.last_success, interval, moment.now));
         let push = self.facts(Source::Push).and_then(|facts| facts.push.as_ref());
-        is_fresh && push.is_some_and(|push| push.families.values().any(|family| family.silent_ratio().is_some()))
+        self.is_heard(Source::Push, moment)
+            && push.is_some_and(|push| push.families.values().any(|family| family.silent_ratio().is_some()))
     }
 
     fn credential_not_after(&self) -> Option<DateTime<Utc>> {
@@ -248,6 +260,12 @@ impl Case<'_> {
             (Some(account), Some(reported)) => Some(!account.address.trim().eq_ignore_ascii_case(reported.trim())),
             (Some(_) | None, None) | (None, Some(_)) => None,
         };
+        let account_mismatch = account_mismatch.filter(|is_other| *is_other || self.is_heard(Source::Api, moment));
+        let not_renewable = if account_mismatch == Some(true) {
+            Some("the MDM shows another account than the configured one")
+        } else {
+            not_renewable(self.account, self.account_report, &tenant.account_policy, moment.now)
+        };
         let mut report = TenantReport {
             name: tenant.name.clone(),
             mdm: tenant.mdm.kind(),
@@ -265,19 +283,19 @@ impl Case<'_> {
                 Effective::Known(known) => Some(*known),
                 Effective::Absent | Effective::Unknown => None,
             },
-            pin: self.pin(),
+            pin: self.pin(moment),
             drift,
             account_mismatch,
             account_reported,
             notices: self.facts(Source::Api).and_then(|facts| facts.notices.clone()),
             revoked: self.is_revoked(),
-            tokens: tokens::report(self.facts(Source::Tokens), &tenant.tokens),
-            push: self.facts(Source::Push).and_then(|facts| facts.push.clone()),
+            tokens: tokens::report(self.facts(Source::Tokens), self.is_heard(Source::Tokens, moment), &tenant.tokens),
+            push: self.push(moment),
             push_is_judged: self.push_is_judged(moment),
-            devices_off_topic: self.devices_off_topic(),
+            devices_off_topic: self.devices_off_topic().filter(|off| *off > 0 || self.is_heard(Source::Device, moment)),
             credential_not_after: self.credential_not_after(),
             ending: Vec::new(),
-            not_renewable: not_renewable(self.account, self.account_report, &tenant.account_policy, moment.now),
+            not_renewable,
             findings,
             sources: self.source_reports(moment),
             level: Level::Ok,

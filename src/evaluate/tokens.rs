@@ -1,6 +1,6 @@
 //! The tokens of a tenant: told by its MDM, or declared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::DeclaredToken;
 use crate::model::{AppleToken, Facts, TokenKind};
@@ -20,12 +20,16 @@ pub struct TokenReport {
     pub token: AppleToken,
 }
 
-/// The tokens, those that end first in front. What is declared under the name of one that the MDM tells of is left
-/// out: the MDM knows better.
+/// The tokens, the most urgent in front: those that do not work, then those that end first, those without an end last.
+/// What is declared under the name of one that the MDM tells of is left out: the MDM knows better. `is_heard`: the MDM
+/// has answered lately, so that "it works" still holds.
 #[must_use]
-pub fn report(facts: Option<&Facts>, declared: &[DeclaredToken]) -> Vec<TokenReport> {
+pub fn report(facts: Option<&Facts>, is_heard: bool, declared: &[DeclaredToken]) -> Vec<TokenReport> {
     let told = facts.and_then(|facts| facts.tokens.as_deref()).unwrap_or_default();
     let mut tokens: Vec<AppleToken> = told.to_vec();
+    for token in &mut tokens {
+        token.usable = token.usable.filter(|usable| is_heard || !usable);
+    }
     for token in declared {
         if !told.iter().any(|known| known.kind == token.kind && known.name == token.name) {
             tokens.push(AppleToken {
@@ -38,16 +42,26 @@ pub fn report(facts: Option<&Facts>, declared: &[DeclaredToken]) -> Vec<TokenRep
             });
         }
     }
-    // Whoever has more tokens than are shown must see the ones that end first; an unknown end comes before all.
-    tokens.sort_by(|a, b| (a.not_after, &a.name, &a.id).cmp(&(b.not_after, &b.name, &b.id)));
-    tokens.truncate(MOST);
+    let urgency = |token: &AppleToken| (token.usable != Some(false), token.not_after.is_none(), token.not_after);
+    tokens.sort_by(|a, b| (urgency(a), &a.name, &a.id).cmp(&(urgency(b), &b.name, &b.id)));
     let mut times: BTreeMap<(TokenKind, String), usize> = BTreeMap::new();
     for token in &tokens {
         *times.entry((token.kind, cut(&token.name))).or_default() += 1;
     }
-    let mut used = std::collections::BTreeSet::new();
-    tokens.retain(|token| used.insert((token.kind, label(token, &times))));
-    tokens.into_iter().map(|token| TokenReport { label: label(&token, &times), token }).collect()
+    let mut used = BTreeSet::new();
+    let labelled = tokens.into_iter().map(|token| {
+        let plain = label(&token, &times);
+        let mut label = plain.clone();
+        // An id that is told twice, or a name that looks like a name with an id.
+        for number in 2.. {
+            if used.insert((token.kind, label.clone())) {
+                break;
+            }
+            label = format!("{plain} #{number}");
+        }
+        TokenReport { label, token }
+    });
+    labelled.collect()
 }
 
 fn label(token: &AppleToken, times: &BTreeMap<(TokenKind, String), usize>) -> String {
@@ -79,23 +93,34 @@ mod tests {
 
     fn labels(tokens: Vec<AppleToken>, declared: &[DeclaredToken]) -> Vec<String> {
         let facts = Facts { tokens: Some(tokens), ..Facts::default() };
-        report(Some(&facts), declared).into_iter().map(|token| token.label).collect()
+        report(Some(&facts), true, declared).into_iter().map(|token| token.label).collect()
     }
 
     #[test]
     fn two_of_one_name_are_told_apart_and_never_one_series() {
         assert_eq!(labels(vec![token("a", "1", 9), token("b", "2", 8)], &[]), ["b", "a"]);
         assert_eq!(labels(vec![token("a", "1", 9), token("a", "2", 8)], &[]), ["a (2)", "a (1)"]);
-        assert_eq!(labels(vec![token("a", "1", 9), token("a", "1", 8)], &[]), ["a (1)"], "not even then");
+        assert_eq!(labels(vec![token("a", "1", 9), token("a", "1", 8)], &[]), ["a (1)", "a (1) #2"]);
         let long = "x".repeat(100);
         assert_eq!(labels(vec![token(&long, "1", 9)], &[])[0].len(), LABEL);
     }
 
     #[test]
-    fn there_is_an_end_to_tokens() {
+    fn the_most_urgent_comes_first() {
         let many = (0..50).map(|number| token(&format!("t{number}"), "", 100 - number)).collect();
         let labels = labels(many, &[]);
-        assert_eq!((labels.len(), labels[0].as_str()), (MOST, "t49"));
+        assert_eq!((labels.len(), labels[0].as_str()), (50, "t49"), "the most urgent is among those exported");
+    }
+
+    #[test]
+    fn what_does_not_work_comes_first_and_good_news_perishes() {
+        let broken = AppleToken { usable: Some(false), ..token("broken", "9", 1_000_000) };
+        let endless = AppleToken { not_after: None, ..token("endless", "8", 0) };
+        let tokens = vec![endless, token("soon", "1", 9), broken];
+        assert_eq!(labels(tokens.clone(), &[]), ["broken", "soon", "endless"]);
+        let facts = Facts { tokens: Some(tokens), ..Facts::default() };
+        let usable: Vec<_> = report(Some(&facts), false, &[]).iter().map(|token| token.token.usable).collect();
+        assert_eq!(usable, [Some(false), None, None]);
     }
 
     #[test]

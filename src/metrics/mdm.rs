@@ -5,7 +5,7 @@ use super::inventory::{days, of, seconds};
 use super::text::Text;
 use crate::evaluate::Report;
 use crate::evaluate::tenant::TenantReport;
-use crate::evaluate::tokens::TokenReport;
+use crate::evaluate::tokens::{MOST, TokenReport};
 use crate::model::push::SILENT_RATIO;
 use crate::model::{FamilyHealth, Notice};
 
@@ -38,7 +38,8 @@ fn notices(text: &mut Text, report: &Report) {
 }
 
 fn tokens(text: &mut Text, report: &Report, days_gauge: bool) {
-    let all = || report.tenants.iter().flat_map(|tenant| tenant.tokens.iter().map(move |token| (tenant, token)));
+    let all =
+        || report.tenants.iter().flat_map(|tenant| tenant.tokens.iter().take(MOST).map(move |token| (tenant, token)));
     let mut family = text.family(
         "apple_token_not_after_timestamp_seconds",
         "gauge",

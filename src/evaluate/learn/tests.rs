@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Facts, Failure, Reason};
+use crate::model::{Failure, Reason};
 
 const T1: &str = "com.apple.mgmt.External.11111111-0000-4000-8000-000000000001";
 const T2: &str = "com.apple.mgmt.External.22222222-0000-4000-8000-000000000002";
