@@ -36,6 +36,7 @@ pub struct Asked {
 impl Asked {
     /// Reads a request to its end; `None` if that end is too far away.
     pub async fn read(connection: Connection, request: Request) -> Option<Self> {
+        connection.traffic.requests.fetch_add(1, Ordering::Relaxed);
         let number = connection.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, REQUEST_LIMIT).await.ok()?;

@@ -20,6 +20,10 @@ pub struct Traffic {
     pub connections: AtomicU64,
     /// Connections that are open now.
     pub open: AtomicU64,
+    /// The most that were open at once.
+    pub most_open: AtomicU64,
+    /// Requests that came in; counted by the handler.
+    pub requests: AtomicU64,
     /// Bytes sent.
     pub bytes: AtomicU64,
 }
@@ -59,7 +63,8 @@ impl axum::serve::Listener for CutListener {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
         self.traffic.connections.fetch_add(1, Ordering::Relaxed);
-        self.traffic.open.fetch_add(1, Ordering::Relaxed);
+        let open = self.traffic.open.fetch_add(1, Ordering::Relaxed) + 1;
+        self.traffic.most_open.fetch_max(open, Ordering::Relaxed);
         let cut = self.stop.child_token();
         let is_cut = Box::pin(cut.clone().cancelled_owned());
         (CutStream { stream, cut, is_cut, traffic: Arc::clone(&self.traffic) }, address)
@@ -122,10 +127,13 @@ pub struct Connection {
     pub cut: CancellationToken,
     /// How many requests came over it; counted by the handler.
     pub requests: Arc<AtomicU64>,
+    /// What went over the listener.
+    pub traffic: Arc<Traffic>,
 }
 
 impl Connected<IncomingStream<'_, CutListener>> for Connection {
     fn connect_info(stream: IncomingStream<'_, CutListener>) -> Self {
-        Self { cut: stream.io().cut.clone(), requests: Arc::default() }
+        let stream = stream.io();
+        Self { cut: stream.cut.clone(), requests: Arc::default(), traffic: Arc::clone(&stream.traffic) }
     }
 }

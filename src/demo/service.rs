@@ -4,6 +4,7 @@ use std::future::IntoFuture as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -92,6 +93,7 @@ pub(super) struct Asked {
 impl Asked {
     /// Reads a request; `None` for one that is too long or breaks off.
     pub(super) async fn read(request: Request, connection: Connection) -> Option<Self> {
+        connection.traffic.requests.fetch_add(1, Ordering::Relaxed);
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, REQUEST_LIMIT).await.ok()?;
         let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());
