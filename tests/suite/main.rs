@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may stop anywhere")]
 
+mod cells;
+mod commands;
 mod config;
 mod consistency;
 mod daemon;
