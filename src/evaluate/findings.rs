@@ -91,7 +91,9 @@ impl Case<'_> {
     fn findings_of_account(&self, findings: &mut Findings) {
         let policy = &self.tenant.account_policy;
         let shown = self.account_reported();
-        let Some(address) = shown.as_deref().or(self.account.map(|account| account.address.as_str())) else { return };
+        let Some(address) = shown.as_deref().or_else(|| self.account.map(|account| account.address.as_str())) else {
+            return;
+        };
         if !is_of_domain(address, policy) {
             findings.insert(
                 Finding::AccountDomain,
