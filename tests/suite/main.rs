@@ -15,5 +15,6 @@ mod intune;
 mod jamf;
 mod kandji;
 mod mosyle;
+mod polls;
 mod prometheus;
 mod support;
