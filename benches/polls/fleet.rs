@@ -92,9 +92,14 @@ impl Fleet {
         self.traffic().map(|(_, traffic)| traffic.requests.load(Ordering::Relaxed))
     }
 
-    /// The most connections that were open at once, by kind.
+    /// The most connections that were open at once, by kind; those that wait in the pool for the next request count.
     pub(crate) fn most_open(&self) -> [u64; 4] {
         self.traffic().map(|(_, traffic)| traffic.most_open.load(Ordering::Relaxed))
+    }
+
+    /// The most requests that were without an answer at once, by kind.
+    pub(crate) fn most_busy(&self) -> [u64; 4] {
+        self.traffic().map(|(_, traffic)| traffic.most_busy.load(Ordering::Relaxed))
     }
 
     fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {

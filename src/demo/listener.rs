@@ -22,8 +22,12 @@ pub struct Traffic {
     pub open: AtomicU64,
     /// The most that were open at once.
     pub most_open: AtomicU64,
-    /// Requests that came in; counted by the handler.
+    /// Requests that came in.
     pub requests: AtomicU64,
+    /// Requests that have no answer yet.
+    pub busy: AtomicU64,
+    /// The most that had none at once.
+    pub most_busy: AtomicU64,
     /// Bytes sent.
     pub bytes: AtomicU64,
 }
@@ -129,6 +133,27 @@ pub struct Connection {
     pub requests: Arc<AtomicU64>,
     /// What went over the listener.
     pub traffic: Arc<Traffic>,
+}
+
+/// A request under way. It is over when dropped.
+#[derive(Debug)]
+pub struct Busy(Arc<Traffic>);
+
+impl Connection {
+    /// Counts a request, to be called as soon as it is there.
+    #[must_use]
+    pub fn begin(&self) -> Busy {
+        self.traffic.requests.fetch_add(1, Ordering::Relaxed);
+        let busy = self.traffic.busy.fetch_add(1, Ordering::Relaxed) + 1;
+        self.traffic.most_busy.fetch_max(busy, Ordering::Relaxed);
+        Busy(Arc::clone(&self.traffic))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Connected<IncomingStream<'_, CutListener>> for Connection {

@@ -4,7 +4,6 @@ use std::future::IntoFuture as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -16,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::listener::{Connection, CutListener, Traffic};
+use super::listener::{Busy, Connection, CutListener, Traffic};
 
 /// A login has a few kilobytes.
 const REQUEST_LIMIT: usize = 1024 * 1024;
@@ -88,16 +87,18 @@ pub(super) struct Asked {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     connection: Connection,
+    /// Until it is answered.
+    _busy: Busy,
 }
 
 impl Asked {
     /// Reads a request; `None` for one that is too long or breaks off.
     pub(super) async fn read(request: Request, connection: Connection) -> Option<Self> {
-        connection.traffic.requests.fetch_add(1, Ordering::Relaxed);
+        let busy = connection.begin();
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, REQUEST_LIMIT).await.ok()?;
         let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());
-        Some(Self { method: parts.method, path, query, headers: parts.headers, body, connection })
+        Some(Self { method: parts.method, path, query, headers: parts.headers, body, connection, _busy: busy })
     }
 
     pub(super) fn header(&self, name: &str) -> Option<String> {
