@@ -49,10 +49,18 @@ pub(super) enum Pin {
     },
 }
 
-/// How a topic is read on a device. The pattern, and not a column, because the layout changes between systems.
-const CONFIRM_HELP: &str = r"On a Mac that the MDM manages, this prints the topic it listens on:
+/// The command, as a literal.
+macro_rules! mac_command {
+    () => {
+        r"system_profiler SPConfigurationProfileDataType | grep -Eo 'com\.apple\.mgmt\.[A-Za-z]+\.[0-9A-Fa-f-]{36}'"
+    };
+}
 
-  system_profiler SPConfigurationProfileDataType | grep -Eo 'com\.apple\.mgmt\.[A-Za-z]+\.[0-9A-Fa-f-]{36}'";
+/// How a topic is read on a device. The pattern, and not a column, because the layout changes between systems.
+pub(super) const MAC_COMMAND: &str = mac_command!();
+
+const CONFIRM_HELP: &str =
+    concat!("On a Mac that the MDM manages, this prints the topic it listens on:\n\n  ", mac_command!());
 
 /// `confirm`.
 #[derive(Debug, Args)]

@@ -2,11 +2,13 @@
 
 use std::io::{self, Write};
 
+use super::attest::MAC_COMMAND;
 use super::{End, Scene};
-use crate::config::{Config, Tenant};
+use crate::config::{Config, Mdm, Tenant};
+use crate::evaluate::account::{HOLDERS, SECOND_FACTOR_AUDIT, SIGN_IN};
 use crate::evaluate::report::polled_sources;
 use crate::evaluate::summary::cannot_know;
-use crate::model::{Question, Source};
+use crate::model::Question;
 use crate::words;
 
 /// Checks the configuration and prints what would run. Wrong tenant files are errors here.
@@ -26,6 +28,9 @@ pub(super) fn run(scene: &Scene) -> Result<u8, End> {
     for tenant in config.tenants.values().filter(|tenant| !tenant.retired) {
         writeln!(out)?;
         show(tenant, &config, &mut out)?;
+    }
+    if config.tenants.values().any(|tenant| !tenant.retired && is_topic_open(tenant)) {
+        writeln!(out, "\nThe topic that the devices of a tenant listen on, read on an enrolled Mac:\n  {MAC_COMMAND}")?;
     }
     Ok(0)
 }
@@ -50,17 +55,65 @@ fn show(tenant: &Tenant, config: &Config, out: &mut dyn Write) -> io::Result<()>
     if let Some(muted) = &tenant.muted {
         writeln!(out, "  muted     until {}: {}", muted.until, words::clean(&muted.reason, 256))?;
     }
-    for question in cannot_know(tenant) {
-        writeln!(out, "  nobody watches {}{}", question.unwatched(), remedy(question, &polled))?;
+    for question in Question::ALL {
+        if let Some(remedy) = gap(question, tenant, config) {
+            writeln!(out, "  nobody watches {}: {remedy}", question.unwatched())?;
+        }
     }
     Ok(())
 }
 
-/// How a blind spot can be closed, where this version can.
-fn remedy(question: Question, polled: &[(Source, std::time::Duration)]) -> &'static str {
-    match question {
-        Question::Expiry => ": add certificate.files, or at least certificate.declared.not_after",
-        Question::Lineage if polled.is_empty() => ": add certificate.files",
-        Question::Lineage | Question::WayOut | Question::Arrival | Question::Renewable => "",
+/// What would close a blind spot that follows from the configuration; `None` where there is none.
+fn gap(question: Question, tenant: &Tenant, config: &Config) -> Option<String> {
+    if question == Question::Renewable {
+        let missing = unrenewable(tenant, config);
+        return (!missing.is_empty()).then(|| format!("add {}", missing.join(", ")));
     }
+    cannot_know(tenant).contains(&question).then(|| remedy(question, &tenant.mdm))
+}
+
+/// The sources that close a blind spot. What a tenant has already does not count: it did not close it.
+fn remedy(question: Question, mdm: &Mdm) -> String {
+    let text = match (question, mdm) {
+        (Question::Expiry, _) => "add certificate.files, or at least certificate.declared.not_after",
+        (Question::Lineage, Mdm::Jamf(_) | Mdm::Kandji(_)) => {
+            "add certificate.files, certificate.profiles or certificate.device_topics, or set mdm.enrolment_profile"
+        }
+        (Question::Lineage, _) => "add certificate.files, certificate.profiles or certificate.device_topics",
+        (Question::Arrival, Mdm::Kandji(_)) => "set mdm.push",
+        (Question::Arrival, Mdm::Mosyle(_)) => "set mdm.push, which is a weak sign",
+        (Question::Arrival, Mdm::None) => "no MDM is asked; only kandji and mosyle tell which devices are alive",
+        (Question::Arrival, Mdm::Intune(_) | Mdm::Jamf(_)) => {
+            "this MDM does not tell which devices are alive by another way than pushes"
+        }
+        (Question::WayOut | Question::Renewable, _) => "no source of this version does",
+    };
+    text.to_owned()
+}
+
+/// What the configuration lacks so that somebody could say whether the certificate could be renewed today. Whether the
+/// duties were done is another matter, and told by the daemon.
+fn unrenewable(tenant: &Tenant, config: &Config) -> Vec<String> {
+    let account = tenant.account.as_ref().and_then(|id| config.accounts.get(id));
+    let mut missing = Vec::new();
+    if account.is_none() {
+        missing.push("account".to_owned());
+    }
+    if tenant.account_policy.domains.is_empty() {
+        missing.push("policy.account_domains".to_owned());
+    }
+    for duty in [SIGN_IN, SECOND_FACTOR_AUDIT] {
+        if account.is_none_or(|account| !account.duties.contains_key(duty)) {
+            missing.push(format!("duty {duty} of the account"));
+        }
+    }
+    if account.is_none_or(|account| account.second_factor.len() < HOLDERS) {
+        missing.push("second_factor of the account, held by two".to_owned());
+    }
+    missing
+}
+
+/// Whether nothing tells the topic, or nobody said which one it must be.
+fn is_topic_open(tenant: &Tenant) -> bool {
+    tenant.certificate.expected_topic.is_none() || cannot_know(tenant).contains(&Question::Lineage)
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::listener::Connection;
+use super::listener::{Busy, Connection};
 
 /// No login or read of ours has more.
 const REQUEST_LIMIT: usize = 1024 * 1024;
@@ -33,11 +33,14 @@ pub struct Asked {
     pub connection: Connection,
     /// The how many-th it is of its connection.
     pub number: u64,
+    /// Until it is answered.
+    pub busy: Busy,
 }
 
 impl Asked {
     /// Reads a request to its end; `None` if that end is too far away.
     pub async fn read(connection: Connection, request: Request) -> Option<Self> {
+        let busy = connection.begin();
         let number = connection.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, REQUEST_LIMIT).await.ok()?;
@@ -50,6 +53,7 @@ impl Asked {
             body,
             connection,
             number,
+            busy,
         })
     }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::listener::Traffic;
 use super::server::Server;
 use server::World;
 
@@ -342,6 +343,12 @@ impl Simulator {
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
         self.server.traffic().bytes.load(Ordering::Relaxed)
+    }
+
+    /// What went over its listener, in all.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        self.server.traffic()
     }
 
     /// How many connections were accepted in all.

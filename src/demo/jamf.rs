@@ -18,6 +18,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::listener::Traffic;
 use super::server::Server as Service;
 use server::World;
 
@@ -343,6 +344,12 @@ impl Simulator {
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
         self.service.traffic().bytes.load(Ordering::Relaxed)
+    }
+
+    /// What went over its listener, in all.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        self.service.traffic()
     }
 
     /// How many connections were accepted in all.

@@ -20,6 +20,14 @@ pub struct Traffic {
     pub connections: AtomicU64,
     /// Connections that are open now.
     pub open: AtomicU64,
+    /// The most that were open at once.
+    pub most_open: AtomicU64,
+    /// Requests that came in.
+    pub requests: AtomicU64,
+    /// Requests that have no answer yet.
+    pub busy: AtomicU64,
+    /// The most that had none at once.
+    pub most_busy: AtomicU64,
     /// Bytes sent.
     pub bytes: AtomicU64,
 }
@@ -59,7 +67,8 @@ impl axum::serve::Listener for CutListener {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
         self.traffic.connections.fetch_add(1, Ordering::Relaxed);
-        self.traffic.open.fetch_add(1, Ordering::Relaxed);
+        let open = self.traffic.open.fetch_add(1, Ordering::Relaxed) + 1;
+        self.traffic.most_open.fetch_max(open, Ordering::Relaxed);
         let cut = self.stop.child_token();
         let is_cut = Box::pin(cut.clone().cancelled_owned());
         (CutStream { stream, cut, is_cut, traffic: Arc::clone(&self.traffic) }, address)
@@ -122,10 +131,34 @@ pub struct Connection {
     pub cut: CancellationToken,
     /// How many requests came over it; counted by the handler.
     pub requests: Arc<AtomicU64>,
+    /// What went over the listener.
+    pub traffic: Arc<Traffic>,
+}
+
+/// A request under way. It is over when dropped.
+#[derive(Debug)]
+pub struct Busy(Arc<Traffic>);
+
+impl Connection {
+    /// Counts a request, to be called as soon as it is there.
+    #[must_use]
+    pub fn begin(&self) -> Busy {
+        self.traffic.requests.fetch_add(1, Ordering::Relaxed);
+        let busy = self.traffic.busy.fetch_add(1, Ordering::Relaxed) + 1;
+        self.traffic.most_busy.fetch_max(busy, Ordering::Relaxed);
+        Busy(Arc::clone(&self.traffic))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Connected<IncomingStream<'_, CutListener>> for Connection {
     fn connect_info(stream: IncomingStream<'_, CutListener>) -> Self {
-        Self { cut: stream.io().cut.clone(), requests: Arc::default() }
+        let stream = stream.io();
+        Self { cut: stream.cut.clone(), requests: Arc::default(), traffic: Arc::clone(&stream.traffic) }
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::listener::Traffic;
 use super::server::Server;
 use crate::provider::mosyle::Product;
 use server::World;
@@ -289,6 +290,12 @@ impl Simulator {
     #[must_use]
     pub fn logins(&self) -> usize {
         self.world.with(|state| state.logins)
+    }
+
+    /// What went over its listener, in all.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        self.server.traffic()
     }
 
     /// How many connections were accepted in all.

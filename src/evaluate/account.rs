@@ -14,7 +14,7 @@ pub const SIGN_IN: &str = "sign_in";
 pub const SECOND_FACTOR_AUDIT: &str = "second_factor_audit";
 
 /// With fewer holders of the second factor than this, one person who leaves takes the account along.
-const HOLDERS: usize = 2;
+pub const HOLDERS: usize = 2;
 
 /// What is true of one account.
 #[derive(Clone, Debug, PartialEq)]

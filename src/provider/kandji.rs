@@ -289,19 +289,26 @@ impl Kandji {
         };
         let mut found = Vec::new();
         for resource in self.wanted() {
+            let mut is_untried = false;
             let result = match resource {
                 Resource::Profile(_) => match self.blueprint(&token, now).await {
                     Ok(Some(id)) => self.ask(Resource::Profile(&id), &[], &token, now).await,
                     Ok(None) => Err(Failure::new(Reason::NotFound, "there is no blueprint to try it with")),
-                    Err(_) => Err(Failure::new(
-                        Reason::NotFound,
-                        "the blueprints cannot be read, and without one it cannot be tried",
-                    )),
+                    // Whatever keeps the list from being read keeps this one too: Kandji was reached all the same.
+                    Err(failure) => {
+                        is_untried = true;
+                        let message = format!("{}; without a blueprint it cannot be tried", failure.message);
+                        Err(Failure { message, ..failure })
+                    }
                 },
                 Resource::Devices => self.ask(resource, &[("limit", "1")], &token, now).await,
                 Resource::Integrations | Resource::Blueprints => self.ask(resource, &[], &token, now).await,
             };
-            found.push(access(resource, result.map(|answer| answer.wipe())));
+            found.push(Access {
+                // Perhaps the token has this one.
+                privilege: if is_untried { "" } else { resource.permission() },
+                ..access(resource, result.map(|answer| answer.wipe()))
+            });
         }
         // Kandji may say 401 for a right that is missing; a token that reads one thing is not refused as a login.
         if found.iter().any(|access| access.verdict == Verdict::Allowed) {

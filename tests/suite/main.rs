@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may stop anywhere")]
 
+mod cells;
+mod commands;
 mod config;
 mod consistency;
 mod daemon;
@@ -15,5 +17,6 @@ mod intune;
 mod jamf;
 mod kandji;
 mod mosyle;
+mod polls;
 mod prometheus;
 mod support;

@@ -96,12 +96,12 @@ async fn access_tells_each_endpoint_by_its_name_in_the_grid() {
         access.iter().map(kind).collect()
     };
     bench.vendor.change(TOKEN, |tenant| tenant.permissions = [Resource::Devices, Resource::Profile].into());
-    assert_eq!(kinds(&kandji.access(now()).await), "dadn");
+    assert_eq!(kinds(&kandji.access(now()).await), "dadd");
     // 401 for a right: the token reads something, so it is a token.
     bench.vendor.swap_refusals();
-    assert_eq!(kinds(&kandji.access(now()).await), "dadn");
+    assert_eq!(kinds(&kandji.access(now()).await), "dadd");
     bench.vendor.change(TOKEN, |tenant| tenant.permissions.clear());
-    assert_eq!(kinds(&kandji.access(now()).await), "llln");
+    assert_eq!(kinds(&kandji.access(now()).await), "llll");
     bench.write_token(" ");
     assert_eq!(kinds(&kandji.access(now()).await), "nnnn");
     bench.write_token(TOKEN);
