@@ -63,11 +63,14 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
 pub(crate) struct Site {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) microsoft: Simulator,
+    /// Whether Intune is asked for tokens and devices too, or for the certificate alone.
+    pub(crate) asks_for_lists: bool,
 }
 
 impl Site {
     pub(crate) async fn new() -> Self {
-        let site = Self { folder: tempfile::tempdir().unwrap(), microsoft: Simulator::start().await.unwrap() };
+        let (folder, microsoft) = (tempfile::tempdir().unwrap(), Simulator::start().await.unwrap());
+        let site = Self { folder, microsoft, asks_for_lists: false };
         site.write("secret", SECRET);
         site
     }
@@ -90,10 +93,11 @@ impl Site {
     pub(crate) fn configure(&self, head: &str, tenants: &[String]) -> PathBuf {
         let mut yaml = format!(
             "store: sqlite://{folder}/state.db\n\
-             defaults:\n  intune:\n    client_id: {APP}\n    client_secret_file: {folder}/secret\n    tokens: false\n    push: false\n    \
-             login_url: {url}\n    graph_url: {url}\n",
+             defaults:\n  intune:\n    client_id: {APP}\n    client_secret_file: {folder}/secret\n    \
+             tokens: {lists}\n    push: {lists}\n    login_url: {url}\n    graph_url: {url}\n",
             folder = self.folder.path().display(),
             url = self.microsoft.graph_url(),
+            lists = self.asks_for_lists,
         );
         if !head.contains("poll:") {
             yaml.push_str("poll: { interval: 1s, timeout: 900ms }\n");

@@ -35,7 +35,7 @@ pub(crate) struct Vendors {
 impl Vendors {
     pub(crate) async fn new() -> Self {
         Self {
-            site: Site::new().await,
+            site: Site { asks_for_lists: true, ..Site::new().await },
             jamf: jamf::Simulator::start().await.unwrap(),
             kandji: kandji::Simulator::start().await.unwrap(),
             mosyle: mosyle::Simulator::start().await.unwrap(),
