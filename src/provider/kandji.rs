@@ -18,6 +18,7 @@ mod paging;
 mod refusal;
 mod settings;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -189,8 +190,8 @@ impl Kandji {
         }
     }
 
-    /// Every row of a list, page by page. `each` gets the rows, and never those of a list that breaks off: what it
-    /// gathered is then dropped with the failure.
+    /// Every row of a list, page by page. `each` gets the rows, each once however often it comes, and never those of a
+    /// list that breaks off or ends before its own total: what it gathered is then dropped with the failure.
     async fn rows<F: Fields>(
         &self,
         listing: &Listing,
@@ -198,9 +199,11 @@ impl Kandji {
         token: &Token,
         now: DateTime<Utc>,
         mut each: impl FnMut(envelope::Row<F>),
-    ) -> Result<Option<u64>, Failure> {
+    ) -> Result<(), Failure> {
         let host = self.host();
         let mut trail = Trail::new(listing.most_pages);
+        // Rows without an id cannot be told from each other, and are as many as there are.
+        let (mut seen, mut distinct, mut total) = (HashSet::new(), 0, None);
         loop {
             let answer = {
                 let query: Vec<(&str, &str)> = trail.query().collect();
@@ -209,9 +212,21 @@ impl Kandji {
             let budget = Budget::of(&answer);
             let page = listing.page::<F>(answer);
             let page = page.map_err(|failure| Failure::new(failure.reason, format!("{host}: {}", failure.message)))?;
-            page.rows.into_iter().for_each(&mut each);
+            // The latest counts, for a list may shrink while it is read.
+            total = page.count.or(total);
+            let is_empty = page.rows.is_empty();
+            for row in page.rows {
+                if row.text(F::ID).is_none_or(|id| seen.insert(id.to_owned())) {
+                    distinct += 1;
+                    each(row);
+                }
+            }
             let wrong = |what| Failure::new(Reason::Malformed, format!("{host}: the list of {resource} {what}"));
-            let Some(next) = page.next else { return Ok(page.count) };
+            let is_short = total.is_some_and(|total| distinct < total);
+            let next = page.next.filter(|_| is_short || !is_empty || !listing.ends_empty());
+            let Some(next) = next else {
+                return if is_short { Err(wrong("ends before its own total")) } else { Ok(()) };
+            };
             trail.follow(next).map_err(wrong)?;
             // The budget is the tenant's and everybody's who uses its API; the last of it is not ours to take.
             budget.check(&host, now)?;
@@ -221,8 +236,8 @@ impl Kandji {
     async fn tokens(&self, now: DateTime<Utc>) -> Result<Facts, Failure> {
         let token = self.read_token().await?;
         let mut rows = Vec::new();
-        let count = self.rows(&REST, Resource::Integrations, &token, now, |row| rows.push(row)).await?;
-        integrations::facts(&self.host(), &rows, count)
+        self.rows(&REST, Resource::Integrations, &token, now, |row| rows.push(row)).await?;
+        integrations::facts(&self.host(), &rows)
     }
 
     async fn push(&self, now: DateTime<Utc>) -> Result<Facts, Failure> {
