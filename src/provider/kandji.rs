@@ -190,6 +190,12 @@ impl Kandji {
         }
     }
 
+    /// What a 200 holds, if it is a page of a list. Also a web page comes with 200.
+    fn page<F: Fields>(&self, listing: &Listing, answer: Answer) -> Result<envelope::Page<F>, Failure> {
+        let page = listing.page::<F>(answer);
+        page.map_err(|failure| Failure::new(failure.reason, format!("{}: {}", self.host(), failure.message)))
+    }
+
     /// Every row of a list, page by page. `each` gets the rows, each once however often it comes, and never those of a
     /// list that breaks off or ends before its own total: what it gathered is then dropped with the failure.
     async fn rows<F: Fields>(
@@ -210,8 +216,7 @@ impl Kandji {
                 self.ask(resource, &[listing.first, &query].concat(), token, now).await?
             };
             let budget = Budget::of(&answer);
-            let page = listing.page::<F>(answer);
-            let page = page.map_err(|failure| Failure::new(failure.reason, format!("{host}: {}", failure.message)))?;
+            let page = self.page::<F>(listing, answer)?;
             // The latest counts, for a list may shrink while it is read.
             total = page.count.or(total);
             let is_empty = page.rows.is_empty();
@@ -306,17 +311,27 @@ impl Kandji {
         for resource in self.wanted() {
             let result = match resource {
                 Resource::Profile(_) => match self.blueprint(&token, now).await {
-                    Ok(Some(id)) => self.ask(Resource::Profile(&id), &[], &token, now).await,
+                    Ok(Some(id)) => self.profile_of(&id, &token, now).await.map(|_| ()),
                     Ok(None) => Err(Failure::new(Reason::NotFound, "there is no blueprint to try it with")),
                     Err(_) => Err(Failure::new(
                         Reason::NotFound,
                         "the blueprints cannot be read, and without one it cannot be tried",
                     )),
                 },
-                Resource::Devices => self.ask(resource, &[("limit", "1")], &token, now).await,
-                Resource::Integrations | Resource::Blueprints => self.ask(resource, &[], &token, now).await,
+                Resource::Devices => {
+                    let answer = self.ask(resource, &[("limit", "1")], &token, now).await;
+                    answer.and_then(|answer| self.page::<envelope::Device>(&PRISM, answer).map(|_| ()))
+                }
+                Resource::Integrations => {
+                    let answer = self.ask(resource, &[], &token, now).await;
+                    answer.and_then(|answer| self.page::<envelope::Integration>(&REST, answer).map(|_| ()))
+                }
+                Resource::Blueprints => {
+                    let answer = self.ask(resource, &[], &token, now).await;
+                    answer.and_then(|answer| self.page::<envelope::Blueprint>(&REST, answer).map(|_| ()))
+                }
             };
-            found.push(access(resource, result.map(|answer| answer.wipe())));
+            found.push(access(resource, result));
         }
         // Kandji may say 401 for a right that is missing; a token that reads one thing is not refused as a login.
         if found.iter().any(|access| access.verdict == Verdict::Allowed) {
