@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{End, Scene};
 use crate::app;
 use crate::config::Tenant;
-use crate::model::{Source, TenantName};
+use crate::model::{MdmKind, Source, TenantName};
 use crate::provider::access::{Access, Verdict};
 use crate::words;
 
@@ -25,15 +25,27 @@ pub(super) struct Options {
 struct Row<'a> {
     tenant: &'a Tenant,
     access: Vec<Access>,
+    /// Why nothing was tried.
+    untried: Option<&'static str>,
 }
+
+const NO_MDM: &str = "it has no MDM that can be asked";
+const NOT_WANTED: &str = "nothing is asked of this MDM with these settings";
+const NOT_BUILT: &str = "this MDM cannot be asked with these settings";
 
 /// Runs `access`.
 pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
     let config = scene.load()?;
+    for problem in &config.problems {
+        writeln!(io::stderr(), "apnswatch: {problem}")?;
+    }
     let wanted = options.tenant.as_deref().map(TenantName::parse).transpose();
     let wanted = wanted.map_err(|problem| anyhow!("--tenant {problem}"))?;
-    if let Some(name) = wanted.as_ref().filter(|name| !config.tenants.contains_key(*name)) {
-        return Err(anyhow!("no tenant is called {name:?}").into());
+    if let Some(name) = &wanted {
+        let tenant = config.tenants.get(name).ok_or_else(|| anyhow!("no tenant is called {name:?}"))?;
+        if tenant.retired {
+            return Err(anyhow!("the tenant {name:?} is retired, so nothing is asked of its MDM").into());
+        }
     }
     let now = scene.clock.now();
     let mut rows = Vec::new();
@@ -42,9 +54,13 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
         if wanted.as_ref().is_some_and(|wanted| *wanted != tenant.name) {
             continue;
         }
-        if let Some(provider) = app::provider(tenant) {
-            rows.push(Row { tenant, access: provider.access(now).await });
-        }
+        let (access, reason) = match app::provider(tenant) {
+            Some(provider) => (provider.access(now).await, NOT_WANTED),
+            None if tenant.mdm.kind() == MdmKind::None => (Vec::new(), NO_MDM),
+            None => (Vec::new(), NOT_BUILT),
+        };
+        let untried = access.is_empty().then_some(reason);
+        rows.push(Row { tenant, access, untried });
     }
     let mut out = io::stdout().lock();
     if scene.json {
@@ -52,11 +68,12 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
     } else {
         table(&rows, &mut out)?;
     }
-    Ok(status(&rows))
+    // What stands in a tenant file that is bad was not tried.
+    Ok(status(&rows).max(u8::from(!config.problems.is_empty())))
 }
 
-/// 2 the login or the certificate read is refused, 3 not reached, 1 something is lost, 0 all allowed; the first that
-/// is true.
+/// 2 the login or the certificate read is refused, 3 not reached or nothing tried at all, 1 something is lost, 0 all
+/// allowed; the first that is true.
 fn status(rows: &[Row<'_>]) -> u8 {
     let all = || rows.iter().flat_map(|row| &row.access);
     let is_refused = |access: &Access| match access.verdict {
@@ -66,7 +83,10 @@ fn status(rows: &[Row<'_>]) -> u8 {
     };
     if all().any(is_refused) {
         2
-    } else if all().any(|access| matches!(access.verdict, Verdict::NotReached(_))) {
+    } else if all().next().is_none()
+        || rows.iter().any(|row| row.untried == Some(NOT_BUILT))
+        || all().any(|access| matches!(access.verdict, Verdict::NotReached(_)))
+    {
         3
     } else if all().any(|access| matches!(access.verdict, Verdict::Denied(_) | Verdict::Unsupported)) {
         1
@@ -77,12 +97,12 @@ fn status(rows: &[Row<'_>]) -> u8 {
 
 fn table(rows: &[Row<'_>], out: &mut dyn Write) -> io::Result<()> {
     if rows.is_empty() {
-        return writeln!(out, "No tenant has an MDM that can be asked.");
+        return writeln!(out, "There is no tenant whose MDM could be asked.");
     }
     for row in rows {
         writeln!(out, "{} ({})", words::clean(row.tenant.name.as_str(), 128), row.tenant.mdm.kind())?;
-        if row.access.is_empty() {
-            writeln!(out, "  nothing is asked of this MDM with these settings")?;
+        if let Some(untried) = row.untried {
+            writeln!(out, "  {untried}")?;
         }
         for access in &row.access {
             writeln!(out, "  {:11} {}", word(&access.verdict), access.endpoint)?;
@@ -131,11 +151,15 @@ fn document(rows: &[Row<'_>]) -> serde_json::Value {
         object
     };
     let tenants = rows.iter().map(|row| {
-        json!({
+        let mut object = json!({
             "name": row.tenant.name,
             "mdm": row.tenant.mdm.kind(),
             "access": row.access.iter().map(access).collect::<Vec<_>>(),
-        })
+        });
+        if let Some(untried) = row.untried {
+            object["untried"] = json!(untried);
+        }
+        object
     });
     json!({ "schema": "apnswatch.access.v1", "tenants": tenants.collect::<Vec<_>>() })
 }

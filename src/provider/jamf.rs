@@ -103,7 +103,7 @@ impl Jamf {
         let mut outcome = match source {
             Source::Tokens => tokens::poll(&mut session).await,
             Source::Push => push::poll(&mut session).await,
-            Source::Profile => profile::poll(&mut session).await.into(),
+            Source::Profile => profile::poll(&mut session).await,
             Source::Api | Source::File | Source::Device | Source::Declared => notices::poll(&mut session).await.into(),
         };
         session.finish().await;

@@ -18,6 +18,7 @@ mod paging;
 mod refusal;
 mod settings;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -189,8 +190,14 @@ impl Kandji {
         }
     }
 
-    /// Every row of a list, page by page. `each` gets the rows, and never those of a list that breaks off: what it
-    /// gathered is then dropped with the failure.
+    /// What a 200 holds, if it is a page of a list. Also a web page comes with 200.
+    fn page<F: Fields>(&self, listing: &Listing, answer: Answer) -> Result<envelope::Page<F>, Failure> {
+        let page = listing.page::<F>(answer);
+        page.map_err(|failure| Failure::new(failure.reason, format!("{}: {}", self.host(), failure.message)))
+    }
+
+    /// Every row of a list, page by page. `each` gets the rows, each once however often it comes, and never those of a
+    /// list that breaks off or ends before its own total: what it gathered is then dropped with the failure.
     async fn rows<F: Fields>(
         &self,
         listing: &Listing,
@@ -198,20 +205,33 @@ impl Kandji {
         token: &Token,
         now: DateTime<Utc>,
         mut each: impl FnMut(envelope::Row<F>),
-    ) -> Result<Option<u64>, Failure> {
+    ) -> Result<(), Failure> {
         let host = self.host();
         let mut trail = Trail::new(listing.most_pages);
+        // Rows without an id cannot be told from each other, and are as many as there are.
+        let (mut seen, mut distinct, mut total) = (HashSet::new(), 0, None);
         loop {
             let answer = {
                 let query: Vec<(&str, &str)> = trail.query().collect();
                 self.ask(resource, &[listing.first, &query].concat(), token, now).await?
             };
             let budget = Budget::of(&answer);
-            let page = listing.page::<F>(answer);
-            let page = page.map_err(|failure| Failure::new(failure.reason, format!("{host}: {}", failure.message)))?;
-            page.rows.into_iter().for_each(&mut each);
+            let page = self.page::<F>(listing, answer)?;
+            // The latest counts, for a list may shrink while it is read.
+            total = page.count.or(total);
+            let is_empty = page.rows.is_empty();
+            for row in page.rows {
+                if row.text(F::ID).is_none_or(|id| seen.insert(id.to_owned())) {
+                    distinct += 1;
+                    each(row);
+                }
+            }
             let wrong = |what| Failure::new(Reason::Malformed, format!("{host}: the list of {resource} {what}"));
-            let Some(next) = page.next else { return Ok(page.count) };
+            let is_short = total.is_some_and(|total| distinct < total);
+            let next = page.next.filter(|_| is_short || !is_empty || !listing.ends_empty());
+            let Some(next) = next else {
+                return if is_short { Err(wrong("ends before its own total")) } else { Ok(()) };
+            };
             trail.follow(next).map_err(wrong)?;
             // The budget is the tenant's and everybody's who uses its API; the last of it is not ours to take.
             budget.check(&host, now)?;
@@ -221,8 +241,8 @@ impl Kandji {
     async fn tokens(&self, now: DateTime<Utc>) -> Result<Facts, Failure> {
         let token = self.read_token().await?;
         let mut rows = Vec::new();
-        let count = self.rows(&REST, Resource::Integrations, &token, now, |row| rows.push(row)).await?;
-        integrations::facts(&self.host(), &rows, count)
+        self.rows(&REST, Resource::Integrations, &token, now, |row| rows.push(row)).await?;
+        integrations::facts(&self.host(), &rows)
     }
 
     async fn push(&self, now: DateTime<Utc>) -> Result<Facts, Failure> {
@@ -292,7 +312,7 @@ impl Kandji {
             let mut is_untried = false;
             let result = match resource {
                 Resource::Profile(_) => match self.blueprint(&token, now).await {
-                    Ok(Some(id)) => self.ask(Resource::Profile(&id), &[], &token, now).await,
+                    Ok(Some(id)) => self.profile_of(&id, &token, now).await.map(|_| ()),
                     Ok(None) => Err(Failure::new(Reason::NotFound, "there is no blueprint to try it with")),
                     // Whatever keeps the list from being read keeps this one too: Kandji was reached all the same.
                     Err(failure) => {
@@ -301,13 +321,23 @@ impl Kandji {
                         Err(Failure { message, ..failure })
                     }
                 },
-                Resource::Devices => self.ask(resource, &[("limit", "1")], &token, now).await,
-                Resource::Integrations | Resource::Blueprints => self.ask(resource, &[], &token, now).await,
+                Resource::Devices => {
+                    let answer = self.ask(resource, &[("limit", "1")], &token, now).await;
+                    answer.and_then(|answer| self.page::<envelope::Device>(&PRISM, answer).map(|_| ()))
+                }
+                Resource::Integrations => {
+                    let answer = self.ask(resource, &[], &token, now).await;
+                    answer.and_then(|answer| self.page::<envelope::Integration>(&REST, answer).map(|_| ()))
+                }
+                Resource::Blueprints => {
+                    let answer = self.ask(resource, &[], &token, now).await;
+                    answer.and_then(|answer| self.page::<envelope::Blueprint>(&REST, answer).map(|_| ()))
+                }
             };
             found.push(Access {
                 // Perhaps the token has this one.
                 privilege: if is_untried { "" } else { resource.permission() },
-                ..access(resource, result.map(|answer| answer.wipe()))
+                ..access(resource, result)
             });
         }
         // Kandji may say 401 for a right that is missing; a token that reads one thing is not refused as a login.

@@ -10,7 +10,7 @@ use super::endpoints::{DOWNLOAD, PROFILES};
 use super::session::Session;
 use super::wire::{self, Id, malformed};
 use crate::certificate::profile;
-use crate::model::{Facts, Failure, Presence, PushCertificate, Reason, Topic};
+use crate::model::{Facts, Failure, Outcome, Presence, PushCertificate, Reason, Topic};
 use crate::provider::http::{Answer, BODY_LIMIT};
 
 /// Profiles beyond these are not read. They are all made for one server and have one topic.
@@ -30,51 +30,69 @@ struct Item {
     id: Id,
 }
 
-/// Reads every profile for its topic.
-///
-/// # Errors
-///
-/// As [`wire::expect`]; `malformed` for a list that is none, and where no profile could be read.
-pub(super) async fn poll(session: &mut Session<'_>) -> Result<Facts, Failure> {
+/// Reads every profile for its topic. Fails as [`wire::expect`]; `malformed` for a list that is none, and for profiles
+/// that cannot be read or are too many. What the others told is given with the failure: a profile that nobody read is
+/// none that agrees.
+pub(super) async fn poll(session: &mut Session<'_>) -> Outcome {
     let host = session.host();
     let mut found = Found::default();
-    let mut ids = list(session).await?;
-    if ids.is_empty() {
+    let mut ids = match list(session).await {
+        Ok(ids) => ids,
+        Err(failure) => return Outcome::failure(failure),
+    };
+    let listed = ids.len();
+    if listed == 0 {
         found.remarks.push("Jamf has no enrolment profile: make one, and its topic can be read.".to_owned());
-        return Ok(found.facts());
+        return Outcome::success(found.facts());
     }
-    if ids.len() > MOST_PROFILES {
-        ids.truncate(MOST_PROFILES);
-        found.remarks.push(format!("Only the first {MOST_PROFILES} enrolment profiles were read."));
-    }
-    let (mut unknown, mut unreadable) = (0, None);
+    ids.truncate(MOST_PROFILES);
+    let (mut unknown, mut failure) = (0, None);
     for id in &ids {
-        let path = ["api", "v1", "mobile-device-enrollment-profile", id, "download-profile"];
-        let answer = session.ask(&path, &[], "*/*").await?;
-        if answer.status == 404 {
-            // Deleted meanwhile, or the server is older.
-            unknown += 1;
-            continue;
-        }
-        match topic(&host, answer) {
+        match read(session, &host, id).await {
             Ok(topic) => found.add(id, topic),
-            Err(failure) if failure.reason == Reason::Malformed => {
-                found.remarks.push(format!("The enrolment profile {id} cannot be read."));
-                unreadable = Some(failure);
+            // Deleted meanwhile, or the server is older.
+            Err(missing) if missing.reason == Reason::NotFound => unknown += 1,
+            Err(other) => {
+                let goes_on = matches!(other.reason, Reason::Malformed | Reason::Http) && other.retry_after.is_none();
+                failure.get_or_insert(other);
+                // The next one would be answered no better.
+                if !goes_on {
+                    break;
+                }
             }
-            Err(failure) => return Err(failure),
         }
     }
-    match unreadable {
-        Some(failure) if found.topics.is_empty() => return Err(failure),
-        _ => {}
+    if failure.is_none() && listed > ids.len() {
+        let what = format!("there are {listed} enrolment profiles, and no more than {MOST_PROFILES} are read");
+        failure = Some(malformed(&host, &PROFILES, &what));
     }
-    if unknown == ids.len() {
-        found.remarks.push("This Jamf Pro does not give out its enrolment profiles: it is too old.".to_owned());
+    if failure.is_none() {
+        if unknown == ids.len() {
+            found.remarks.push("This Jamf Pro does not give out its enrolment profiles: it is too old.".to_owned());
+        } else {
+            if unknown > 0 {
+                found.remarks.push(format!("Of {listed} enrolment profiles, {unknown} could not be found."));
+            }
+            if found.topics.is_empty() {
+                found.remarks.push("There is no topic in the profile by which devices are enrolled.".to_owned());
+            }
+        }
     } else if found.topics.is_empty() {
-        found.remarks.push("There is no topic in the profile by which devices are enrolled.".to_owned());
+        return Outcome { facts: None, failure };
     }
-    Ok(found.facts())
+    Outcome { facts: Some(found.facts()), failure }
+}
+
+async fn read(session: &mut Session<'_>, host: &str, id: &str) -> Result<Option<Topic>, Failure> {
+    let path = ["api", "v1", "mobile-device-enrollment-profile", id, "download-profile"];
+    let answer = session.ask(&path, &[], "*/*").await?;
+    topic(host, answer).map_err(|failure| Failure {
+        message: match failure.reason {
+            Reason::Malformed => format!("{} (enrolment profile {id})", failure.message),
+            _ => failure.message,
+        },
+        ..failure
+    })
 }
 
 /// The ids of all enrolment profiles.

@@ -19,6 +19,8 @@ use crate::provider::http::{Answer, BODY_LIMIT};
 /// A type of row: the names of the fields that are read.
 pub(super) trait Fields {
     const NAMES: &'static [&'static str];
+    /// The one of them by which a row can be told from others.
+    const ID: &'static str;
 }
 
 /// A row of `GET /api/v1/integrations/apple/ade`. `days_left` is the vendor's own reckoning, and so not read.
@@ -26,13 +28,16 @@ pub(super) struct Integration;
 
 impl Fields for Integration {
     const NAMES: &'static [&'static str] = &["id", "server_name", "access_token_expiry", "status", "status_reason"];
+    const ID: &'static str = "id";
 }
 
 /// A row of `GET /api/v1/prism/device_information`. The times are missing in its older form.
 pub(super) struct Device;
 
 impl Fields for Device {
-    const NAMES: &'static [&'static str] = &["device__family", "mdm_enabled", "last_checkin_agent", "last_checkin_mdm"];
+    const NAMES: &'static [&'static str] =
+        &["device_id", "device__family", "mdm_enabled", "last_checkin_agent", "last_checkin_mdm"];
+    const ID: &'static str = "device_id";
 }
 
 /// A row of `GET /api/v1/blueprints`.
@@ -40,6 +45,7 @@ pub(super) struct Blueprint;
 
 impl Fields for Blueprint {
     const NAMES: &'static [&'static str] = &["id"];
+    const ID: &'static str = "id";
 }
 
 /// How a kind of list is paged.
@@ -55,7 +61,8 @@ pub(super) struct Listing {
 enum Style {
     /// `{count, next, previous, results}`; `next` is a link.
     Links,
-    /// `{offset, limit, total, data, cursor}`. It ends with an empty cursor, or with an empty page.
+    /// `{offset, limit, total, data, cursor}`. It ends with an empty cursor, or with an empty page where
+    /// the total is unknown or reached.
     Cursor,
 }
 
@@ -84,9 +91,16 @@ struct Wire<F> {
     cursor: Value,
     #[serde(default)]
     count: Value,
+    #[serde(default)]
+    total: Value,
 }
 
 impl Listing {
+    /// Whether a page without rows is the end, although it names a next one.
+    pub(super) fn ends_empty(&self) -> bool {
+        matches!(self.style, Style::Cursor)
+    }
+
     /// Reads a page and wipes the answer.
     ///
     /// # Errors
@@ -97,15 +111,14 @@ impl Listing {
         answer.wipe();
         let wire = wire?;
         let malformed = |what| Failure::new(Reason::Malformed, what);
-        let (rows, next) = match self.style {
-            Style::Links => (wire.results, &wire.next),
-            Style::Cursor => (wire.data, &wire.cursor),
+        let (rows, next, count) = match self.style {
+            Style::Links => (wire.results, &wire.next, &wire.count),
+            Style::Cursor => (wire.data, &wire.cursor, &wire.total),
         };
         let rows = rows.ok_or_else(|| malformed("the answer is JSON, but not a page of a list"))?;
         let next = match next {
             Value::Null => None,
             Value::String(text) if text.trim().is_empty() => None,
-            Value::String(_) if matches!(self.style, Style::Cursor) && rows.is_empty() => None,
             Value::String(text) => {
                 let next = match self.style {
                     Style::Links => Next::of_link(text),
@@ -115,7 +128,7 @@ impl Listing {
             }
             _ => return Err(malformed("a page names a next one that cannot be asked for")),
         };
-        Ok(Page { rows, count: wire.count.as_u64(), next })
+        Ok(Page { rows, count: count.as_u64(), next })
     }
 }
 
@@ -271,13 +284,13 @@ pub(super) mod tests {
         assert_eq!(page.next, Next::of_cursor("bWFkZS11cA=="));
         for ended in [
             fixture!("prism.json"),
-            r#"{"data":[],"cursor":"more"}"#,
             r#"{"data":[{}],"cursor":""}"#,
             r#"{"data":[{}],"cursor":null}"#,
             r#"{"data":[{}]}"#,
         ] {
             assert_eq!(read::<Device>(&PRISM, ended).unwrap().next, None, "{ended}");
         }
+        assert_eq!(read::<Device>(&PRISM, fixture!("prism.json")).unwrap().count, Some(11));
         assert_eq!(read::<Integration>(&REST, r#"{"results":[],"next":""}"#).unwrap().next, None);
     }
 

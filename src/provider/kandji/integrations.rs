@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 use super::envelope::{Integration, Moment, Row};
 use crate::model::{AppleToken, Facts, Failure, Reason, TokenKind};
 use crate::provider::http::clean;
-use crate::words::counted;
 
 /// The longest text that is taken over from a field, in characters.
 const TEXT_LIMIT: usize = 256;
@@ -13,17 +12,13 @@ const TEXT_LIMIT: usize = 256;
 /// The longest word on a status.
 const WORD_LIMIT: usize = 64;
 
-/// Turns all rows of a list into facts. `count` is how many there should be; `host` is who answered.
+/// Turns all rows of a list into facts. `host` is who answered.
 ///
 /// # Errors
 ///
 /// `malformed` if a row is none of an ADE integration.
-pub(super) fn facts(host: &str, rows: &[Row<Integration>], count: Option<u64>) -> Result<Facts, Failure> {
+pub(super) fn facts(host: &str, rows: &[Row<Integration>]) -> Result<Facts, Failure> {
     let mut remarks = Vec::new();
-    let listed = rows.len() as u64;
-    if let Some(count) = count.filter(|count| *count > listed) {
-        remarks.push(format!("Kandji counts {} and listed {listed}.", counted(count, "ADE integration")));
-    }
     let mut tokens = Vec::new();
     for row in rows {
         let Some(token) = token(row, &mut remarks) else {
@@ -31,9 +26,6 @@ pub(super) fn facts(host: &str, rows: &[Row<Integration>], count: Option<u64>) -
         };
         tokens.push(token);
     }
-    // A row may come twice when the list changes while it is read.
-    tokens.sort_by(|one, other| one.id.cmp(&other.id));
-    tokens.dedup_by(|one, other| one.id == other.id && !one.id.is_empty());
     tokens.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Facts { tokens: Some(tokens), remarks, ..Facts::default() })
 }
@@ -98,7 +90,7 @@ mod tests {
 
     fn told(body: &str) -> Result<Facts, Failure> {
         let page = read(&REST, body).unwrap();
-        facts("acme.api.kandji.io", &page.rows, page.count)
+        facts("acme.api.kandji.io", &page.rows)
     }
 
     fn one(body: &str) -> (AppleToken, Vec<String>) {
@@ -182,10 +174,7 @@ mod tests {
         for body in [r#"{"results":[{}]}"#, r#"{"results":[{"id":7,"status":"SUCCESS"}]}"#] {
             assert_eq!(told(body).unwrap_err().reason, Reason::Malformed, "{body}");
         }
-        let facts = told(r#"{"count":3,"results":[{"id":"a"},{"id":"a"}]}"#).unwrap();
-        assert_eq!(facts.tokens.unwrap().len(), 1);
         let nameless = told(r#"{"results":[{"server_name":"a"},{"server_name":"a"}]}"#).unwrap();
         assert_eq!(nameless.tokens.unwrap().len(), 2, "two without an id are two");
-        assert_eq!(facts.remarks[0], "Kandji counts 3 ADE integrations and listed 2.");
     }
 }

@@ -82,7 +82,8 @@ impl System {
 /// # Errors
 ///
 /// What [`Reader::page`] fails with, on any page: half a fleet would look like one that went silent. `malformed` too
-/// for pages that come again, for more of them than a fleet can have, and for devices without what was asked for.
+/// for pages that come again, for more of them than a fleet can have, for a list that ends before its own number, and for
+/// devices without what was asked for.
 pub(super) async fn count(
     reader: &mut Reader<'_>,
     product: Product,
@@ -140,10 +141,12 @@ impl List {
                 }
                 return self.checked().map_err(malformed);
             };
+            // Some answers give the number of the page's own rows there, which says nothing of the list. The latest
+            // counts, for a list may shrink while it is read.
+            self.total = total.filter(|total| *total != rows.len() as u64).or(self.total);
             if rows.is_empty() && page > 0 {
                 return self.checked().map_err(malformed);
             }
-            self.total = self.total.max(total);
             let before = (self.seen.len(), self.nameless);
             for row in &rows {
                 self.take(row, health).map_err(malformed)?;
@@ -193,8 +196,11 @@ impl List {
         Ok(())
     }
 
-    /// A column that no device has was renamed, and silence would be read out of it.
+    /// A column that no device has was renamed, and silence would be read out of it; so it would out of half a fleet.
     fn checked(&self) -> Result<(), &'static str> {
+        if self.total.is_some_and(|total| total > self.count()) {
+            return Err("ends before its own number");
+        }
         if self.seen.is_empty() || self.has_info && (self.has_beat || self.system != System::Mac) {
             return Ok(());
         }
@@ -208,10 +214,6 @@ impl List {
         }
         if self.has_odd_moment {
             remarks.push(format!("Mosyle gave moments of {word} devices that cannot be read."));
-        }
-        if let Some(total) = self.total.filter(|total| *total > self.count()) {
-            let count = self.count();
-            remarks.push(format!("Mosyle speaks of {total} {word} devices and listed {count}."));
         }
     }
 }

@@ -99,6 +99,49 @@ async fn check_config_says_what_would_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn access_never_says_that_all_is_well_where_nothing_was_tried() {
+    let site = Site::new().await;
+    let file = site.certificate("desk.pem", &topic("desk"), "0A01", 100);
+    let mosyle = format!(
+        "    mdm: {{ kind: mosyle, product: manager, access_token_file: {folder}/secret, email: a@example.com, \
+         password_file: {folder}/secret }}\n",
+        folder = site.path("").display()
+    );
+    let acme = site.intune("acme", answer("acme", 290), "");
+    let gone = site.intune("gone", answer("gone", 290), "    retired: true\n");
+    site.configure("", &[filed("desk", &file), tenant("school", &mosyle), gone.clone()]);
+    let nothing = site.run(&["access"]).await;
+    assert_eq!(nothing.status, Some(3), "{nothing:?}");
+    for words in ["desk (none)\n  it has no MDM that can be asked", "school (mosyle)\n  nothing is asked of this MDM"] {
+        assert!(nothing.stdout.contains(words), "{words}: {}", nothing.stdout);
+    }
+    for name in ["desk", "school"] {
+        assert_eq!(site.run(&["access", "--tenant", name]).await.status, Some(3), "{name}");
+    }
+    let document = site.run(&["access", "--json"]).await;
+    assert_eq!(document.status, Some(3));
+    let document: serde_json::Value = serde_json::from_str(&document.stdout).unwrap();
+    assert_eq!(document["tenants"][0]["untried"], "it has no MDM that can be asked");
+    site.configure("", &[]);
+    assert_eq!(site.run(&["access"]).await.status, Some(3), "there is no tenant");
+
+    site.configure("", &[acme.clone(), filed("desk", &file), gone.clone()]);
+    let tried = site.run(&["access"]).await;
+    assert_eq!((tried.status, tried.stderr.as_str()), (Some(0), ""), "{tried:?}");
+    for (name, words) in [("gone", "retired"), ("nobody", "no tenant is called"), ("", "--tenant")] {
+        let refused = site.run(&["access", "--tenant", name]).await;
+        assert_eq!((refused.status, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+        assert!(refused.stderr.contains(words), "{refused:?}");
+    }
+
+    site.configure("tenant_files: ['tenants.d/*.yaml']", &[acme]);
+    site.write("tenants.d/bad.yaml", "tenants: [{ name: 5, certficate: {} }]\n");
+    let partly = site.run(&["access"]).await;
+    assert_eq!(partly.status, Some(1), "{partly:?}");
+    assert!(partly.stdout.contains("allowed") && partly.stderr.contains("bad.yaml"), "{partly:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_says_is_seen_at_the_next_scrape_and_survives_a_kill() {
     let site = Site::new().await;
     let configure = |head: &str| site.configure(head, &[site.intune("acme", answer("acme", 290), "")]);

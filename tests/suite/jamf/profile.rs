@@ -69,7 +69,7 @@ async fn the_first_profile_with_a_topic_counts_and_others_disagree() {
         (2, profile(TOPIC)),
         (3, profile(&TOPIC.to_uppercase())),
         (4, profile(other)),
-        (5, Answer::Html(200)),
+        (5, Answer::Html(404)),
     ] {
         bench.answer(Resource::Profile(id), answer);
     }
@@ -77,7 +77,54 @@ async fn the_first_profile_with_a_topic_counts_and_others_disagree() {
     assert_eq!(told.present().unwrap().topic.as_ref().unwrap().as_str(), TOPIC);
     assert_eq!(told.others.len(), 1);
     assert_eq!(told.others[0].topic.as_ref().unwrap().as_str(), other);
-    assert_eq!(told.remarks, ["The enrolment profile 5 cannot be read."]);
+    assert_eq!(told.remarks, ["Of 5 enrolment profiles, 1 could not be found."]);
+}
+
+#[tokio::test]
+async fn a_profile_that_was_not_read_is_not_one_that_agrees() {
+    let bench = Bench::answering(Resource::Profiles, list(&[1, 2, 3])).await;
+    let jamf = bench.jamf();
+    bench.answer(Resource::Profile(1), profile(TOPIC));
+    bench.answer(Resource::Profile(3), profile(TOPIC));
+    let second = "<dict><key>PayloadType</key><string>com.apple.mdm</string>\
+                  <key>Topic</key><string>com.apple.mgmt.External.a</string></dict></array>";
+    let ambiguous = PROFILE.replace("</array>", second);
+    for (answer, reason, words) in [
+        (Answer::Html(200), Reason::Malformed, "cannot be read"),
+        (Answer::Bytes(ambiguous.into_bytes()), Reason::Malformed, "2 different topics"),
+        (Answer::Empty(204), Reason::Malformed, "without what was asked for"),
+        (Answer::Error(403, None), Reason::Forbidden, "the privilege"),
+        (Answer::Error(500, None), Reason::Http, "status 500"),
+        (Answer::CloseConnection, Reason::Connect, ""),
+    ] {
+        bench.answer(Resource::Profile(2), answer.clone());
+        let outcome = poll(&jamf, Source::Profile).await;
+        let failure = outcome.failure.unwrap_or_else(|| panic!("{answer:?}"));
+        assert_eq!(failure.reason, reason, "{answer:?}: {failure}");
+        assert!(failure.message.contains(words), "{failure}");
+        let told = outcome.facts.unwrap_or_else(|| panic!("{answer:?}"));
+        assert_eq!(told.present().unwrap().topic.as_ref().unwrap().as_str(), TOPIC, "{answer:?}");
+    }
+    bench.answer(Resource::Profile(2), Answer::Html(404));
+    let told = facts(&jamf, Source::Profile).await;
+    assert_eq!(told.remarks, ["Of 3 enrolment profiles, 1 could not be found."]);
+    bench.answer(Resource::Profile(2), profile(TOPIC));
+    assert_eq!(facts(&jamf, Source::Profile).await.remarks.len(), 0);
+}
+
+#[tokio::test]
+async fn more_profiles_than_are_read_are_a_failure() {
+    let ids: Vec<u64> = (1..=21).collect();
+    let bench = Bench::answering(Resource::Profiles, list(&ids)).await;
+    for id in &ids {
+        bench.answer(Resource::Profile(*id), profile(TOPIC));
+    }
+    let outcome = poll(&bench.jamf(), Source::Profile).await;
+    assert!(outcome.facts.unwrap().present().is_some());
+    let failure = outcome.failure.unwrap();
+    assert_eq!(failure.reason, Reason::Malformed);
+    assert!(failure.message.ends_with("21 enrolment profiles, and no more than 20 are read"), "{failure}");
+    assert_eq!(bench.reads().len(), 21);
 }
 
 #[tokio::test]

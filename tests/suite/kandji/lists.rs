@@ -4,6 +4,7 @@ use apnswatch::demo::kandji::{Answer, Dates, Device, Rate, Resource, Shape, Simu
 use apnswatch::model::{Family, MdmKind, Reason, Source, TokenKind};
 use apnswatch::provider::Provider as _;
 use apnswatch::provider::http::REQUEST_TIMEOUT;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 use super::bench::{Bench, TOKEN, failure, good, hours_ago, integration};
@@ -137,6 +138,52 @@ async fn a_list_that_breaks_off_counts_for_nothing() {
         }
     }
     bench.reads();
+}
+
+#[tokio::test]
+async fn a_list_that_ends_before_its_own_total_counts_for_nothing() {
+    let bench = Bench::new().await;
+    let kandji = bench.kandji();
+    let short = |page: Value| Answer::sequence([Answer::Json(page), Answer::Honest]);
+    let token = json!({ "id": "a", "server_name": "Made-up Macs", "status": "SUCCESS" });
+    let mac = json!({ "device_id": "a", "device__family": "Mac", "last_checkin_mdm": "2026-09-01T06:00:00Z" });
+    let blueprint = json!({ "id": "00000000-0000-4000-8000-0000000000f1" });
+    for (source, resource, page) in [
+        (Source::Tokens, Resource::Integrations, json!({ "count": 1, "results": [] })),
+        (Source::Tokens, Resource::Integrations, json!({ "count": 2, "results": [token, token] })),
+        (Source::Push, Resource::Devices, json!({ "total": 1, "data": [], "cursor": null })),
+        (Source::Push, Resource::Devices, json!({ "total": 2, "data": [mac, mac] })),
+        (Source::Profile, Resource::Blueprints, json!({ "count": 2, "results": [blueprint] })),
+    ] {
+        bench.answer(resource, short(page.clone()));
+        let failure = failure(&kandji, source).await;
+        assert_eq!(failure.reason, Reason::Malformed, "{page}");
+        assert!(failure.message.ends_with("ends before its own total"), "{failure}");
+        good(&kandji, source).await;
+    }
+    // Nobody else is bound to what the list does not say.
+    bench.answer(Resource::Devices, short(json!({ "total": null, "data": [], "cursor": "more" })));
+    good(&kandji, Source::Push).await;
+}
+
+#[tokio::test]
+async fn an_empty_page_does_not_end_a_list_that_has_more() {
+    let bench = Bench::new().await;
+    let kandji = bench.kandji();
+    let mac = |id: &str| json!({ "device_id": id, "device__family": "Mac" });
+    let page = |data: Value, cursor: Value| Answer::Json(json!({ "total": 2, "data": data, "cursor": cursor }));
+    bench.answer(
+        Resource::Devices,
+        Answer::sequence([
+            page(json!([mac("a")]), json!("one")),
+            page(json!([]), json!("two")),
+            page(json!([mac("a"), mac("b")]), json!("three")),
+            page(json!([]), json!("four")),
+        ]),
+    );
+    let push = good(&kandji, Source::Push).await.push.unwrap();
+    assert_eq!(push.families[&Family::Mac].devices, 2, "each once");
+    assert_eq!(bench.reads().len(), 4);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The token and what it may read.
 
-use apnswatch::demo::kandji::{Answer, Resource};
+use apnswatch::demo::kandji::{Answer, Resource, Shape};
 use apnswatch::model::{Reason, Source};
 use apnswatch::provider::Provider as _;
 use apnswatch::provider::access::{Access, Verdict};
@@ -108,6 +108,39 @@ async fn access_tells_each_endpoint_by_its_name_in_the_grid() {
     bench.vendor.set_tenant(TOKEN, tenant());
     bench.vendor.change(TOKEN, |tenant| tenant.blueprints.clear());
     assert_eq!(kinds(&kandji.access(now()).await), "aaan");
+
+    // A 200 alone proves nothing: neither a right, nor that the token is one.
+    bench.vendor.set_tenant(TOKEN, tenant());
+    for useless in [Answer::Bytes(b"<html>made up</html>".to_vec()), Answer::Json(serde_json::json!({ "made up": 1 }))]
+    {
+        for (resource, verdicts) in [
+            (Resource::Integrations, "naaa"),
+            (Resource::Devices, "anaa"),
+            (Resource::Blueprints, "aann"),
+            (Resource::Profile, "aaan"),
+        ] {
+            bench.vendor.set_tenant(TOKEN, tenant());
+            bench.answer(resource, useless.clone());
+            let access = kandji.access(now()).await;
+            assert_eq!(kinds(&access), verdicts, "{resource:?} {useless:?}");
+            let is_useless = |access: &&Access| matches!(access.verdict, Verdict::NotReached(_));
+            let Some(Verdict::NotReached(failure)) = access.iter().find(is_useless).map(|access| &access.verdict)
+            else {
+                panic!("{access:?}")
+            };
+            assert_eq!(failure.reason, Reason::Malformed);
+            assert!(!failure.message.contains("made up"), "{failure}");
+        }
+        bench.vendor.set_tenant(TOKEN, tenant());
+        bench.vendor.change(TOKEN, |tenant| {
+            for resource in Resource::ALL {
+                tenant.answers.insert(resource, Answer::Status(401, None, Shape::Error));
+            }
+        });
+        bench.answer(Resource::Devices, useless);
+        assert_eq!(kinds(&kandji.access(now()).await), "lnln");
+    }
+    bench.vendor.set_tenant(TOKEN, tenant());
 
     let mut settings = bench.settings(&bench.vendor.url());
     settings.enrolment_profile = false;

@@ -3,6 +3,7 @@
 use apnswatch::demo::mosyle::{Answer, FirstPage, Fleet, Paging};
 use apnswatch::model::{Family, Reason};
 use apnswatch::provider::mosyle::Product;
+use serde_json::{Value, json};
 
 use super::bench::{Bench, PRODUCTS, facts, failure, good, macs};
 
@@ -69,12 +70,32 @@ async fn pages_that_never_end_are_given_up() {
 }
 
 #[tokio::test]
-async fn a_list_that_ends_before_its_number_is_told_with_a_remark() {
+async fn a_list_that_ends_before_its_number_is_no_list() {
+    for product in PRODUCTS {
+        let bench = Bench::new(product).await;
+        let tenant = bench.tenant();
+        for end in [Answer::Inner("DEVICES_NOTFOUND"), Answer::Fleet(Fleet::of([]))] {
+            let ended = Paging::Fails(Box::new(end));
+            bench.set("mac", Answer::Fleet(Fleet { page_size: 10, paging: ended, ..Fleet::of(macs(25)) }));
+            let short = failure(&tenant).await;
+            assert_eq!(short.reason, Reason::Malformed);
+            assert!(short.message.ends_with("the list of mac devices ends before its own number"), "{short}");
+        }
+        bench.set("mac", Answer::Fleet(Fleet { page_size: 10, ..Fleet::of(macs(25)) }));
+        assert_eq!(good(&tenant).await.families[&Family::Mac].devices, 25);
+    }
+}
+
+#[tokio::test]
+async fn the_number_of_rows_on_a_page_is_not_that_of_the_list() {
     let bench = Bench::new(Product::Manager).await;
     let tenant = bench.tenant();
-    let ended = Paging::Fails(Box::new(Answer::Inner("DEVICES_NOTFOUND")));
-    bench.set("mac", Answer::Fleet(Fleet { page_size: 10, paging: ended, ..Fleet::of(macs(25)) }));
-    let facts = facts(&tenant).await;
-    assert_eq!(facts.push.unwrap().families[&Family::Mac].devices, 10);
-    assert_eq!(facts.remarks[1..], ["Mosyle speaks of 25 mac devices and listed 10."]);
+    let page = |devices: Vec<Value>| {
+        let rows = devices.len();
+        Answer::Json(json!({ "status": "OK", "response": { "devices": devices, "rows": rows, "page_size": 10 } }))
+    };
+    let twice = macs(9).chain(macs(1)).collect();
+    let pages = [page(twice), page(macs(14).skip(9).collect()), page(vec![])];
+    bench.set("mac", Answer::sequence(pages));
+    assert_eq!(good(&tenant).await.families[&Family::Mac].devices, 14);
 }
