@@ -138,7 +138,7 @@ async fn access_tells_each_endpoint_by_its_name_in_the_grid() {
             }
         });
         bench.answer(Resource::Devices, useless);
-        assert_eq!(kinds(&kandji.access(now()).await), "lnln");
+        assert_eq!(kinds(&kandji.access(now()).await), "lnll");
     }
     bench.vendor.set_tenant(TOKEN, tenant());
 
