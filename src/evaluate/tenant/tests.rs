@@ -678,3 +678,81 @@ fn a_token_that_ends_soon_is_something_to_do() {
     world.learn(Source::File, told(certificate(T1, "0A01", 0, 365)), at(41));
     assert!(world.report(at(41)).sentence.contains("vpp token main expired 24 hours ago"));
 }
+
+#[test]
+fn one_profile_of_another_topic_among_several_is_drift() {
+    let mut world = World::new(&[Source::Profile]);
+    let given = |topic: &str| PushCertificate { topic: Topic::parse(topic), ..PushCertificate::default() };
+    world.learn(Source::Profile, told(given(T1)), at(0));
+    let both = Facts { certificate: Some(Presence::Present(given(T1))), others: vec![given(T2)], ..Facts::default() };
+    world.learn(Source::Profile, Outcome::success(both), at(0));
+    let report = world.report(at(0));
+    assert_eq!(report.drift[&Source::Profile], Verdict::Drifts(Topic::parse(T2).unwrap(), at(0)));
+    assert_eq!(findings(&report), [Finding::ProfileDisagrees]);
+}
+
+#[test]
+fn a_partial_answer_takes_nothing_away() {
+    let mut world = World::new(&[Source::Device, Source::Push]);
+    let pin = Pin { topic: Topic::parse(T1).unwrap(), origin: PinOrigin::Config, since: at(0), by: None };
+    set_pin(&mut world.memory, Some(pin), at(0));
+    let devices = |counts: &[(&str, u64)]| {
+        let counts = counts.iter().map(|(topic, count)| (Topic::parse(topic).unwrap(), *count)).collect();
+        Facts {
+            certificate: Some(Presence::Present(PushCertificate {
+                topic: Topic::parse(T1),
+                ..PushCertificate::default()
+            })),
+            devices: Some(crate::model::DeviceTopics { counts }),
+            ..Facts::default()
+        }
+    };
+    let failure = || Some(Failure::new(Reason::Io, "one of two cannot be read"));
+    world.learn(Source::Push, failed(Reason::Timeout), at(0));
+    world.learn(Source::Device, Outcome::success(devices(&[(T1, 900), (T2, 500)])), at(0));
+    world.learn(Source::Device, Outcome { facts: Some(devices(&[(T1, 900)])), failure: failure() }, at(0));
+    assert_eq!(world.report(at(0)).devices_off_topic, Some(500));
+    world.learn(Source::Device, Outcome::success(devices(&[(T1, 900)])), at(0));
+    assert_eq!(world.report(at(0)).devices_off_topic, Some(0));
+    assert_eq!(world.report(at(9)).devices_off_topic, None, "nobody has looked for days");
+    let push = |push| Some(Facts { push: Some(push), ..Facts::default() });
+    let mac = FamilyHealth { devices: 30, alive: Some(20), silent: Some(15), last_checkin: None };
+    let families = BTreeMap::from([(Family::Mac, mac)]);
+    world.learn(Source::Push, Outcome { facts: push(PushHealth { families, disabled: None }), failure: None }, at(0));
+    let nothing = PushHealth { families: BTreeMap::new(), disabled: Some(3) };
+    world.learn(Source::Push, Outcome { facts: push(nothing), failure: failure() }, at(0));
+    let known = world.report(at(0)).push.unwrap();
+    assert_eq!((known.families[&Family::Mac].silent, known.disabled), (Some(15), Some(3)));
+}
+
+#[test]
+fn an_account_that_the_mdm_does_not_show_cannot_be_renewed_with() {
+    let mut world = World::new(&[Source::Api]);
+    let mut outcome = told_by_intune(certificate(T1, "0A01", 0, 365));
+    outcome.facts.as_mut().unwrap().account = Some("leaver@example.com".to_owned());
+    world.learn(Source::Api, outcome, at(1));
+    world.account = Some(Account {
+        address: "apns@example.com".to_owned(),
+        owner: None,
+        vault_item: None,
+        second_factor: vec![],
+        duties: BTreeMap::new(),
+    });
+    let report = world.report(at(1));
+    assert_eq!(report.not_renewable, Some("the MDM shows another account than the configured one"));
+    assert!(report.sentence.contains("another Apple Account"), "{}", report.sentence);
+}
+
+#[test]
+fn what_was_reckoned_ends_with_an_upload_that_was_attested() {
+    let mut world = World::new(&[Source::Api]);
+    world.learn(Source::Api, notices(&[(Notice::WillExpire, Some(10))]), at(0));
+    world.attest_upload(&certificate(T1, "0A02", 1, 365), at(5));
+    assert_eq!(
+        world.report(at(20)).phase,
+        Phase::Unknown,
+        "the old end is none of the new one's, and no date is known"
+    );
+    world.learn(Source::Api, notices(&[(Notice::WillExpire, Some(4))]), at(6));
+    assert_eq!(world.report(at(6)).phase, Phase::Renew, "the MDM warns again");
+}
