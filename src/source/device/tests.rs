@@ -8,7 +8,8 @@ async fn ask(files: &[(&str, String)]) -> Outcome {
     }
     let devices = Devices::new(files.iter().map(|(name, _)| folder.path().join(name)).collect());
     assert_eq!((devices.source(), devices.host()), (Source::Device, None));
-    devices.poll(DateTime::UNIX_EPOCH).await
+    let written = std::fs::metadata(folder.path().join(files[0].0)).unwrap().modified().unwrap();
+    devices.poll(written.into()).await
 }
 
 /// The counts of T1 and T2.
@@ -122,6 +123,41 @@ async fn what_says_nothing_is_malformed() {
     }
     let gone = Devices::new(vec!["/nowhere/at/all".into()]).poll(DateTime::UNIX_EPOCH).await;
     assert_eq!(gone.failure.unwrap().reason, Reason::NotFound);
+}
+
+#[tokio::test]
+async fn files_that_nobody_writes_any_more_are_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, age: TimeDelta| {
+        std::fs::write(path(name), format!("topic\n{T1}\n")).unwrap();
+        let file = std::fs::File::options().write(true).open(path(name)).unwrap();
+        file.set_modified((now - age).into()).unwrap();
+    };
+    let devices = Devices::new(vec![path("a"), path("b")]);
+    for (ages, words) in [
+        ([TimeDelta::days(365), TimeDelta::days(8)], Some("the newest file of device topics is 8 days old, so nobody")),
+        ([TimeDelta::days(365), TimeDelta::days(7)], None),
+        ([TimeDelta::days(365), TimeDelta::hours(-24)], None),
+        ([TimeDelta::days(9), TimeDelta::hours(-25)], Some("is 9 days old")),
+        ([TimeDelta::days(-400), TimeDelta::hours(-25)], Some("dated in the future, so nobody")),
+    ] {
+        write("a", ages[0]);
+        write("b", ages[1]);
+        let outcome = devices.poll(now).await;
+        assert_eq!(count(&outcome), (2, 0));
+        assert_eq!(outcome.failure.is_some(), words.is_some(), "{:?}", outcome.failure);
+        if let (Some(words), Some(failure)) = (words, outcome.failure) {
+            assert!(failure.reason == Reason::Timeout && failure.message.contains(words), "{failure}");
+        }
+    }
+    // What cannot be read is no sign of life.
+    write("a", TimeDelta::days(8));
+    std::fs::write(path("b"), "garbage").unwrap();
+    std::fs::File::options().write(true).open(path("b")).unwrap().set_modified(now.into()).unwrap();
+    let failure = devices.poll(now).await.failure.unwrap();
+    assert!(failure.message.contains("8 days old") && failure.message.ends_with("1 more problem"), "{failure}");
 }
 
 #[test]
