@@ -37,6 +37,12 @@ const LIMIT: Limit = Limit { bytes: 16 * 1024 * 1024, words: "16 MiB, which is m
 /// How many lines are read in all files together.
 const MAX_LINES: usize = 1_000_000;
 
+/// A file is damaged as a whole when at least this many lines cannot be read, ...
+const MIN_DAMAGE: u64 = 10;
+
+/// ... and more than one of this many. What is left of it is no fair sample of the devices.
+const DAMAGED_SHARE: u64 = 10;
+
 /// How many topics are told apart in the answer, the most common ones. A fleet has one, or two while it moves.
 const MAX_TOPICS: usize = 100;
 
@@ -109,6 +115,12 @@ fn gather(paths: &[PathBuf], now: DateTime<Utc>) -> Outcome {
             continue;
         }
         left = left.saturating_sub(file.count);
+        if file.unreadable >= MIN_DAMAGE && file.unreadable * DAMAGED_SHARE > file.count as u64 {
+            let (bad, seen) = (counted(file.unreadable, "line"), file.count);
+            failures
+                .push(Failure::new(Reason::Malformed, format!("{name} is damaged: {bad} cannot be read of {seen}")));
+            continue;
+        }
         if file.usable == 0 {
             let seen = counted(file.count as u64, "line");
             let why = format!("{name} has no topic of an MDM in it ({seen} read)");
