@@ -98,11 +98,11 @@ fn claim(tenant: &Tenant, store: &Store) -> Claim {
         let memory = memory.as_deref();
         let pin = || memory?.pin.as_ref().map(|pin| pin.topic.clone());
         let topic = expected.clone().or_else(pin);
-        let told = memory.and_then(|memory| memory.sources.get(&Source::File));
-        let told = told.filter(|told| told.identity == Files::POOL_IDENTITY).and_then(|told| told.present());
-        // What was told of another topic is not missing now.
-        let was_told = topic.is_some() && told.is_some_and(|told| told.topic == topic);
-        Claimed { topic, was_told }
+        let told = memory.and_then(|memory| memory.sources.get(&Source::File)?.last_good.as_ref());
+        // What the tenant's own files told is not missing from the pool, nor what was told of another topic.
+        let told = told.filter(|told| told.facts.origin.starts_with(Files::POOL_ORIGIN));
+        let told = told.and_then(|told| told.facts.present()).filter(|told| topic.is_some() && told.topic == topic);
+        Claimed { told: told.cloned(), topic }
     })
 }
 
@@ -135,10 +135,10 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::certificate::sample::{Sample, T1};
+    use crate::certificate::sample::{Sample, T1, T2};
     use crate::config;
     use crate::evaluate::report::Moment;
-    use crate::model::{Reason, TenantName};
+    use crate::model::{Facts, Outcome, Reason, TenantName};
 
     #[tokio::test]
     async fn every_source_on_disk_has_its_poll_and_the_pool_knows_the_pin() {
@@ -173,5 +173,21 @@ mod tests {
         assert_eq!(north.len(), 1);
         let outcome = north[0].poll.poll(at).await;
         assert_eq!((outcome.facts.unwrap().certificate, outcome.failure), (None, None));
+
+        // What the pool told is missing when it is gone; what an own file told is not missing from the pool.
+        let expectations = &acme[0].expectations;
+        std::fs::remove_file(folder.path().join("pool.pem")).unwrap();
+        write("pool-other.pem", Sample::leaf(T2).pem());
+        let own = Outcome {
+            facts: file.facts.clone().map(|facts| Facts { origin: "/own.pem".into(), ..facts }),
+            ..file.clone()
+        };
+        for (told, reason) in [(file, Some(Reason::NotFound)), (own, None)] {
+            let name = TenantName::parse("acme").unwrap();
+            store.record(&name, expectations, Source::File, &acme[0].poll.identity(), told, at);
+            let shared = Shared::new(&config.certificate_pool, store.clone());
+            let outcome = jobs(&config.tenants[&name], &shared)[0].poll.poll(at).await;
+            assert_eq!(outcome.failure.map(|failure| failure.reason), reason);
+        }
     }
 }

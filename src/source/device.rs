@@ -8,6 +8,10 @@
 //! their names; else each line is a device. Serial numbers and the like are personal data: of each only a salted hash
 //! is held, and that no longer than the counting.
 //!
+//! **Age.** Devices move on while an export that died stays as it is. When the newest file that could be read was
+//! written more than seven days ago, or when nobody can say when, what it tells stands beside a failure: bad news
+//! stays, good news is withdrawn.
+//!
 //! **Which topic counts.** The most common one; of two that are equally common the one that sorts first.
 
 mod lines;
@@ -17,7 +21,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 
 use self::lines::Line;
@@ -33,8 +37,20 @@ const LIMIT: Limit = Limit { bytes: 16 * 1024 * 1024, words: "16 MiB, which is m
 /// How many lines are read in all files together.
 const MAX_LINES: usize = 1_000_000;
 
+/// A file is damaged as a whole when at least this many lines cannot be read, ...
+const MIN_DAMAGE: u64 = 10;
+
+/// ... and more than one of this many. What is left of it is no fair sample of the devices.
+const DAMAGED_SHARE: u64 = 10;
+
 /// How many topics are told apart in the answer, the most common ones. A fleet has one, or two while it moves.
 const MAX_TOPICS: usize = 100;
+
+/// How old the newest file may be. Agents write daily or more often, some inventories weekly.
+const MAX_AGE: TimeDelta = TimeDelta::days(7);
+
+/// How far ahead of this clock the time of a file may be, for other machines write it. Beyond, its age is unknown.
+const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// Polls the drop files of one tenant.
 #[derive(Debug)]
@@ -64,21 +80,26 @@ impl Poll for Devices {
         None
     }
 
-    fn poll(&self, _now: DateTime<Utc>) -> BoxFuture<'_, Outcome> {
-        Box::pin(async { self.paths.visit(gather).await.unwrap_or_else(Outcome::failure) })
+    fn poll(&self, now: DateTime<Utc>) -> BoxFuture<'_, Outcome> {
+        Box::pin(
+            async move { self.paths.visit(move |paths| gather(paths, now)).await.unwrap_or_else(Outcome::failure) },
+        )
     }
 }
 
 /// Reads all files and makes one answer of them. Blocks.
-fn gather(paths: &[PathBuf]) -> Outcome {
+fn gather(paths: &[PathBuf], now: DateTime<Utc>) -> Outcome {
     let mut failures = Vec::new();
     let mut remarks = Vec::new();
     let mut origins = Vec::new();
     let mut tally = Tally::default();
     let mut topics = HashSet::new();
+    let mut newest = None;
     let mut left = MAX_LINES;
     for (path, _) in paths::files(paths, &mut failures) {
         let name = shown(&path);
+        // Asked before reading: of a file that is replaced meanwhile the older time counts.
+        let written = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok().map(DateTime::from);
         let bytes = match read::read(&path, LIMIT) {
             Ok(bytes) => bytes,
             Err(failure) => {
@@ -94,6 +115,12 @@ fn gather(paths: &[PathBuf]) -> Outcome {
             continue;
         }
         left = left.saturating_sub(file.count);
+        if file.unreadable >= MIN_DAMAGE && file.unreadable * DAMAGED_SHARE > file.count as u64 {
+            let (bad, seen) = (counted(file.unreadable, "line"), file.count);
+            failures
+                .push(Failure::new(Reason::Malformed, format!("{name} is damaged: {bad} cannot be read of {seen}")));
+            continue;
+        }
         if file.usable == 0 {
             let seen = counted(file.count as u64, "line");
             let why = format!("{name} has no topic of an MDM in it ({seen} read)");
@@ -105,11 +132,26 @@ fn gather(paths: &[PathBuf]) -> Outcome {
                 remarks.push(format!("{name}: {} {what}", counted(count, "line")));
             }
         }
+        newest = newest.max(written.filter(|at: &DateTime<Utc>| *at <= now + MAX_AHEAD));
         origins.push(name);
         tally.add(file);
     }
+    if !origins.is_empty() {
+        // It concerns all that was read, so it comes before what concerns one file.
+        failures.splice(0..0, outdated(newest, now));
+    }
     let facts = (!origins.is_empty()).then(|| facts(tally, origins, remarks));
     Outcome { facts, failure: sum_up(failures) }
+}
+
+/// The failure of files of which the newest was written at `newest`, if they are too old to speak of today.
+fn outdated(newest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Failure> {
+    let what = match newest.map(|newest| now - newest) {
+        Some(age) if age <= MAX_AGE => return None,
+        Some(age) => format!("the newest file of device topics is {} days old", age.num_days()),
+        None => "the files of device topics are dated in the future".to_owned(),
+    };
+    Some(Failure::new(Reason::Timeout, format!("{what}, so nobody can say what devices listen on now")))
 }
 
 fn facts(tally: Tally, origins: Vec<String>, mut remarks: Vec<String>) -> Facts {

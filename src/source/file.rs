@@ -8,7 +8,9 @@
 //! **The pool.** A tenant may also be given the certificates of a [`Pool`] that carry its topic. Where only the pool
 //! is looked into and nothing in it is the tenant's, that is an answer which says nothing, not a failure: most tenants
 //! beside a pool have no file there. It becomes a failure once the pool had a certificate of this tenant and has it no
-//! more, for what vanishes must not pass for what never was.
+//! more, for what vanishes must not pass for what never was. One bad file in the pool is a remark, until the certificate
+//! that was told is missing: it may be in there. A pool of which nothing can be read is a failure of every tenant that
+//! looks into it, beside what its own files tell.
 //!
 //! How paths and patterns are read stands in the module of the paths.
 
@@ -22,7 +24,7 @@ use futures::future::BoxFuture;
 use zeroize::Zeroizing;
 
 use super::paths::{self, Named, Paths, sum_up};
-use super::pool::Pool;
+use super::pool::{Pool, Trouble};
 pub use super::read::shown;
 use super::read::{self, Limit};
 use crate::certificate::{self, Certificate, Contents, Kind};
@@ -58,8 +60,8 @@ pub struct Claim(Arc<dyn Fn() -> Claimed + Send + Sync>);
 pub struct Claimed {
     /// The topic that the tenant must keep, if one is known by now.
     pub topic: Option<Topic>,
-    /// Whether the pool told a certificate of this tenant before.
-    pub was_told: bool,
+    /// The certificate of that topic that the pool told last.
+    pub told: Option<PushCertificate>,
 }
 
 impl Claim {
@@ -88,8 +90,8 @@ impl Files {
         Self { pool: Some((pool, claim)), ..self }
     }
 
-    /// The value of [`Poll::identity`] for a tenant without files of its own.
-    pub const POOL_IDENTITY: &str = "pool";
+    /// What the origin of facts begins with when the pool told them.
+    pub const POOL_ORIGIN: &str = "certificate pool";
 
     async fn ask(&self) -> Outcome {
         let mut found = Gathered::default();
@@ -105,7 +107,7 @@ impl Files {
         }
         let Gathered { held, remarks, failures } = found;
         let facts = if says_nothing {
-            Some(Facts { origin: "certificate pool".to_owned(), remarks, ..Facts::default() })
+            Some(Facts { origin: Self::POOL_ORIGIN.to_owned(), remarks, ..Facts::default() })
         } else {
             facts(held, remarks)
         };
@@ -124,20 +126,31 @@ impl Files {
             }
             return only_pool;
         };
-        let (contents, failure) = pool.contents().await;
+        let (contents, trouble) = pool.contents().await;
         let before = found.held.len();
-        found.held.extend(contents.held.iter().filter(|held| held.found.topic() == Some(topic)).cloned());
+        let theirs = contents.held.iter().filter(|held| held.found.topic() == Some(topic));
+        found.held.extend(theirs.map(|held| Held { is_pooled: true, ..held.clone() }));
         let has_some = found.held.len() > before;
-        if !has_some && only_pool && claimed.was_told {
-            let gone = || {
+        let is_missing = claimed
+            .told
+            .as_ref()
+            .is_some_and(|told| !found.held.iter().any(|held| held.found.to_push_certificate().is_same_as(told)));
+        let named = |failure: Failure| Failure::new(failure.reason, format!("certificate pool: {}", failure.message));
+        let is_gone = !has_some && only_pool && claimed.told.is_some();
+        match trouble {
+            Some(Trouble::Whole(failure)) => found.failures.push(named(failure)),
+            Some(Trouble::Parts(failure)) if is_missing => found.failures.push(named(failure)),
+            // One bad file in the pool is not the failure of a thousand tenants.
+            Some(Trouble::Parts(failure)) => found.remarks.push(named(failure).message),
+            None if is_gone => {
                 let why = format!("the certificate pool holds no certificate of the topic {topic} any more");
-                Failure::new(Reason::NotFound, why)
-            };
-            found.failures.push(failure.unwrap_or_else(gone));
+                found.failures.push(Failure::new(Reason::NotFound, why));
+            }
+            None => {}
+        }
+        if is_gone {
             return false;
         }
-        // One bad file in the pool is not the failure of a thousand tenants.
-        found.remarks.extend(failure.map(|failure| format!("certificate pool: {failure}")));
         if !has_some && only_pool {
             found.remarks.push(format!("the certificate pool holds no certificate of the topic {topic}"));
         }
@@ -150,10 +163,11 @@ impl Poll for Files {
         Source::File
     }
 
-    /// Whatever file it is, it speaks of the same tenant; only the pool is another matter, for what the tenant's own
-    /// files told is not missing from it.
+    /// Always the same: whatever file it is, in the pool or not, it speaks of the same tenant. Were it another one with
+    /// the first file of its own, all that is known of the tenant's certificates would be forgotten, and the next one
+    /// would pass for the first.
     fn identity(&self) -> String {
-        if self.own.is_empty() && self.pool.is_some() { Self::POOL_IDENTITY } else { "file" }.to_owned()
+        "file".to_owned()
     }
 
     fn host(&self) -> Option<String> {
@@ -189,7 +203,11 @@ pub(super) fn gather(paths: &[PathBuf]) -> Gathered {
             }
         };
         let before = out.held.len();
-        out.held.extend(contents.push_certificates().map(|found| Held { path: path.clone(), found: found.clone() }));
+        out.held.extend(contents.push_certificates().map(|found| Held {
+            path: path.clone(),
+            found: found.clone(),
+            is_pooled: false,
+        }));
         if out.held.len() == before {
             let failure = no_certificate(&path, &contents);
             if named == Named::ByPattern && is_bystander(&contents) { &mut bystanders } else { &mut out.failures }
@@ -220,6 +238,8 @@ pub(super) struct Held {
     pub(super) path: PathBuf,
     /// The certificate.
     pub(super) found: Certificate,
+    /// Whether a tenant has it from the pool.
+    is_pooled: bool,
 }
 
 fn facts(mut held: Vec<Held>, mut remarks: Vec<String>) -> Option<Facts> {
@@ -241,7 +261,7 @@ fn facts(mut held: Vec<Held>, mut remarks: Vec<String>) -> Option<Facts> {
     Some(Facts {
         certificate: Some(Presence::Present(chosen.found.to_push_certificate())),
         others,
-        origin: name,
+        origin: if chosen.is_pooled { format!("{}, {name}", Files::POOL_ORIGIN) } else { name },
         remarks,
         ..Facts::default()
     })

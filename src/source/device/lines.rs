@@ -6,13 +6,18 @@
 //! - a JSON array of such objects, or one object around it, as `osqueryi --json` and inventories give;
 //! - CSV with a header, separated by commas, semicolons or tabs; without a header if its first line has a topic.
 //!
+//! One JSON document, one of its lines and one element of an array have at most 4 MiB, one record of CSV 64 KiB. A
+//! record that runs over several lines, with what is another record in a cell, comes from a quote that was never
+//! closed: each of its lines is one that cannot be read.
+//!
 //! The topic is the field named `topic`, `Topic` or `mdm_topic`; where there is none, any value that is the topic of
 //! an MDM. Case, blanks, `_` and `-` in names do not count.
 
 use std::fmt;
 
 use serde::Deserializer as _;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::model::Topic;
@@ -26,6 +31,12 @@ const DEVICES: [&str; 6] = ["serial", "serialnumber", "udid", "hostidentifier", 
 
 /// The longest subject UID that is taken for a topic in certificates, too.
 const MAX_TOPIC: usize = 256;
+
+/// The most of JSON that is held as a whole. In memory it may take sixteen times that.
+const MAX_JSON: usize = 4 * 1024 * 1024;
+
+/// The longest record of CSV.
+const MAX_RECORD: usize = 64 * 1024;
 
 /// What one line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,16 +76,27 @@ type Take<'a> = dyn FnMut(Line) -> Result<(), String> + 'a;
 
 fn json_lines(bytes: &[u8], take: &mut Take<'_>) -> Result<(), String> {
     // One object over many lines is not one in each of them.
-    if let Ok(value) = serde_json::from_slice::<Value>(bytes) {
-        return object(&value, None, take);
-    }
-    for line in bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
-        match serde_json::from_slice::<Value>(line) {
-            Ok(value) => object(&value, None, take)?,
-            Err(_) => take(Line::Unreadable)?,
+    if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        if bytes.len() > MAX_JSON {
+            return Err(
+                "is one JSON document of more than 4 MiB; write a line or an element for each device".to_owned()
+            );
         }
+        return record(bytes, take);
     }
-    Ok(())
+    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.filter(|line| !line.is_empty()).try_for_each(|line| record(line, take))
+}
+
+/// One JSON value.
+fn record(json: &[u8], take: &mut Take<'_>) -> Result<(), String> {
+    if json.len() > MAX_JSON {
+        return take(Line::Unreadable);
+    }
+    match serde_json::from_slice::<Value>(json) {
+        Ok(value) => object(&value, None, take),
+        Err(_) => take(Line::Unreadable),
+    }
 }
 
 /// Reads an array element by element, so that no more than one of them is in memory.
@@ -92,8 +114,8 @@ fn array(bytes: &[u8], take: &mut Take<'_>) -> Result<(), String> {
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-            while let Some(value) = elements.next_element::<Value>()? {
-                if let Err(why) = object(&value, None, self.take) {
+            while let Some(element) = elements.next_element::<&RawValue>()? {
+                if let Err(why) = record(element.get().as_bytes(), self.take) {
                     self.stopped = Some(why);
                     return Err(serde::de::Error::custom("stopped"));
                 }
@@ -177,6 +199,12 @@ fn csv(bytes: &[u8], take: &mut Take<'_>) -> Result<(), String> {
                 continue;
             }
         }
+        let is_last = usize::try_from(reader.position().byte()).is_ok_and(|at| at >= bytes.len());
+        if is_damaged(&record, is_last && !bytes.trim_ascii_end().ends_with(b"\"")) {
+            let lines = record.as_slice().trim_ascii_end().split(|byte| *byte == b'\n').count();
+            (0..lines).try_for_each(|_| take(Line::Unreadable))?;
+            continue;
+        }
         let cells: Vec<_> = record.iter().map(|cell| String::from_utf8_lossy(cell)).collect();
         match &columns {
             Some(columns) => take(columns.line(&cells))?,
@@ -189,6 +217,16 @@ fn csv(bytes: &[u8], take: &mut Take<'_>) -> Result<(), String> {
             None => columns = Some(Columns::new(&cells)),
         }
     }
+}
+
+/// Whether a record is not what its writer meant. `is_open`: the file ends with it, and not with a quote.
+fn is_damaged(record: &csv::ByteRecord, is_open: bool) -> bool {
+    let is_long = |cell: &[u8]| cell.trim_ascii_end().contains(&b'\n');
+    let prefix = MDM_TOPIC_PREFIX.as_bytes();
+    let holds_topic = |cell: &[u8]| cell.windows(prefix.len()).any(|part| part.eq_ignore_ascii_case(prefix));
+    record.as_slice().len() > MAX_RECORD
+        || record.iter().any(|cell| is_long(cell) && holds_topic(cell))
+        || (is_open && record.iter().next_back().is_some_and(is_long))
 }
 
 /// Where in a line of CSV things stand.

@@ -8,7 +8,8 @@ async fn ask(files: &[(&str, String)]) -> Outcome {
     }
     let devices = Devices::new(files.iter().map(|(name, _)| folder.path().join(name)).collect());
     assert_eq!((devices.source(), devices.host()), (Source::Device, None));
-    devices.poll(DateTime::UNIX_EPOCH).await
+    let written = std::fs::metadata(folder.path().join(files[0].0)).unwrap().modified().unwrap();
+    devices.poll(written.into()).await
 }
 
 /// The counts of T1 and T2.
@@ -122,6 +123,107 @@ async fn what_says_nothing_is_malformed() {
     }
     let gone = Devices::new(vec!["/nowhere/at/all".into()]).poll(DateTime::UNIX_EPOCH).await;
     assert_eq!(gone.failure.unwrap().reason, Reason::NotFound);
+}
+
+#[tokio::test]
+async fn files_that_nobody_writes_any_more_are_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, age: TimeDelta| {
+        std::fs::write(path(name), format!("topic\n{T1}\n")).unwrap();
+        let file = std::fs::File::options().write(true).open(path(name)).unwrap();
+        file.set_modified((now - age).into()).unwrap();
+    };
+    let devices = Devices::new(vec![path("a"), path("b")]);
+    for (ages, words) in [
+        ([TimeDelta::days(365), TimeDelta::days(8)], Some("the newest file of device topics is 8 days old, so nobody")),
+        ([TimeDelta::days(365), TimeDelta::days(7)], None),
+        ([TimeDelta::days(365), TimeDelta::hours(-24)], None),
+        ([TimeDelta::days(9), TimeDelta::hours(-25)], Some("is 9 days old")),
+        ([TimeDelta::days(-400), TimeDelta::hours(-25)], Some("dated in the future, so nobody")),
+    ] {
+        write("a", ages[0]);
+        write("b", ages[1]);
+        let outcome = devices.poll(now).await;
+        assert_eq!(count(&outcome), (2, 0));
+        assert_eq!(outcome.failure.is_some(), words.is_some(), "{:?}", outcome.failure);
+        if let (Some(words), Some(failure)) = (words, outcome.failure) {
+            assert!(failure.reason == Reason::Timeout && failure.message.contains(words), "{failure}");
+        }
+    }
+    // What cannot be read is no sign of life.
+    write("a", TimeDelta::days(8));
+    std::fs::write(path("b"), "garbage").unwrap();
+    std::fs::File::options().write(true).open(path("b")).unwrap().set_modified(now.into()).unwrap();
+    let failure = devices.poll(now).await.failure.unwrap();
+    assert!(failure.message.contains("8 days old") && failure.message.ends_with("1 more problem"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_file_of_which_much_cannot_be_read_is_malformed() {
+    let row = |id: usize| format!("A{id},{T1},x\n");
+    let rows = |range: std::ops::Range<usize>| range.map(row).collect::<String>();
+    let csv = |middle: &str, before: usize, after: usize| {
+        format!("serial,topic,note\n{}{middle}{}", rows(0..before), rows(1000..1000 + after))
+    };
+    // Nine lines of few, or ten of a hundred, are damage as it happens.
+    for (content, good, bad) in [
+        (csv(&"A,com.example,x\n".repeat(9), 5, 5), 10, 9),
+        (csv(&"A,com.example,x\n".repeat(10), 45, 45), 90, 10),
+        // A quote that is closed again by chance, and one that never is.
+        (csv(&format!("A,{T1},\"oops\nB,{T1},\"y\"\n"), 5, 5), 10, 2),
+        (csv(&format!("A,{T1},\"oops\n"), 5, 5), 5, 6),
+        (csv("A,\"oops\n", 5, 5), 5, 6),
+        (csv(&format!("\"A,{T1},x\nB,,y\n"), 5, 0), 5, 2),
+        (csv(&format!("A,{T1},\"{}\"\n", "x".repeat(64 * 1024)), 5, 5), 10, 1),
+        // Lines within quotes are fine.
+        (csv(&format!("A,{T1},\"a\nb\nc\"\n"), 5, 0) + &format!("B,{T1},\"d\ne\"\n"), 7, 0),
+    ] {
+        let outcome = ask(&[("topics", content.clone())]).await;
+        assert_eq!((count(&outcome), outcome.failure.as_ref()), ((good, 0), None), "{content:.300}");
+        let remarks = outcome.facts.unwrap().remarks;
+        let is_told = remarks.iter().any(|remark| remark.ends_with("cannot be read"));
+        assert_eq!(is_told, bad > 0, "{remarks:?}");
+        let words = format!(": {bad} line");
+        assert!(bad == 0 || remarks.iter().any(|remark| remark.contains(&words)), "{bad}: {remarks:?}");
+    }
+    for content in [
+        csv(&"A,com.example,x\n".repeat(10), 44, 45),
+        csv(&format!("A,{T1},\"oops\n"), 20, 20),
+        format!("{{\"topic\":\"{T1}\"}}\n").repeat(50) + &"garbage\n".repeat(10),
+    ] {
+        let outcome = ask(&[("topics", content.clone())]).await;
+        let failure = outcome.failure.unwrap();
+        assert_eq!((outcome.facts, failure.reason), (None, Reason::Malformed), "{content}");
+        assert!(failure.message.contains("lines cannot be read of"), "{failure}");
+    }
+}
+
+#[test]
+fn one_json_document_has_a_smaller_end() {
+    const MIB: usize = 1024 * 1024;
+    let read = |content: &str| {
+        let (mut good, mut bad) = (0, 0);
+        let read = lines::read(content.as_bytes(), 1_000_000, &mut |line| match line {
+            Line::Topic { .. } => good += 1,
+            _ => bad += 1,
+        });
+        (read, good, bad)
+    };
+    let padded = |bytes: usize| format!("{{\n\"topic\":\"{T1}\",\"x\":[{}1]}}", "1,".repeat(bytes / 2));
+    assert_eq!(read(&padded(3 * MIB)), (Ok(()), 1, 0));
+    let (result, good, bad) = read(&padded(4 * MIB));
+    assert!(result.unwrap_err().contains("4 MiB"));
+    assert_eq!((good, bad), (0, 0));
+    // The same as one line or one element of many.
+    let line = format!("{{\"topic\":\"{T1}\"}}");
+    let large = padded(4 * MIB).replace('\n', "");
+    assert_eq!(read(&format!("{line}\n{large}\n{line}\n")), (Ok(()), 2, 1));
+    assert_eq!(read(&format!("{large}\n{line}\n")), (Ok(()), 1, 1));
+    assert_eq!(read(&format!("[{line},{large},{line}]")), (Ok(()), 2, 1));
+    // Many small lines may be more.
+    assert_eq!(read(&format!("{line}\n").repeat(60_000)), (Ok(()), 60_000, 0));
 }
 
 #[test]
