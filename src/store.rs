@@ -4,7 +4,9 @@
 //! only one that holds a connection. What other processes write there (`pin`, `confirm`) is read again before the next
 //! evaluation. A database that cannot be opened is never overwritten: the daemon then runs from memory and says so.
 
+mod desk;
 mod sqlite;
+mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,18 +18,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+pub use self::desk::{Desk, PinChange, peek};
+use self::writer::Writer;
 use crate::config;
 use crate::evaluate::learn::{self, Expectations};
 use crate::evaluate::report::{Moment, Snapshot};
-use crate::model::{
-    AccountId, Attestation, DutyDone, Memory, Outcome, Pin, PooledCertificate, Source, SourceMemory, TenantName,
-};
+use crate::model::{AccountId, Attestation, DutyDone, Memory, Outcome, Pin, PooledCertificate, Source, TenantName};
 
 /// A scrape waits no longer than this for the disk.
 const REFRESH: Duration = Duration::from_millis(250);
-
-/// Between two tries of a write that failed.
-const RETRY: Duration = Duration::from_secs(2);
 
 /// A write that takes longer than this hangs.
 const OVERDUE: Duration = Duration::from_secs(15);
@@ -341,235 +340,6 @@ impl Shared {
         // A panic while marking leaves a set of keys, which is as good as any.
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The task that owns the database.
-struct Writer {
-    database: sqlite::Database,
-    shared: Arc<Shared>,
-}
-
-/// What woke the writer.
-enum Wake {
-    Changed,
-    Asked(Option<Request>),
-}
-
-impl Writer {
-    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        let shared = Arc::clone(&self.shared);
-        loop {
-            let is_behind = !shared.up.load(Ordering::Relaxed);
-            let wake = tokio::select! {
-                request = requests.recv() => Wake::Asked(request),
-                () = shared.wake.notified() => Wake::Changed,
-                () = tokio::time::sleep(RETRY), if is_behind => Wake::Changed,
-            };
-            // Whoever asked and has gone waits for nothing any more, and must not make the next one wait.
-            if matches!(&wake, Wake::Asked(Some(Request::Refresh(done))) if done.is_closed()) {
-                continue;
-            }
-            let is_written = self.write(&shared).await;
-            match wake {
-                Wake::Changed => {}
-                Wake::Asked(Some(Request::Refresh(done))) => {
-                    // What could not be written is missing there, and would be taken for deleted.
-                    if is_written {
-                        self.refresh(&shared).await;
-                    }
-                    let _ = done.send(());
-                }
-                Wake::Asked(Some(Request::Close(done))) => {
-                    self.database.close().await;
-                    let _ = done.send(());
-                    return;
-                }
-                Wake::Asked(None) => return self.database.close().await,
-            }
-        }
-    }
-
-    /// Writes what is marked; says whether nothing is left. If it fails, the marks come back and the store counts as down until a write succeeds.
-    async fn write(&mut self, shared: &Shared) -> bool {
-        let dirty = std::mem::take(&mut *shared.dirty());
-        if dirty.is_empty() {
-            return true;
-        }
-        let snapshot = shared.snapshot.borrow().clone();
-        let writing = |since| *shared.writing.lock().unwrap_or_else(PoisonError::into_inner) = since;
-        writing(Some(Instant::now()));
-        let written = self.database.write(&changes(&dirty, &snapshot)).await;
-        writing(None);
-        match written {
-            Ok(()) => {
-                if !shared.up.swap(true, Ordering::Relaxed) {
-                    tracing::info!("the store can be written again");
-                }
-                true
-            }
-            Err(error) => {
-                shared.dirty().merge(dirty);
-                if shared.up.swap(false, Ordering::Relaxed) {
-                    tracing::error!(%error, "the store cannot be written; what is learnt is kept in memory meanwhile");
-                }
-                false
-            }
-        }
-    }
-
-    /// Takes in pins and attestations that another process wrote.
-    async fn refresh(&mut self, shared: &Shared) {
-        let words = match self.database.changed_by_others().await {
-            Ok(None) => return,
-            Ok(Some(version)) => self.database.load_human_words(Damage::Skip).await.map(|words| (version, words)),
-            Err(error) => Err(error),
-        };
-        let (version, words) = match words {
-            Ok(words) => words,
-            Err(error) => {
-                tracing::warn!(%error, "the store cannot be read again");
-                return;
-            }
-        };
-        let HumanWords { pins, attestations, duties, damaged } = words;
-        let mut is_whole = true;
-        shared.snapshot.send_modify(|snapshot| {
-            snapshot.duties = duties;
-            for name in pins.keys().chain(attestations.keys()) {
-                snapshot.tenants.entry(name.clone()).or_default();
-            }
-            let mut dirty = shared.dirty();
-            for (name, memory) in &mut snapshot.tenants {
-                if dirty.pins.contains_key(name) || damaged.contains(name) {
-                    // Looked at again next time: a pin that is not written yet, or words of a later version.
-                    is_whole &= !dirty.pins.contains_key(name);
-                    continue;
-                }
-                let pin = pins.get(name);
-                let words = attestations.get(name).map_or(&[][..], Vec::as_slice);
-                if memory.pin.as_ref() == pin && memory.attestations == words {
-                    continue;
-                }
-                let memory = Arc::make_mut(memory);
-                memory.attestations = words.to_vec();
-                if memory.pin.as_ref() != pin {
-                    let at = pin.map_or(DateTime::UNIX_EPOCH, |pin| pin.since);
-                    learn::set_pin(memory, pin.cloned(), at);
-                    dirty.sources.extend(memory.sources.keys().map(|source| (name.clone(), *source)));
-                }
-            }
-        });
-        if is_whole {
-            self.database.has_taken_in(version);
-        }
-        shared.wake.notify_one();
-    }
-}
-
-/// What is to be written, by value.
-struct Changes {
-    sources: Vec<(TenantName, Source, SourceMemory)>,
-    /// With whether it replaces what is there.
-    pins: Vec<(TenantName, Pin, bool)>,
-    tenants: Option<BTreeMap<TenantName, Option<DateTime<Utc>>>>,
-}
-
-fn changes(dirty: &Dirty, snapshot: &Snapshot) -> Changes {
-    let sources = dirty.sources.iter().filter_map(|(name, source)| {
-        let memory = snapshot.tenants.get(name)?.sources.get(source)?;
-        Some((name.clone(), *source, memory.clone()))
-    });
-    let pins = dirty.pins.iter().filter_map(|(name, replaces)| {
-        let pin = snapshot.tenants.get(name)?.pin.clone()?;
-        Some((name.clone(), pin, *replaces))
-    });
-    let tenants = dirty.tenants.then(|| {
-        let configured = snapshot.configured.iter().map(|name| (name.clone(), None));
-        let missing = snapshot.missing.iter().map(|(name, since)| (name.clone(), Some(*since)));
-        configured.chain(missing).collect()
-    });
-    Changes { sources: sources.collect(), pins: pins.collect(), tenants }
-}
-
-/// The store as a person's command uses it: directly, beside a running daemon or without one.
-#[derive(Debug)]
-pub struct Desk {
-    database: sqlite::Database,
-}
-
-impl Desk {
-    /// Opens the database for one command.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be opened or made.
-    pub async fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self { database: sqlite::Database::open(path).await? })
-    }
-
-    /// Everything that is in it.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
-    pub async fn load(&mut self) -> Result<Contents, Error> {
-        self.database.load().await
-    }
-
-    /// Keeps a statement, and the pin it is about, in one transaction. When this returns, both are on disk.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written; then nothing was.
-    pub async fn attest(
-        &mut self,
-        tenant: &TenantName,
-        attestation: &Attestation,
-        pin: PinChange,
-    ) -> Result<(), Error> {
-        self.database.attest(tenant, attestation, pin).await
-    }
-
-    /// Keeps that a duty was done. When this returns, it is on disk.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written; then nothing was.
-    pub async fn do_duty(&mut self, account: &AccountId, done: &DutyDone) -> Result<(), Error> {
-        self.database.do_duty(account, done).await
-    }
-
-    /// Closes the database.
-    pub async fn close(self) {
-        self.database.close().await;
-    }
-}
-
-/// Reads a store without writing to it or making it, for commands that only look.
-///
-/// # Errors
-///
-/// If there is one that cannot be read. A store that does not exist is empty.
-pub async fn peek(path: &Path) -> Result<Contents, Error> {
-    // A folder that may not be entered is no empty store.
-    if !path.try_exists()? {
-        return Ok(Contents::default());
-    }
-    let mut database = sqlite::Database::open_read_only(path).await?;
-    let contents = database.load().await?;
-    database.close().await;
-    Ok(contents)
-}
-
-/// What a statement does to the pin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PinChange {
-    /// Nothing.
-    Keep,
-    /// This is the pin from now on.
-    Set(Pin),
-    /// There is none any more.
-    Forget,
 }
 
 #[cfg(test)]

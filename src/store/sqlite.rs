@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
-use super::{Changes, Contents, Damage, Error, HumanWords, PinChange};
+use super::writer::Changes;
+use super::{Contents, Damage, Error, HumanWords, PinChange};
 use crate::model::{AccountId, Attestation, DutyDone, Memory, Source, SourceMemory, TenantName};
 
 /// How long a command and the daemon wait for one another.
