@@ -24,6 +24,7 @@ pub mod evaluate;
 pub mod metrics;
 pub mod model;
 pub mod poller;
+pub mod probe;
 pub mod provider;
 pub mod secret;
 pub mod source;

@@ -1,0 +1,1 @@
+//! Which addresses can be Apple's.
