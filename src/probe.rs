@@ -3,7 +3,13 @@
 //! Probes always go the direct way: no variable of the environment is read, and nothing is ever sent that Apple could
 //! take for a device or for an MDM.
 
+mod attempt;
+mod chain;
+mod dns;
+mod http2;
+mod prober;
 pub mod ranges;
+mod tls;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +18,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use self::attempt::connect;
+pub use self::prober::Prober;
 use crate::model::{Role, Step};
 
 /// The name that couriers have in their certificate, whatever number was connected to (`research`: the bare name has no
@@ -116,3 +124,6 @@ impl Target {
         Self { role: Role::Server, host: Host::Name(API_NAME.to_owned()), ports: vec![443, 2197], depth }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! The first step: a name becomes addresses, each family by itself.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::{Resolver, TokioResolver};
+use ipnet::{IpNet, Ipv6Net};
+
+use super::ranges::{self, Place, SAMPLE_V4, SAMPLE_V6};
+use crate::model::{IpVersion, ProbeFailure, ProbeReason};
+
+/// Asked for the prefix of a NAT64 (RFC 7050), when an address fits nothing else.
+const IPV4_ONLY: &str = "ipv4only.arpa.";
+
+/// Looks names up, without a cache and without a search list: what is asked is what is meant.
+#[derive(Debug)]
+pub(super) struct Names {
+    resolver: Result<TokioResolver, String>,
+    timeout: Duration,
+    allowed: Vec<IpNet>,
+}
+
+/// What a name was answered with, in one family.
+pub(super) type Answer = Result<Vec<IpAddr>, ProbeFailure>;
+
+/// What a name was answered with.
+#[derive(Debug)]
+pub(super) struct Answers {
+    pub(super) v4: Answer,
+    pub(super) v6: Answer,
+    /// The prefixes of the NAT64 of this network, if they had to be learnt.
+    nat64: Vec<Ipv6Net>,
+}
+
+impl Names {
+    pub(super) fn new(server: Option<SocketAddr>, timeout: Duration, allowed: Vec<IpNet>) -> Self {
+        Self { resolver: resolver(server, timeout), timeout, allowed }
+    }
+
+    /// Looks a name up, which may have no trailing dot.
+    pub(super) async fn look_up(&self, name: &str) -> Answers {
+        let absolute = format!("{}.", name.trim_end_matches('.'));
+        let (v4, v6) = tokio::join!(self.family(&absolute, RecordType::A), self.family(&absolute, RecordType::AAAA));
+        let mut answers = Answers { v4, v6, nat64: Vec::new() };
+        let is_odd = |address: &IpAddr| ranges::place(*address, &self.allowed, &[]) == Place::Outside;
+        if answers.v6.as_ref().is_ok_and(|addresses| addresses.iter().any(is_odd)) {
+            let told = self.family(IPV4_ONLY, RecordType::AAAA).await.unwrap_or_default();
+            answers.nat64 = told.into_iter().filter_map(v6_of).filter_map(ranges::nat64_prefix).collect();
+        }
+        answers
+    }
+
+    /// Why an address that a name was answered with must not be connected to.
+    pub(super) fn objection(&self, name: &str, address: IpAddr, answers: &Answers) -> Option<ProbeFailure> {
+        match ranges::place(address, &self.allowed, &answers.nat64) {
+            Place::Right => None,
+            Place::Sinkhole => Some(ProbeFailure::new(
+                ProbeReason::Sinkholed,
+                format!("{name} is answered with {address}, which leads nowhere"),
+            )),
+            Place::Outside => Some(ProbeFailure::new(
+                ProbeReason::DnsOutsideApple,
+                format!("{name} is answered with {address}, which is not Apple's"),
+            )),
+        }
+    }
+
+    async fn family(&self, name: &str, kind: RecordType) -> Answer {
+        let resolver = self
+            .resolver
+            .as_ref()
+            .map_err(|error| ProbeFailure::new(ProbeReason::DnsFailure, format!("no resolver: {error}")))?;
+        let lookup = match tokio::time::timeout(self.timeout, resolver.lookup(name, kind)).await {
+            Err(_) => return Err(failed(name, "no answer in time")),
+            Ok(Ok(lookup)) => lookup,
+            Ok(Err(error)) => return refused(name, &error),
+        };
+        let address = |data: &RData| match data {
+            RData::A(v4) => Some(IpAddr::V4(v4.0)),
+            RData::AAAA(v6) => Some(IpAddr::V6(v6.0)),
+            _ => None,
+        };
+        Ok(lookup.answers().iter().filter_map(|record| address(&record.data)).collect())
+    }
+}
+
+fn resolver(server: Option<SocketAddr>, timeout: Duration) -> Result<TokioResolver, String> {
+    let provider = TokioRuntimeProvider::default();
+    let mut builder = match server {
+        None => Resolver::builder(provider).map_err(|error| error.to_string())?,
+        Some(server) => {
+            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+                connection.port = server.port();
+                connection
+            });
+            let config = NameServerConfig::new(server.ip(), true, connections.to_vec());
+            Resolver::builder_with_config(ResolverConfig::from_parts(None, Vec::new(), vec![config]), provider)
+        }
+    };
+    let options: &mut ResolverOpts = builder.options_mut();
+    // Two tries within the time that the step has.
+    options.timeout = timeout / 2;
+    options.attempts = 2;
+    options.cache_size = 0;
+    options.use_hosts_file = ResolveHosts::Always;
+    builder.build().map_err(|error| error.to_string())
+}
+
+/// A name without an address is no failure of this family; everything else is.
+fn refused(name: &str, error: &NetError) -> Answer {
+    let code = match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => none.response_code,
+        NetError::Dns(DnsError::ResponseCode(code)) => *code,
+        NetError::Timeout => return Err(failed(name, "no answer in time")),
+        other => return Err(failed(name, &other.to_string())),
+    };
+    match code {
+        ResponseCode::NoError => Ok(Vec::new()),
+        ResponseCode::NXDomain => Err(failed(name, "there is no such name")),
+        ResponseCode::ServFail => Err(failed(name, "the resolver failed (SERVFAIL)")),
+        ResponseCode::Refused => Err(failed(name, "the resolver refused")),
+        code => Err(failed(name, &format!("the resolver answered {code}"))),
+    }
+}
+
+fn failed(name: &str, why: &str) -> ProbeFailure {
+    ProbeFailure::new(ProbeReason::DnsFailure, format!("{}: {why}", name.trim_end_matches('.')))
+}
+
+fn v6_of(address: IpAddr) -> Option<Ipv6Addr> {
+    match address {
+        IpAddr::V6(v6) => Some(v6),
+        IpAddr::V4(_) => None,
+    }
+}
+
+/// Whether the routing table knows a way to an address. Nothing is sent.
+pub(super) fn has_route(address: IpAddr) -> bool {
+    let any: SocketAddr = match address {
+        IpAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
+        IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    // A way that is forbidden is a way: its attempt will tell. EAFNOSUPPORT has no kind of its own, and comes from
+    // making the socket.
+    let is_none =
+        |error: &io::Error| matches!(error.kind(), ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable);
+    match UdpSocket::bind(any) {
+        Ok(socket) => !socket.connect((address, 9)).is_err_and(|error| is_none(&error)),
+        Err(_) => false,
+    }
+}
+
+/// Whether this host has a way to Apple in a family.
+pub(super) fn has_family(family: IpVersion) -> bool {
+    match family {
+        IpVersion::V4 => has_route(SAMPLE_V4.into()),
+        IpVersion::V6 => has_route(SAMPLE_V6.into()),
+    }
+}
