@@ -18,6 +18,7 @@ mod environment;
 mod file;
 mod load;
 mod mdm;
+mod probe;
 mod sections;
 mod table;
 mod tenants;
@@ -60,6 +61,8 @@ pub struct Config {
     pub accounts: BTreeMap<AccountId, Account>,
     /// Paths and patterns of certificate files that belong to whichever tenant keeps their topic.
     pub certificate_pool: Vec<PathBuf>,
+    /// What is probed; `None` if nothing is.
+    pub probe: Option<crate::probe::Settings>,
     /// The tenants, defaults merged in, those of the tenant files among them.
     pub tenants: BTreeMap<TenantName, Arc<Tenant>>,
     /// The names of the tenants that came from each tenant file, so that a reload can keep those of a bad one.

@@ -8,10 +8,12 @@ pub mod account;
 pub mod certificate;
 mod findings;
 pub mod learn;
+pub mod network;
 pub mod report;
 pub mod summary;
 pub mod tenant;
 pub mod tokens;
 
+pub use network::NetworkReport;
 pub use report::{Report, evaluate};
 pub use tenant::{Level, TenantReport};

@@ -7,6 +7,7 @@
 pub mod counters;
 pub mod inventory;
 mod mdm;
+mod network;
 mod text;
 
 pub use counters::Counters;

@@ -4,6 +4,8 @@
 //! earlier or later each time, so that missed ticks are never made up and tenants do not march in step. A failure that
 //! may pass soon is tried again after a short pause that doubles up to the interval.
 
+pub mod probe;
+
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};

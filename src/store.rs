@@ -22,8 +22,13 @@ pub use self::desk::{Desk, PinChange, peek};
 use self::writer::Writer;
 use crate::config;
 use crate::evaluate::learn::{self, Expectations};
+use crate::evaluate::network;
 use crate::evaluate::report::{Moment, Snapshot};
-use crate::model::{AccountId, Attestation, DutyDone, Memory, Outcome, Pin, PooledCertificate, Source, TenantName};
+use crate::model::probe::Attempt;
+use crate::model::{
+    AccountId, Attestation, DutyDone, Memory, Outcome, Pin, PooledCertificate, Role, Source, Step, TenantName,
+};
+use crate::probe::{Host, Target};
 
 /// A scrape waits no longer than this for the disk.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -190,6 +195,7 @@ impl Store {
             pool: Vec::new(),
             tenants: contents.tenants.into_iter().map(|(name, memory)| (name, Arc::new(memory))).collect(),
             store_up: up,
+            network: Arc::default(),
         };
         let (sender, receiver) = mpsc::channel(64);
         let shared = Arc::new(Shared {
@@ -258,6 +264,27 @@ impl Store {
         self.shared.wake.notify_one();
     }
 
+    /// Takes in a round of a target that ended at `at` and went down to `until` at most.
+    pub fn record_round(
+        &self,
+        target: &Target,
+        confirmations: u32,
+        attempts: &[Attempt],
+        until: Step,
+        at: DateTime<Utc>,
+    ) {
+        self.shared.snapshot.send_modify(|snapshot| {
+            let targets = &mut Arc::make_mut(&mut snapshot.network).targets;
+            let memory = targets.entry((target.role, target.host.clone())).or_default();
+            network::learn_round(memory, attempts, until, confirmations, at);
+        });
+    }
+
+    /// Takes in whether the control opened.
+    pub fn record_control(&self, open: bool, at: DateTime<Utc>) {
+        self.shared.snapshot.send_modify(|snapshot| Arc::make_mut(&mut snapshot.network).control = Some((open, at)));
+    }
+
     /// From now on asks `pool` for what the certificate pool holds, so that the files that belong to nobody are told.
     pub fn watch_pool(&self, pool: impl Fn() -> Vec<PooledCertificate> + Send + Sync + 'static) {
         *self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner) = Some(PoolView(Box::new(pool)));
@@ -293,6 +320,16 @@ impl Store {
                     // The drift of every source was judged anew.
                     dirty.sources.extend(memory.sources.keys().map(|source| (tenant.name.clone(), *source)));
                 }
+            }
+            let probe = config.probe.as_ref();
+            let is_probed = |role: Role, host: &Host| {
+                probe
+                    .is_some_and(|probe| probe.targets.iter().any(|target| target.role == role && target.host == *host))
+            };
+            let network = Arc::make_mut(&mut snapshot.network);
+            network.targets.retain(|(role, host), _| is_probed(*role, host));
+            if probe.is_none_or(|probe| probe.control.is_none()) {
+                network.control = None;
             }
             // A clock that cannot be right dates nothing; what left is noticed when it is right again.
             if !moment.is_plausible() {

@@ -19,7 +19,7 @@ enum As {
 }
 
 /// The keys that can be set.
-const KEYS: [(&str, As); 18] = [
+const KEYS: [(&str, As); 22] = [
     ("site", As::Text),
     ("store", As::Text),
     ("web.listen", As::Text),
@@ -35,6 +35,10 @@ const KEYS: [(&str, As); 18] = [
     ("limits.per_host", As::Number),
     ("poll.interval", As::Text),
     ("poll.timeout", As::Text),
+    ("probe.interval", As::Text),
+    ("probe.timeout", As::Text),
+    ("probe.confirmations", As::Number),
+    ("probe.site_runs_mdm", As::Flag),
     ("policy.plan_days", As::Number),
     ("policy.renew_days", As::Number),
     ("policy.grace_days", As::Number),

@@ -66,7 +66,7 @@ fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common,
     let origin = Origin { base, prefix: String::new() };
     let (tenants, taken) = tenants::read(root, &origin, &common, &Taken::default());
     let patterns = tenants::tenant_files(root, base);
-    unbuilt::probe(root);
+    let probe = super::probe::probe(root, site.as_ref(), base);
     unbuilt::notify(root);
     let config = Config {
         certificate_pool,
@@ -77,6 +77,7 @@ fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common,
         limits,
         tenant_labels,
         accounts,
+        probe,
         tenants: tenants.into_iter().map(|tenant| (tenant.name.clone(), tenant)).collect(),
         tenant_files: BTreeMap::new(),
         problems: Vec::new(),

@@ -3,39 +3,8 @@
 
 use serde_json::Value;
 
-use super::table::{NOT_BUILT, Table, is_empty};
+use super::table::{Table, is_empty};
 use super::values;
-
-/// `probe`. Even an empty mapping asks for probes, for only its absence means none.
-pub(super) fn probe(root: &mut Table<'_>) {
-    let Some(mut probe) = root.table("probe") else { return };
-    probe.read("interval", values::duration);
-    probe.read("timeout", values::duration);
-    probe.read("confirmations", |value| values::number(value, 1, 100));
-    let role = |value: &Value| values::one_of(value, &["device", "server"]);
-    probe.list("roles", role);
-    probe.read("site_runs_mdm", values::flag);
-    if let Some(mut depth) = probe.table("depth") {
-        let step = |value: &Value| values::one_of(value, &["tcp", "tls", "alpn", "chain", "http2"]);
-        depth.read("device", step);
-        depth.read("server", step);
-        depth.finish();
-    }
-    for mut target in probe.tables("targets") {
-        target.required("role", role);
-        target.required("host", values::text);
-        target.required("port", |value| values::number(value, 1, 65535));
-        target.finish();
-    }
-    probe.read("courier_ca_file", values::text);
-    probe.read("api_ca_file", values::text);
-    probe.read("resolver", values::text);
-    probe.list("allowed_ranges", values::text);
-    // Its shape is decided with the control itself.
-    probe.take("control");
-    probe.finish();
-    root.tell("probe", NOT_BUILT);
-}
 
 /// `notify`. The shape of a channel is decided with the channel.
 pub(super) fn notify(root: &mut Table<'_>) {

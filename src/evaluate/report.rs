@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::{self, AccountReport};
+use super::network::{self, NetworkMemory, NetworkReport};
 use super::tenant::{Case, TenantReport};
 use crate::config::{Config, Tenant};
 use crate::model::{AccountId, DutyDone, Memory, PooledCertificate, Source, TenantName, Topic};
@@ -58,6 +59,8 @@ pub struct Snapshot {
     pub missing: BTreeMap<TenantName, DateTime<Utc>>,
     /// Whether what is learnt is being kept.
     pub store_up: bool,
+    /// What the probes told.
+    pub network: Arc<NetworkMemory>,
 }
 
 /// The state of everything, at one moment.
@@ -81,6 +84,8 @@ pub struct Report {
     pub store_up: bool,
     /// How many things are wrong in tenant files.
     pub config_errors: usize,
+    /// The way to Apple from here, if it is probed.
+    pub network: Option<NetworkReport>,
 }
 
 /// The sources that are polled for a tenant, and how often.
@@ -119,6 +124,7 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
         .keys()
         .filter_map(|name| Some((snapshot.tenants.get(name)?.pin.as_ref()?.topic.clone(), name.clone())))
         .collect();
+    let network = network::report(&snapshot.network, config, moment.now);
     let tenants = config.tenants.values().filter(|tenant| !tenant.retired).map(|tenant| {
         let polled = polled_sources(tenant);
         let case = Case {
@@ -128,6 +134,7 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
             polled: &polled,
             account_report: tenant.account.as_ref().and_then(|id| accounts.get(id)),
             owners: &owners,
+            network: network.as_ref(),
         };
         case.report(moment)
     });
@@ -147,5 +154,6 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
         missing: snapshot.missing.values().filter(|since| moment.now - **since <= MISSING).count(),
         store_up: snapshot.store_up,
         config_errors: config.problems.len(),
+        network,
     }
 }

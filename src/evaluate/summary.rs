@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::findings::day;
+use super::network::{self, NetworkReport};
 use super::report::{Moment, polled_sources};
 use super::tenant::{Level, TenantReport, Verdict};
 use super::tokens;
-use crate::config::{Mdm, Tenant};
+use crate::config::{Config, Mdm, Tenant};
 use crate::model::push::SILENT_RATIO;
 use crate::model::{
     Family, FamilyHealth, Finding, MdmKind, Notice, Phase, PinOrigin, Question, Source, TenantName, Topic,
@@ -18,23 +19,23 @@ use crate::words;
 /// Tokens and logins that end within this are told; the alerts have the same number.
 const ENDS_SOON: TimeDelta = TimeDelta::days(30);
 
-/// The questions that nothing answers. The way out has no source yet.
+/// The questions that nothing answers.
 pub(super) fn blind_spots(report: &TenantReport) -> Vec<Question> {
     let is_absent = report.phase == Phase::None;
     let is_blind = |question: &Question| match question {
         Question::Expiry => report.effective.is_none() && !is_absent,
         // Where there is no certificate, there is no topic to keep and nothing to push with.
         Question::Lineage => report.drift.keys().all(|source| *source == Source::Declared) && !is_absent,
-        Question::WayOut => true,
+        Question::WayOut => report.way_out.is_none(),
         Question::Arrival => !report.push_is_judged,
         Question::Renewable => report.not_renewable.is_some(),
     };
     Question::ALL.into_iter().filter(is_blind).collect()
 }
 
-/// The questions that nothing in a tenant's configuration could ever answer.
+/// The questions that nothing in the configuration could ever answer for a tenant.
 #[must_use]
-pub fn cannot_know(tenant: &Tenant) -> Vec<Question> {
+pub fn cannot_know(tenant: &Tenant, config: &Config) -> Vec<Question> {
     let sources: Vec<Source> = polled_sources(tenant).into_iter().map(|(source, _)| source).collect();
     let has_any = |wanted: &[Source]| sources.iter().any(|source| wanted.contains(source));
     let declared_end = tenant.certificate.declared.as_ref().and_then(|declared| declared.not_after);
@@ -42,7 +43,7 @@ pub fn cannot_know(tenant: &Tenant) -> Vec<Question> {
     let is_out_of_reach = |question: &Question| match question {
         Question::Expiry => !is_intune && !has_any(&[Source::File]) && declared_end.is_none(),
         Question::Lineage => !is_intune && !has_any(&[Source::Profile, Source::File, Source::Device]),
-        Question::WayOut => true,
+        Question::WayOut => !config.probe.as_ref().is_some_and(network::can_know),
         // Only a Mac's agent is a control, and only two vendors tell of it.
         Question::Arrival => match &tenant.mdm {
             Mdm::Kandji(settings) => !settings.push,
@@ -96,7 +97,11 @@ fn silent_families(report: &TenantReport) -> Vec<Family> {
 }
 
 /// The state in one sentence. A tenant with a blind spot is never plainly "ok".
-pub(super) fn sentence(report: &TenantReport, owners: &BTreeMap<Topic, TenantName>) -> String {
+pub(super) fn sentence(
+    report: &TenantReport,
+    owners: &BTreeMap<Topic, TenantName>,
+    network: Option<&NetworkReport>,
+) -> String {
     let mut parts: Vec<String> = Vec::new();
     for (source, verdict) in &report.drift {
         if let Verdict::Drifts(topic, _) = verdict {
@@ -108,7 +113,8 @@ pub(super) fn sentence(report: &TenantReport, owners: &BTreeMap<Topic, TenantNam
     if report.revoked {
         parts.push("the MDM says that the certificate was revoked".to_owned());
     }
-    let is_calm = report.level == Level::Ok;
+    let is_closed = report.way_out == Some(false);
+    let is_calm = report.level == Level::Ok && !is_closed;
     let is_to_come = report.findings.contains_key(&Finding::NotYetValid);
     parts.push(match (report.phase, &report.effective) {
         // The finding says it better than "in date" would.
@@ -131,6 +137,10 @@ pub(super) fn sentence(report: &TenantReport, owners: &BTreeMap<Topic, TenantNam
     }
     for family in silent_families(report) {
         parts.push(format!("most living devices ({family}) do not check in: pushes may not arrive"));
+    }
+    if let (true, Some(network)) = (is_closed, network) {
+        // Told with every tenant and no trouble of any: it is the network's, and has an alert of its own.
+        parts.push(format!("seen from {}, the way to Apple is closed", network.site));
     }
     parts.extend(report.findings.values().cloned());
     parts.extend(report.ending.iter().cloned());

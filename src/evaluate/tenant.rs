@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::account::{AccountReport, not_renewable};
 use super::certificate::{Effective, Known, effective};
+use super::network::NetworkReport;
 use super::report::Moment;
 use super::summary::{blind_spots, ending, level, sentence};
 use super::tokens::{self, TokenReport};
@@ -56,6 +57,8 @@ pub struct TenantReport {
     pub push: Option<PushHealth>,
     /// Whether check-ins could say now that pushes do not arrive.
     pub push_is_judged: bool,
+    /// Whether pushes get out from where this process stands; `None` if nobody can say.
+    pub way_out: Option<bool>,
     /// Devices that listen on another topic than the pinned one, where topics of devices are read.
     pub devices_off_topic: Option<u64>,
     /// The end of our own login, as far as it is known.
@@ -155,6 +158,8 @@ pub struct Case<'a> {
     pub account_report: Option<&'a AccountReport>,
     /// Whose topic is whose: the pinned topics of all tenants.
     pub owners: &'a BTreeMap<Topic, TenantName>,
+    /// The way to Apple from here, if it is probed.
+    pub network: Option<&'a NetworkReport>,
 }
 
 impl Case<'_> {
@@ -292,6 +297,7 @@ impl Case<'_> {
             tokens: tokens::report(self.facts(Source::Tokens), self.is_heard(Source::Tokens, moment), &tenant.tokens),
             push: self.push(moment),
             push_is_judged: self.push_is_judged(moment),
+            way_out: self.network.and_then(NetworkReport::way_out),
             devices_off_topic: self.devices_off_topic().filter(|off| *off > 0 || self.is_heard(Source::Device, moment)),
             credential_not_after: self.credential_not_after(),
             ending: Vec::new(),
@@ -304,7 +310,7 @@ impl Case<'_> {
         report.ending = ending(&report, moment);
         report.blind_spots = blind_spots(&report);
         report.level = level(&report);
-        report.sentence = sentence(&report, self.owners);
+        report.sentence = sentence(&report, self.owners, self.network);
         report
     }
 

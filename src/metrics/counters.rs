@@ -5,7 +5,9 @@ use std::time::Duration;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
-use crate::model::{MdmKind, Reason, Source};
+use crate::model::probe::Attempt;
+use crate::model::{MdmKind, ProbeReason, Reason, Source, Step};
+use crate::probe::Target;
 
 /// Counters of polls, by MDM and source. They outlive a reload.
 #[derive(Clone, Debug)]
@@ -14,6 +16,9 @@ pub struct Counters {
     polls: IntCounterVec,
     failures: IntCounterVec,
     duration: HistogramVec,
+    attempts: IntCounterVec,
+    attempt_failures: IntCounterVec,
+    connects: HistogramVec,
 }
 
 impl Counters {
@@ -37,6 +42,21 @@ impl Counters {
                 .buckets(vec![0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0]),
             &["mdm", "source"],
         )?;
+        let port = ["site", "role", "target", "port", "ip_version"];
+        let attempts =
+            IntCounterVec::new(Opts::new("apns_port_attempts_total", "Attempts that ended, well or not."), &port)?;
+        let attempt_failures = IntCounterVec::new(
+            Opts::new("apns_port_failures_total", "Attempts that failed, by the reason that tells most."),
+            &["site", "role", "target", "port", "ip_version", "reason"],
+        )?;
+        let connects = HistogramVec::new(
+            HistogramOpts::new("apns_port_connect_duration_seconds", "How long it took until a connection was open.")
+                .buckets(vec![0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]),
+            &["site", "role", "port"],
+        )?;
+        registry.register(Box::new(attempts.clone()))?;
+        registry.register(Box::new(attempt_failures.clone()))?;
+        registry.register(Box::new(connects.clone()))?;
         registry.register(Box::new(polls.clone()))?;
         registry.register(Box::new(failures.clone()))?;
         registry.register(Box::new(duration.clone()))?;
@@ -51,7 +71,7 @@ impl Counters {
                 }
             }
         }
-        Ok(Self { registry, polls, failures, duration })
+        Ok(Self { registry, polls, failures, duration, attempts, attempt_failures, connects })
     }
 
     /// Counts one poll.
@@ -62,6 +82,38 @@ impl Counters {
         if let Some(reason) = failure {
             self.failures.with_label_values(&[mdm.as_str(), source.as_str(), reason.as_str()]).inc();
         }
+    }
+
+    /// Counts the attempts of a round. Those of a family begin, at zero for every reason, when it is first tried.
+    pub fn count_round(&self, site: &str, target: &Target, attempts: &[Attempt]) {
+        let name = target.host.to_string();
+        for attempt in attempts {
+            let port = attempt.port.to_string();
+            let mut labels = vec![site, target.role.as_str(), &name, &port, attempt.ip_version.as_str()];
+            let counter = self.attempts.with_label_values(&labels);
+            let is_new = counter.get() == 0;
+            counter.inc();
+            let failed = attempt.failure().map(|(_, failure)| failure.reason);
+            for reason in ProbeReason::ALL.into_iter().filter(|reason| is_new || failed == Some(*reason)) {
+                labels.push(reason.as_str());
+                let failures = self.attempt_failures.with_label_values(&labels);
+                labels.pop();
+                if failed == Some(reason) {
+                    failures.inc();
+                }
+            }
+            if let Some(taken) = attempt.step(Step::Tcp).filter(|taken| taken.failure.is_none()) {
+                let labels = [site, target.role.as_str(), &port];
+                self.connects.with_label_values(&labels).observe(taken.took.as_secs_f64());
+            }
+        }
+    }
+
+    /// Forgets all attempts: what is probed has changed, and what is not probed any more must leave no ghost.
+    pub fn forget_rounds(&self) {
+        self.attempts.reset();
+        self.attempt_failures.reset();
+        self.connects.reset();
     }
 
     /// Appends all series to `text`.

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::mdm;
 use super::text::Text;
+use super::{mdm, network};
 use crate::config::Config;
 use crate::evaluate::Report;
 use crate::evaluate::tenant::{TenantReport, Verdict};
@@ -27,6 +27,7 @@ pub fn render(report: &Report, config: &Config, process: ProcessState) -> String
     tenants(&mut text, report, config);
     sources(&mut text, report);
     mdm::render(&mut text, report, config.web.days_gauge);
+    network::render(&mut text, report.network.as_ref());
     own(&mut text, report, config, process);
     text.into_string()
 }

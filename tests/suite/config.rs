@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use apnswatch::config::{Config, Declared, Mdm, Reload, Store, Tenant, load};
 use apnswatch::evaluate::report::polled_sources;
-use apnswatch::model::{AccountId, Policy, Problem, Source, TenantName, TokenKind, Topic};
+use apnswatch::model::{AccountId, Policy, Problem, Role, Source, Step, TenantName, TokenKind, Topic};
+use apnswatch::probe::{Host, Settings, Target};
 use apnswatch::provider::mosyle::Product;
 
 const TOPIC: &str = "com.apple.mgmt.External.00000000-0000-4000-8000-0000000000ac";
@@ -139,6 +140,46 @@ fn a_full_file_is_read_to_the_last_key() {
     assert_eq!((east.muted.as_ref(), east.retired), (None, false));
     // Retired: it has handed its topic on.
     assert!(tenant(&config, "west").retired);
+
+    let probe = config.probe.unwrap();
+    assert_eq!(
+        (probe.interval, probe.timeout, probe.confirmations),
+        (Duration::from_secs(120), Duration::from_secs(10), 3)
+    );
+    assert!(probe.site_runs_mdm);
+    let name = Host::Name("1-courier.push.apple.com".to_owned());
+    assert_eq!(
+        probe.targets,
+        [
+            Target { role: Role::Device, host: name, ports: vec![5223, 443], depth: Step::Tls },
+            Target {
+                role: Role::Server,
+                host: Host::Address("2001:db8::1".parse().unwrap()),
+                ports: vec![2197],
+                depth: Step::Chain
+            },
+        ]
+    );
+    assert_eq!(probe.courier_ca_file, Some(fixtures().join("courier.pem")));
+    assert_eq!(probe.api_ca_file, Some("/etc/ssl/api.pem".into()));
+    assert_eq!(probe.resolver, Some("192.0.2.53:53".parse().unwrap()));
+    let ranges: Vec<String> = probe.allowed_ranges.iter().map(ToString::to_string).collect();
+    assert_eq!(ranges, ["10.20.30.0/24", "127.0.0.1/32"]);
+    assert_eq!(probe.control, Some("192.0.2.1:5223".parse().unwrap()));
+}
+
+#[test]
+fn an_empty_probe_takes_the_defaults_and_an_absent_one_probes_nothing() {
+    assert_eq!(fixture("minimal.yaml").probe, None);
+    let probe = fixture("probe-defaults.yaml").probe.unwrap();
+    assert_eq!(probe, Settings::default());
+    assert_eq!(probe.targets, [Target::couriers(Step::Chain), Target::api(Step::Http2)]);
+    assert_eq!(
+        (probe.interval, probe.timeout, probe.confirmations),
+        (Duration::from_secs(60), Duration::from_secs(5), 2)
+    );
+    let names: Vec<String> = probe.targets.iter().map(|target| target.host.to_string()).collect();
+    assert_eq!(names, ["courier", "api"]);
 }
 
 #[test]
@@ -213,6 +254,7 @@ fn the_example_is_right_and_shows_the_defaults() {
     let minimal = fixture("minimal.yaml");
     assert_eq!((&config.web, &config.store, &config.network), (&minimal.web, &minimal.store, &minimal.network));
     assert_eq!(config.limits, minimal.limits);
+    assert_eq!(config.probe, Some(Settings::default()));
     let acme = tenant(&config, "acme");
     assert_eq!((acme.poll, acme.policy), (tenant(&minimal, "acme").poll, Policy::default()));
 

@@ -114,6 +114,7 @@ impl World {
             polled: &self.polled,
             account_report: None,
             owners: &owners,
+            network: None,
         };
         case.report(Moment { now, built: at(-100) })
     }

@@ -1,0 +1,225 @@
+//! The loop that probes one target: what is due, a round, record, wait.
+//!
+//! A connection is cheap and is tried every round. A handshake is not, and Apple takes rapid ones for an attack: it is
+//! made every ten minutes, the question to the API every hour, and everything at once when something changed.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{FirstRound, jittered};
+use crate::clock::Clock;
+use crate::evaluate::network::TargetMemory;
+use crate::metrics::Counters;
+use crate::model::{IpVersion, ProbeReason, Role, Step};
+use crate::probe::{Host, Prober, Settings, Target};
+use crate::store::Store;
+
+/// How often TLS is looked at while nothing changes.
+const TLS_EVERY: Duration = Duration::from_secs(600);
+
+/// How often the API is asked while nothing changes.
+const HTTP2_EVERY: Duration = Duration::from_secs(3600);
+
+/// Everything that probes need. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Probing {
+    /// What is probed, and how.
+    pub settings: Arc<Settings>,
+    /// The one that does it.
+    pub prober: Arc<Prober>,
+    /// Where this process stands.
+    pub site: Arc<str>,
+    /// Where rounds go.
+    pub store: Store,
+    /// The wall clock.
+    pub clock: Clock,
+    /// The counters.
+    pub counters: Counters,
+}
+
+impl Probing {
+    /// Everything that the probes of `settings` need.
+    #[must_use]
+    pub fn new(settings: &Settings, site: &str, store: Store, clock: Clock, counters: Counters) -> Self {
+        Self {
+            prober: Arc::new(Prober::new(settings, clock.clone())),
+            settings: Arc::new(settings.clone()),
+            site: site.into(),
+            store,
+            clock,
+            counters,
+        }
+    }
+
+    /// One round of a target, recorded.
+    async fn round(&self, target: &Target, until: Step) {
+        let attempts = self.prober.round(target, until).await;
+        self.counters.count_round(&self.site, target, &attempts);
+        self.store.record_round(target, self.settings.confirmations, &attempts, until, self.clock.now());
+    }
+
+    /// So many rounds of everything as a verdict needs, back to back and down to the deepest step.
+    pub async fn all_at_once(&self) {
+        let rounds = self.settings.targets.iter().map(|target| async move {
+            for _ in 0..self.settings.confirmations {
+                self.round(target, target.depth).await;
+                let memory = self.memory(target.role, &target.host);
+                if memory.is_some_and(|memory| memory.closed_rounds == 0) {
+                    break;
+                }
+            }
+        });
+        tokio::join!(futures::future::join_all(rounds), self.control());
+    }
+
+    async fn control(&self) {
+        if let Some(open) = self.prober.control().await {
+            self.store.record_control(open, self.clock.now());
+        }
+    }
+
+    fn memory(&self, role: Role, host: &Host) -> Option<TargetMemory> {
+        self.store.snapshot().network.targets.get(&(role, host.clone())).cloned()
+    }
+}
+
+/// Probes a target again and again until it is stopped.
+pub async fn run(target: Target, probing: Probing, round: Arc<FirstRound>, stop: CancellationToken) {
+    let mut cadence = Cadence::default();
+    let mut first = Some(round);
+    let mut voice = Voice::default();
+    loop {
+        let begun = Instant::now();
+        let until = cadence.until(begun, target.depth);
+        let ended = tokio::select! {
+            () = stop.cancelled() => break,
+            ended = AssertUnwindSafe(probing.round(&target, until)).catch_unwind() => ended,
+        };
+        if ended.is_err() {
+            // Nothing was recorded, so the alert on stalled probes will tell; the loop goes on.
+            tracing::error!(target = %target.host, "a round of probes ended in a defect of this program");
+        }
+        if let Some(memory) = probing.memory(target.role, &target.host) {
+            cadence.learn(begun, until, &memory);
+            voice.tell(&target, &memory);
+        }
+        if let Some(round) = first.take() {
+            round.tried();
+        }
+        let next = begun + jittered(probing.settings.interval);
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep_until(next) => {}
+        }
+    }
+    if let Some(round) = first {
+        round.tried();
+    }
+}
+
+/// Tries the control again and again until it is stopped.
+pub async fn run_control(probing: Probing, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = probing.control() => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(jittered(probing.settings.interval)) => {}
+        }
+    }
+}
+
+/// What a round found, as far as a change of it makes everything due.
+type Picture = BTreeMap<(u16, IpVersion), Option<(Step, ProbeReason)>>;
+
+/// When which steps are due.
+#[derive(Debug, Default)]
+struct Cadence {
+    tls: Option<Instant>,
+    http2: Option<Instant>,
+    picture: Option<Picture>,
+    /// The last round found something else than the one before.
+    has_changed: bool,
+    /// What TLS says is wrong, and is looked at each round until it is right.
+    is_odd: bool,
+}
+
+impl Cadence {
+    /// The deepest step of the next round.
+    fn until(&self, now: Instant, depth: Step) -> Step {
+        let is_due =
+            |last: Option<Instant>, every| last.is_none_or(|last| now.saturating_duration_since(last) >= every);
+        let tls = self.has_changed || self.is_odd || is_due(self.tls, TLS_EVERY);
+        let http2 = self.has_changed || is_due(self.http2, HTTP2_EVERY);
+        match (tls || http2, http2) {
+            (false, _) => Step::Tcp,
+            (true, false) => Step::Chain.min(depth),
+            (true, true) => depth,
+        }
+    }
+
+    fn learn(&mut self, begun: Instant, until: Step, memory: &TargetMemory) {
+        let picture: Picture = memory
+            .ports
+            .iter()
+            .map(|(key, port)| (*key, port.failure.as_ref().map(|(step, failure)| (*step, failure.reason))))
+            .collect();
+        if until > Step::Tcp {
+            self.tls = Some(begun);
+        }
+        let up = || memory.ports.values().filter(|port| port.up);
+        // An address that was dead leaves the question for the next round.
+        if until == Step::Http2 && up().all(|port| port.steps.contains_key(&Step::Http2)) {
+            self.http2 = Some(begun);
+        } else if until == Step::Http2 && up().all(|port| port.steps.get(&Step::Chain) != Some(&true)) {
+            // Nobody is asked over a way that is not Apple's; what is odd is looked at each round anyway.
+            self.http2 = Some(begun);
+        }
+        let is_tls = |(step, _): &(Step, ProbeReason)| (Step::Tls..=Step::Chain).contains(step);
+        self.is_odd = picture.values().flatten().any(is_tls);
+        // The first picture is no change: that round was a whole one.
+        self.has_changed = self.picture.as_ref().is_some_and(|before| *before != picture);
+        self.picture = Some(picture);
+    }
+}
+
+/// Tells the log when a port opens or closes.
+#[derive(Debug, Default)]
+struct Voice {
+    told: BTreeMap<(u16, IpVersion), Option<ProbeReason>>,
+}
+
+impl Voice {
+    fn tell(&mut self, target: &Target, memory: &TargetMemory) {
+        for (key, port) in &memory.ports {
+            let reason = port.failure.as_ref().map(|(_, failure)| failure.reason);
+            let before = self.told.insert(*key, reason);
+            if before == Some(reason) || (before.is_none() && reason.is_none()) {
+                continue;
+            }
+            let (number, ip_version) = (key.0, key.1.as_str());
+            match &port.failure {
+                Some((step, failure)) => tracing::warn!(
+                    role = %target.role, target = %target.host, port = number, ip_version, %step, reason = %failure.reason,
+                    "{} port {number} over IPv{ip_version}: {}", target.host, failure.message
+                ),
+                None => tracing::info!(
+                    role = %target.role, target = %target.host, port = number, ip_version,
+                    "{} port {number} over IPv{ip_version} is fine again", target.host
+                ),
+            }
+        }
+        self.told.retain(|key, _| memory.ports.contains_key(key));
+    }
+}
+
+#[cfg(test)]
+mod tests;

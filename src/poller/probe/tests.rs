@@ -1,0 +1,67 @@
+use super::*;
+use crate::evaluate::network::PortMemory;
+use crate::model::ProbeFailure;
+
+fn memory(failure: Option<(Step, ProbeReason)>, asked: bool) -> TargetMemory {
+    let mut port = PortMemory { up: true, ..PortMemory::default() };
+    port.failure = failure.map(|(step, reason)| (step, ProbeFailure::new(reason, "a test")));
+    port.up = !matches!(failure, Some((Step::Dns | Step::Tcp, _)));
+    port.steps.insert(Step::Chain, port.failure.is_none());
+    if asked {
+        port.steps.insert(Step::Http2, true);
+    }
+    TargetMemory { ports: [((443, IpVersion::V4), port)].into(), ..TargetMemory::default() }
+}
+
+/// The depths of the rounds of so many minutes, each of which finds what `find` says.
+fn rounds(minutes: u64, find: impl Fn(u64) -> Option<(Step, ProbeReason)>) -> Vec<Step> {
+    let start = Instant::now();
+    let mut cadence = Cadence::default();
+    (0..minutes)
+        .map(|minute| {
+            let now = start + Duration::from_secs(minute * 60);
+            let until = cadence.until(now, Step::Http2);
+            cadence.learn(now, until, &memory(find(minute), until == Step::Http2));
+            until
+        })
+        .collect()
+}
+
+#[test]
+fn a_calm_way_is_looked_at_deeply_every_ten_minutes_and_asked_every_hour() {
+    let depths = rounds(121, |_| None);
+    for (minute, depth) in depths.iter().enumerate() {
+        let expected = match minute {
+            0 | 60 | 120 => Step::Http2,
+            minute if minute % 10 == 0 => Step::Chain,
+            _ => Step::Tcp,
+        };
+        assert_eq!(*depth, expected, "minute {minute}");
+    }
+}
+
+#[test]
+fn a_change_makes_everything_due_once() {
+    // Closed in minutes 3 to 5: the round after the change, and the one after it opened again, look at everything.
+    let depths = rounds(9, |minute| (3..6).contains(&minute).then_some((Step::Tcp, ProbeReason::Timeout)));
+    let whole: Vec<usize> = (0..9).filter(|minute| depths[*minute] == Step::Http2).collect();
+    assert_eq!(whole, [0, 4, 7]);
+    assert!(depths.iter().all(|depth| [Step::Tcp, Step::Http2].contains(depth)), "{depths:?}");
+}
+
+#[test]
+fn what_tls_says_is_looked_at_each_round_until_it_is_right() {
+    let depths = rounds(6, |minute| (1..4).contains(&minute).then_some((Step::Chain, ProbeReason::Intercepted)));
+    assert_eq!(
+        depths,
+        [Step::Http2, Step::Tcp, Step::Http2, Step::Chain, Step::Chain, Step::Http2],
+        "found, looked at whole after the change, each round while it lasts, and whole when it is over"
+    );
+}
+
+#[test]
+fn a_shallow_depth_is_never_exceeded() {
+    let cadence = Cadence::default();
+    assert_eq!(cadence.until(Instant::now(), Step::Tcp), Step::Tcp);
+    assert_eq!(cadence.until(Instant::now(), Step::Alpn), Step::Alpn);
+}
