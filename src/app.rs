@@ -19,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Reload};
-use crate::evaluate::{Report, evaluate};
+use crate::evaluate::{NetworkReport, Report, evaluate, network};
 use crate::metrics::Counters;
 use crate::model::Problem;
+use crate::poller::probe::Probing;
 use crate::poller::{self, FirstRound, Limits, Surroundings};
 use crate::store::{self, Store};
 use crate::web::{self, ReloadRequest, Running};
@@ -98,6 +99,12 @@ impl Daemon {
     /// If the operating system does not tell.
     pub fn address(&self) -> Result<SocketAddr, Error> {
         Ok(self.listener.local_addr().context("the listener has no address")?)
+    }
+
+    /// Whether the way to Apple is probed.
+    #[must_use]
+    pub fn probes(&self) -> bool {
+        self.running.borrow().config.probe.is_some()
     }
 
     /// Polls and serves until `shutdown` is done, then stops cleanly. `hang_up` gives an item whenever the
@@ -255,6 +262,25 @@ pub async fn once(config: &Config, clock: &Clock) -> Result<Report, Error> {
     let active = config.tenants.values().filter(|tenant| !tenant.retired);
     let jobs: Vec<poller::Job> = active.flat_map(|tenant| jobs(tenant, &shared)).collect();
     let around = &around;
-    futures::future::join_all(jobs.iter().map(|job| poller::attempt(job, around))).await;
+    let polls = futures::future::join_all(jobs.iter().map(|job| poller::attempt(job, around)));
+    tokio::join!(polls, probe_at_once(config, &store, clock, &around.counters));
     Ok(evaluate(&store.snapshot(), config, clock.moment()))
+}
+
+async fn probe_at_once(config: &Config, store: &Store, clock: &Clock, counters: &Counters) {
+    let Some(settings) = &config.probe else { return };
+    let site = config.site.as_deref().unwrap_or_default();
+    Probing::new(settings, site, store.clone(), clock.clone(), counters.clone()).all_at_once().await;
+}
+
+/// Probes the way to Apple now and judges it, without anything else and without the store.
+///
+/// # Errors
+///
+/// If nothing can be counted, which only a change of this program could bring about.
+pub async fn doctor(config: &Config, clock: &Clock) -> Result<Option<NetworkReport>, Error> {
+    let store = Store::in_memory(store::Contents::default());
+    let counters = Counters::new().context("cannot register the counters")?;
+    probe_at_once(config, &store, clock, &counters).await;
+    Ok(network::report(&store.snapshot().network, config, clock.now()))
 }

@@ -4,6 +4,7 @@ mod access;
 mod attest;
 mod check;
 mod daemon;
+mod doctor;
 mod duty;
 pub mod inspect;
 mod once;
@@ -80,10 +81,14 @@ enum Command {
     /// Exit status: 0 all allowed, 1 something is lost, 2 the login or the read of the certificate is refused, 3 an MDM
     /// was not reached.
     Access(access::Options),
-    /// Ask everything once and print what is true now
+    /// Ask and probe everything once and print what is true now
     ///
     /// Exit status: 0 nothing to do, 1 something to do, 2 devices are or will be lost, 3 nobody can say.
     Once,
+    /// Probe the way to Apple from here, once, and say in words what to ask the firewall team
+    ///
+    /// Exit status: 0 fine, 1 something to do, 2 pushes do not get out, 3 nobody can say. It speaks for this network only.
+    Doctor,
     /// Say what each file is and what is in it
     ///
     /// Exit status: 0, or 2 if a file is unreadable, empty, or nothing that is known here.
@@ -100,7 +105,7 @@ enum Command {
     /// What a team must do with its Apple Accounts, and when it was done
     #[command(subcommand)]
     Duty(duty::Duty),
-    /// Run the whole daemon against simulated MDMs on loopback
+    /// Run the whole daemon against simulated MDMs and a simulated Apple on loopback
     Demo(daemon::Demo),
 }
 
@@ -208,6 +213,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::CheckConfig => check::run(scene),
         Command::Access(options) => access::run(scene, options).await,
         Command::Once => once::run(scene).await,
+        Command::Doctor => doctor::run(scene).await,
         Command::Inspect { files } => {
             Ok(inspect::run(&files, scene.json, scene.clock.now(), &mut io::stdout().lock())?)
         }

@@ -1,5 +1,7 @@
 //! The report as a document for programs: `/api/v1/status`, and `once --json`.
 
+pub mod network;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -16,7 +18,7 @@ pub const SCHEMA: &str = "apnswatch.status.v1";
 /// The whole report. What nobody knows is absent, never null, 0 or -1.
 #[must_use]
 pub fn document(report: &Report) -> Value {
-    json!({
+    let mut document = json!({
         "schema": SCHEMA,
         "now": time(report.now),
         "clock_plausible": report.clock_plausible,
@@ -26,7 +28,11 @@ pub fn document(report: &Report) -> Value {
         "accounts": report.accounts.iter().map(account).collect::<Vec<_>>(),
         "strays": report.strays.iter().map(stray).collect::<Vec<_>>(),
         "tenants": report.tenants.iter().map(|tenant| self::tenant(tenant, report)).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(network) = &report.network {
+        document["network"] = Value::Object(network::object(network));
+    }
+    document
 }
 
 /// A certificate of the pool that belongs to no tenant.
@@ -96,6 +102,7 @@ fn tenant(tenant: &TenantReport, report: &Report) -> Value {
     if tenant.revoked {
         put("revoked", json!(true));
     }
+    put_some(&mut put, "way_out", tenant.way_out);
     put_some(&mut put, "devices_off_topic", tenant.devices_off_topic);
     put_some(&mut put, "credential_not_after", tenant.credential_not_after.map(time));
     if let Some(push) = &tenant.push {

@@ -12,7 +12,9 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Tenant};
 use crate::metrics::Counters;
 use crate::model::TenantName;
+use crate::poller::probe::{self, Probing};
 use crate::poller::{self, FirstRound, Limits, Surroundings, first_delay};
+use crate::probe::Settings;
 use crate::store::Store;
 
 /// The running pollers.
@@ -23,6 +25,15 @@ pub(super) struct Pollers {
     /// The paths of the certificate pool.
     pool: Vec<PathBuf>,
     running: BTreeMap<TenantName, Running>,
+    probes: Option<Probes>,
+}
+
+/// The probes of the way to Apple.
+struct Probes {
+    site: String,
+    settings: Settings,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// The pollers of one tenant.
@@ -38,7 +49,7 @@ impl Pollers {
         let limits = config::Limits { polls: 1, per_host: 1 };
         let shared = Shared::new(&[], store.clone());
         let around = Surroundings { store, clock, counters, limits: Arc::new(Limits::new(1, 1)) };
-        Self { around, limits, shared, pool: Vec::new(), running: BTreeMap::new() }
+        Self { around, limits, shared, pool: Vec::new(), running: BTreeMap::new(), probes: None }
     }
 
     /// Makes the running pollers those of `config`. A tenant that did not change keeps its own, in the middle of
@@ -71,7 +82,12 @@ impl Pollers {
         let jobs: Vec<(&Arc<Tenant>, Vec<poller::Job>)> =
             fresh.into_iter().map(|tenant| (tenant, jobs(tenant, &self.shared))).collect();
         let count = jobs.iter().map(|(_, jobs)| jobs.len()).sum();
-        let round = Arc::new(FirstRound::new(count));
+        let probes = self.changed_probes(config);
+        let targets = probes.as_ref().map_or(0, |(_, settings)| settings.targets.len());
+        let round = Arc::new(FirstRound::new(count + targets));
+        if let Some((site, settings)) = probes {
+            self.start_probes(site, settings, &round);
+        }
         let mut index = 0;
         for (tenant, jobs) in jobs {
             let stop = CancellationToken::new();
@@ -87,8 +103,47 @@ impl Pollers {
         round
     }
 
+    /// The probes that are to be started. Those that run already go on; any others are stopped.
+    fn changed_probes(&mut self, config: &Config) -> Option<(String, Settings)> {
+        let wanted = config.probe.as_ref().map(|settings| (config.site.as_deref().unwrap_or_default(), settings));
+        let present = self.probes.as_ref().map(|probes| (probes.site.as_str(), &probes.settings));
+        if wanted == present {
+            return None;
+        }
+        if let Some(probes) = self.probes.take() {
+            probes.stop.cancel();
+            self.around.counters.forget_rounds();
+        }
+        wanted.map(|(site, settings)| (site.to_owned(), settings.clone()))
+    }
+
+    fn start_probes(&mut self, site: String, settings: Settings, round: &Arc<FirstRound>) {
+        let Surroundings { store, clock, counters, .. } = self.around.clone();
+        let probing = Probing::new(&settings, &site, store, clock, counters);
+        let stop = CancellationToken::new();
+        let mut tasks: Vec<JoinHandle<()>> = settings
+            .targets
+            .iter()
+            .map(|target| {
+                let run = probe::run(target.clone(), probing.clone(), Arc::clone(round), stop.clone());
+                tokio::spawn(run)
+            })
+            .collect();
+        if settings.control.is_some() {
+            tasks.push(tokio::spawn(probe::run_control(probing, stop.clone())));
+        }
+        self.probes = Some(Probes { site, settings, stop, tasks });
+    }
+
     /// Stops all pollers and waits until they have.
     pub(super) async fn stop(mut self) {
+        if let Some(probes) = self.probes.take() {
+            probes.stop.cancel();
+            for task in probes.tasks {
+                // As below.
+                let _ = task.await;
+            }
+        }
         for running in std::mem::take(&mut self.running).into_values() {
             running.stop.cancel();
             for task in running.tasks {
@@ -108,5 +163,8 @@ impl Pollers {
 impl Drop for Pollers {
     fn drop(&mut self) {
         self.stop_all();
+        if let Some(probes) = self.probes.take() {
+            probes.stop.cancel();
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::evaluate::account::{HOLDERS, SECOND_FACTOR_AUDIT, SIGN_IN};
 use crate::evaluate::report::polled_sources;
 use crate::evaluate::summary::cannot_know;
 use crate::model::Question;
+use crate::probe::Settings;
 use crate::words;
 
 /// Checks the configuration and prints what would run. Wrong tenant files are errors here.
@@ -25,11 +26,17 @@ pub(super) fn run(scene: &Scene) -> Result<u8, End> {
         scene.config.display(),
         words::counted(config.tenants.len() - retired, "tenant"),
     )?;
+    if let Some(probe) = &config.probe {
+        probes(probe, &config, &mut out)?;
+        if let Some(note) = super::doctor::proxies(&scene.environment) {
+            writeln!(out, "  {note}")?;
+        }
+    }
     for tenant in config.tenants.values().filter(|tenant| !tenant.retired) {
         writeln!(out)?;
         show(tenant, &config, &mut out)?;
     }
-    if config.tenants.values().any(|tenant| !tenant.retired && is_topic_open(tenant)) {
+    if config.tenants.values().any(|tenant| !tenant.retired && is_topic_open(tenant, &config)) {
         writeln!(out, "\nThe topic that the devices of a tenant listen on, read on an enrolled Mac:\n  {MAC_COMMAND}")?;
     }
     Ok(0)
@@ -63,13 +70,28 @@ fn show(tenant: &Tenant, config: &Config, out: &mut dyn Write) -> io::Result<()>
     Ok(())
 }
 
+/// What is probed, and what that cannot tell.
+fn probes(probe: &Settings, config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    let site = words::clean(config.site.as_deref().unwrap_or_default(), 128);
+    let every = humantime::format_duration(probe.interval);
+    writeln!(out, "\nThe way to Apple, seen from {site}, every {every}. It says nothing about other networks.")?;
+    for target in &probe.targets {
+        let ports: Vec<String> = target.ports.iter().map(ToString::to_string).collect();
+        writeln!(out, "  {:8}  {} at {}, down to {}", target.role, target.host, ports.join(", "), target.depth)?;
+    }
+    match probe.control {
+        Some(control) => writeln!(out, "  control   {control} must stay closed"),
+        None => Ok(()),
+    }
+}
+
 /// What would close a blind spot that follows from the configuration; `None` where there is none.
 fn gap(question: Question, tenant: &Tenant, config: &Config) -> Option<String> {
     if question == Question::Renewable {
         let missing = unrenewable(tenant, config);
         return (!missing.is_empty()).then(|| format!("add {}", missing.join(", ")));
     }
-    cannot_know(tenant).contains(&question).then(|| remedy(question, &tenant.mdm))
+    cannot_know(tenant, config).contains(&question).then(|| remedy(question, &tenant.mdm))
 }
 
 /// The sources that close a blind spot. What a tenant has already does not count: it did not close it.
@@ -86,7 +108,8 @@ fn remedy(question: Question, mdm: &Mdm) -> String {
         (Question::Arrival, Mdm::Intune(_) | Mdm::Jamf(_)) => {
             "this MDM does not tell which devices are alive by another way than pushes"
         }
-        (Question::WayOut | Question::Renewable, _) => "no source of this version does",
+        (Question::WayOut, _) => "add probe, with the role device and, if the MDM runs here, server",
+        (Question::Renewable, _) => "add an account",
     };
     text.to_owned()
 }
@@ -114,6 +137,6 @@ fn unrenewable(tenant: &Tenant, config: &Config) -> Vec<String> {
 }
 
 /// Whether nothing tells the topic, or nobody said which one it must be.
-fn is_topic_open(tenant: &Tenant) -> bool {
-    tenant.certificate.expected_topic.is_none() || cannot_know(tenant).contains(&Question::Lineage)
+fn is_topic_open(tenant: &Tenant, config: &Config) -> bool {
+    tenant.certificate.expected_topic.is_none() || cannot_know(tenant, config).contains(&Question::Lineage)
 }

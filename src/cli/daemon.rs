@@ -42,6 +42,9 @@ pub(super) async fn serve(scene: &Scene, options: Serve) -> Result<u8, End> {
         clock: scene.clock.clone(),
     })
     .await?;
+    if let (true, Some(note)) = (daemon.probes(), super::doctor::proxies(&scene.environment)) {
+        tracing::info!("{note}");
+    }
     let address = daemon.address()?;
     tracing::info!(%address, "listening on http://{address}/");
     daemon.run(stop, hang_up).await?;
@@ -70,7 +73,8 @@ pub(super) async fn demo(scene: &Scene, options: Demo) -> Result<u8, End> {
         let mut out = io::stdout().lock();
         writeln!(
             out,
-            "Simulated MDMs (Intune, Jamf Pro, Kandji, Mosyle) run on loopback, and the real daemon watches them."
+            "Simulated MDMs (Intune, Jamf Pro, Kandji, Mosyle) and a simulated Apple run on loopback, and the real daemon \
+             watches them."
         )?;
         writeln!(out, "Nothing leaves this machine. Look at")?;
         writeln!(out)?;

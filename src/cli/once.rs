@@ -36,14 +36,20 @@ const UNKNOWN: u8 = 3;
 
 /// 2 before 1 before 3 before 0; a muted tenant is shown and does not count.
 fn status_of(report: &Report) -> u8 {
-    let worst = report.tenants.iter().filter(|tenant| tenant.muted.is_none()).map(|tenant| tenant.level).min();
+    let tenants = report.tenants.iter().filter(|tenant| tenant.muted.is_none()).map(|tenant| tenant.level);
+    let network = report.network.as_ref().map(|network| network.level);
+    let errors = (report.config_errors > 0).then_some(Level::Warning);
+    // Where nothing is watched, nobody can say.
+    let nothing = (report.tenants.is_empty() && network.is_none()).then_some(Level::Unknown);
+    exit_of(tenants.chain(network).chain(errors).chain(nothing).min())
+}
+
+/// The exit status of the worst that was found; 0 where all is quiet.
+pub(super) fn exit_of(worst: Option<Level>) -> u8 {
     match worst {
         Some(Level::Critical) => 2,
         Some(Level::Warning) => 1,
-        _ if report.config_errors > 0 => 1,
         Some(Level::Unknown) => UNKNOWN,
-        // Nothing is watched, so nobody can say.
-        None if report.tenants.is_empty() => UNKNOWN,
         Some(Level::Ok) | None => 0,
     }
 }
@@ -63,6 +69,14 @@ fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let muted = tenant.muted.map(|until| format!(" (muted until {until})")).unwrap_or_default();
         let sentence = words::clean(&tenant.sentence, 2000);
         writeln!(out, "{name:width$}  {:8}  {end:26}  {sentence}{muted}", tenant.level.as_str())?;
+    }
+    if let Some(network) = &report.network {
+        for path in &network.paths {
+            writeln!(out, "{}: {}", path.role, words::clean(&path.sentence, 2000))?;
+        }
+        if network.control_open == Some(true) {
+            writeln!(out, "the control opened, and must not: something on the way accepts everything")?;
+        }
     }
     for stray in &report.strays {
         let path = words::clean(&stray.path.to_string_lossy(), 4096);

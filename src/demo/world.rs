@@ -69,6 +69,7 @@ impl World {
         simulators.jamf.stop().await;
         simulators.kandji.stop().await;
         simulators.mosyle.stop().await;
+        simulators.apple.stop().await;
     }
 }
 
@@ -78,12 +79,13 @@ impl Drop for World {
     }
 }
 
-async fn simulators() -> std::io::Result<Simulators> {
+async fn simulators() -> anyhow::Result<Simulators> {
     Ok(Simulators {
         intune: intune::Simulator::start().await?,
         jamf: jamf::Simulator::start().await?,
         kandji: kandji::Simulator::start().await?,
         mosyle: mosyle::Simulator::start().await?,
+        apple: builder::Apple::start().await?,
     })
 }
 

@@ -2,8 +2,8 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use crate::evaluate::Report;
 use crate::evaluate::tenant::TenantReport;
+use crate::evaluate::{NetworkReport, Report};
 use crate::words;
 
 /// The landing page.
@@ -31,7 +31,10 @@ pub(super) fn landing(report: &Report) -> Markup {
                 @if report.config_errors > 0 {
                     p { strong { (report.config_errors) " problems in tenant files: run apnswatch check-config." } }
                 }
-                @if tenants.is_empty() {
+                @if let Some(network) = &report.network { (self::network(network)) }
+                @if tenants.is_empty() && report.network.is_some() {
+                    p { "No tenant is watched: this site only probes the way to Apple." }
+                } @else if tenants.is_empty() {
                     p { strong { "No tenant is watched." } }
                 } @else {
                     table {
@@ -54,6 +57,20 @@ pub(super) fn landing(report: &Report) -> Markup {
                     (report.now.format("%Y-%m-%d %H:%M:%S UTC"))
                 }
             }
+        }
+    }
+}
+
+fn network(network: &NetworkReport) -> Markup {
+    html! {
+        h2 { "The way to Apple, seen from " (network.site) }
+        ul { @for path in &network.paths { li { (path.role) ": " (path.sentence) } } }
+        @if network.control_open == Some(true) {
+            p { strong { "The control opened, and must not: something on the way accepts everything." } }
+        }
+        @if !network.ask.is_empty() {
+            p { "Ask those who run the firewall:" }
+            ul { @for ask in &network.ask { li { (ask) "." } } }
         }
     }
 }

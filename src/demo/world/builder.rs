@@ -1,6 +1,7 @@
 //! Writes the configuration of the demo and the files that it names.
 
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -8,8 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::scenes::Scene;
 use super::{serial, write};
+use crate::demo::apple::{self, Behaviour};
 use crate::demo::certificates::{Authority, Leaf};
 use crate::demo::{intune, jamf, kandji, mosyle};
+use crate::model::Role;
 use crate::provider::mosyle::Product;
 
 /// The app id of every tenant.
@@ -24,6 +27,9 @@ pub(super) const ADMINISTRATOR: &str = "apnswatch@example.com";
 /// How often the demo asks.
 const INTERVAL: &str = "5s";
 
+/// How often the demo probes.
+const PROBE_INTERVAL: &str = "5s";
+
 /// A push certificate lives for a year.
 const YEAR: i64 = 365;
 
@@ -34,6 +40,36 @@ pub(super) struct Simulators {
     pub(super) jamf: jamf::Simulator,
     pub(super) kandji: kandji::Simulator,
     pub(super) mosyle: mosyle::Simulator,
+    pub(super) apple: Apple,
+}
+
+/// The simulated Apple.
+#[derive(Debug)]
+pub(super) struct Apple {
+    pub(super) certificates: apple::Certificates,
+    pub(super) couriers: Vec<apple::Simulator>,
+    pub(super) apis: Vec<apple::Simulator>,
+    /// An address at which nothing listens.
+    pub(super) closed: SocketAddr,
+}
+
+impl Apple {
+    pub(super) async fn start() -> anyhow::Result<Self> {
+        let certificates = apple::Certificates::new()?;
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let start = async |role, behaviour| apple::Simulator::start(any, role, &certificates, behaviour).await;
+        let couriers = vec![start(Role::Device, Behaviour::Open).await?, start(Role::Device, Behaviour::Open).await?];
+        let apis =
+            vec![start(Role::Server, Behaviour::Intercepted).await?, start(Role::Server, Behaviour::Open).await?];
+        // Port 1 is for a service that nobody has run for decades, and whose port nobody gets by chance.
+        Ok(Self { certificates, couriers, apis, closed: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)) })
+    }
+
+    pub(super) async fn stop(&mut self) {
+        for simulator in self.couriers.iter_mut().chain(&mut self.apis) {
+            simulator.stop().await;
+        }
+    }
 }
 
 /// Brings the check-ins of a fleet up to a moment.
@@ -138,7 +174,8 @@ impl<'a> Builder<'a> {
                 scene.make(self).with_context(|| format!("cannot make the tenant {} of the demo", scene.name))?;
             entry.print(scene.name, &mut tenants);
         }
-        let Simulators { intune, jamf: _, kandji, mosyle } = self.simulators;
+        let Simulators { intune, jamf: _, kandji, mosyle, apple } = self.simulators;
+        self.write("apple.pem", apple.certificates.ca_pem())?;
         Ok(format!(
             "# The configuration of `apnswatch demo`.\n\
              site: demo\n\
@@ -153,6 +190,7 @@ impl<'a> Builder<'a> {
              kandji: {{ url: {kandji}, token_file: \"{folder}/{{name}}/token\" }}\n  \
              mosyle: {{ product: business, url: {mosyle}, access_token_file: \"{folder}/{{name}}/token\", \
              email: {ADMINISTRATOR}, password_file: {folder}/secret }}\n\
+             {probe}\
              accounts:\n{accounts}\
              tenants:\n{tenants}",
             folder = self.folder.display(),
@@ -160,6 +198,7 @@ impl<'a> Builder<'a> {
             graph = intune.graph_url(),
             kandji = kandji.url(),
             mosyle = mosyle.url(Product::Business),
+            probe = self.probe(),
             accounts = self.accounts(),
         ))
     }
@@ -167,6 +206,28 @@ impl<'a> Builder<'a> {
     /// What is to be done while the demo runs.
     pub(super) fn into_later(self) -> Later {
         self.later
+    }
+
+    /// Couriers that are reached as they should be; an API of which one port is broken open on the way.
+    fn probe(&self) -> String {
+        let apple = &self.simulators.apple;
+        let target = |role, simulator: &apple::Simulator| {
+            let address = simulator.address();
+            format!("{{ role: {role}, host: {}, port: {} }}", address.ip(), address.port())
+        };
+        let targets: Vec<String> = apple
+            .couriers
+            .iter()
+            .map(|courier| target("device", courier))
+            .chain(apple.apis.iter().map(|api| target("server", api)))
+            .collect();
+        format!(
+            "probe:\n  interval: {PROBE_INTERVAL}\n  timeout: 500ms\n  targets: [{targets}]\n  \
+             courier_ca_file: {folder}/apple.pem\n  api_ca_file: {folder}/apple.pem\n  control: {control}\n",
+            targets = targets.join(", "),
+            folder = self.folder.display(),
+            control = apple.closed,
+        )
     }
 
     fn accounts(&self) -> String {
