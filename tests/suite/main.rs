@@ -17,6 +17,7 @@ mod intune;
 mod jamf;
 mod kandji;
 mod mosyle;
+mod network;
 mod polls;
 mod prometheus;
 mod support;
