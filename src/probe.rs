@@ -1,6 +1,6 @@
 //! Can pushes get out of this network? One round of one target, in steps, each timed and named.
 //!
-//! Probes always go the direct way: no variable of the environment is read, and nothing is ever sent that Apple could
+//! Probes always go the direct way: no proxy is asked, whatever the environment says, and nothing is ever sent that Apple could
 //! take for a device or for an MDM.
 
 mod attempt;

@@ -21,7 +21,7 @@ const IPV4_ONLY: &str = "ipv4only.arpa.";
 /// Looks names up, without a cache and without a search list: what is asked is what is meant.
 #[derive(Debug)]
 pub(super) struct Names {
-    resolver: Result<TokioResolver, String>,
+    server: Option<SocketAddr>,
     timeout: Duration,
     allowed: Vec<IpNet>,
 }
@@ -40,17 +40,26 @@ pub(super) struct Answers {
 
 impl Names {
     pub(super) fn new(server: Option<SocketAddr>, timeout: Duration, allowed: Vec<IpNet>) -> Self {
-        Self { resolver: resolver(server, timeout), timeout, allowed }
+        Self { server, timeout, allowed }
     }
 
     /// Looks a name up, which may have no trailing dot.
     pub(super) async fn look_up(&self, name: &str) -> Answers {
         let absolute = format!("{}.", name.trim_end_matches('.'));
-        let (v4, v6) = tokio::join!(self.family(&absolute, RecordType::A), self.family(&absolute, RecordType::AAAA));
+        // Made anew each time: the machine's resolver may be another one since, and an old one would be a false alarm.
+        let resolver = match resolver(self.server, self.timeout) {
+            Ok(resolver) => resolver,
+            Err(error) => {
+                let failure = ProbeFailure::new(ProbeReason::DnsFailure, format!("no resolver: {error}"));
+                return Answers { v4: Err(failure.clone()), v6: Err(failure), nat64: Vec::new() };
+            }
+        };
+        let ask = async |name, kind| self.family(&resolver, name, kind).await;
+        let (v4, v6) = tokio::join!(ask(&absolute, RecordType::A), ask(&absolute, RecordType::AAAA));
         let mut answers = Answers { v4, v6, nat64: Vec::new() };
         let is_odd = |address: &IpAddr| ranges::place(*address, &self.allowed, &[]) == Place::Outside;
         if answers.v6.as_ref().is_ok_and(|addresses| addresses.iter().any(is_odd)) {
-            let told = self.family(IPV4_ONLY, RecordType::AAAA).await.unwrap_or_default();
+            let told = ask(IPV4_ONLY, RecordType::AAAA).await.unwrap_or_default();
             answers.nat64 = told.into_iter().filter_map(v6_of).filter_map(ranges::nat64_prefix).collect();
         }
         answers
@@ -71,11 +80,7 @@ impl Names {
         }
     }
 
-    async fn family(&self, name: &str, kind: RecordType) -> Answer {
-        let resolver = self
-            .resolver
-            .as_ref()
-            .map_err(|error| ProbeFailure::new(ProbeReason::DnsFailure, format!("no resolver: {error}")))?;
+    async fn family(&self, resolver: &TokioResolver, name: &str, kind: RecordType) -> Answer {
         let lookup = match tokio::time::timeout(self.timeout, resolver.lookup(name, kind)).await {
             Err(_) => return Err(failed(name, "no answer in time")),
             Ok(Ok(lookup)) => lookup,

@@ -286,7 +286,7 @@ fn gaps<'a>(text: &'a str, tenant: &str) -> Vec<&'a str> {
 async fn check_config_names_the_sources_that_would_close_each_blind_spot() {
     const RENEWABLE: &str = "whether it could be renewed: add account, policy.account_domains, duty sign_in of the \
                              account, duty second_factor_audit of the account, second_factor of the account, held by two";
-    const WAY_OUT: &str = "the way to Apple: no source of this version does";
+    const WAY_OUT: &str = "the way to Apple: add probe, with the role device and, if the MDM runs here, server";
     const EXPIRY: &str = "when it ends: add certificate.files, or at least certificate.declared.not_after";
     const BY_PROFILE: &str = "the topic: add certificate.files, certificate.profiles or certificate.device_topics, or \
                               set mdm.enrolment_profile";

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apnswatch::demo::intune::{Answer, Certificate};
-use apnswatch::model::{Family, Finding, MdmKind, Notice, Phase, Question, Reason, Source};
+use apnswatch::demo::resolver::{self, Resolver};
+use apnswatch::model::{
+    Family, Finding, IpVersion, MdmKind, Notice, Phase, ProbeReason, Question, Reason, Role, Source, Step,
+};
 use serde_json::Value;
 
 use crate::support::{Daemon, Scrape, Site, answer, document, ended, filed, program, project, told, topic};
@@ -22,10 +25,17 @@ async fn exported() -> Series {
     let site = Site::new().await;
     let muted = "    muted: { until: 2099-01-01, reason: a test }\n";
     let file = site.certificate("desk.pem", &topic("desk"), "0A01", 200);
-    site.configure(
-        "web: { external_url: 'https://apns.example.com/' }",
-        &[site.intune("acme", answer("acme", 20), muted), filed("desk", &file)],
+    // The demo probes addresses; a name is looked up here, of a resolver on loopback.
+    let any = "127.0.0.1:0".parse().unwrap();
+    let resolver = Resolver::start(any).await.unwrap();
+    resolver.set("api.push.apple.com", resolver::Answer::Addresses(vec!["127.0.0.1".parse().unwrap()]));
+    let head = format!(
+        "site: desk\nweb: {{ external_url: 'https://apns.example.com/' }}\n\
+         probe: {{ interval: 1s, timeout: 200ms, resolver: '{}', allowed_ranges: [127.0.0.0/8], targets: [{{ role: server, \
+         host: api.push.apple.com, port: 1 }}] }}",
+        resolver.address()
     );
+    site.configure(&head, &[site.intune("acme", answer("acme", 20), muted), filed("desk", &file)]);
     let daemon = site.serve().await;
     daemon.until("a date", |scrape| scrape.up("acme") == Some(1.0)).await;
     site.set("acme", Answer::Certificate(Certificate { serial: "0C01".to_owned(), ..told("acme", 364) }));
@@ -35,7 +45,9 @@ async fn exported() -> Series {
     // The demo's vendor fails from its second answer on.
     let shown = demo
         .until("everything is shown", |scrape| {
-            scrape.reason("valley").is_some() && scrape.value("apns_finding", &[("tenant", "ridge")]).is_some()
+            scrape.value("apns_control_open", &[]).is_some()
+                && scrape.reason("valley").is_some()
+                && scrape.value("apns_finding", &[("tenant", "ridge")]).is_some()
         })
         .await;
     let mut series = Series::new();
@@ -141,7 +153,10 @@ fn every_value_of_a_closed_list_is_documented_and_every_one_of_a_rule_exists() {
     let text = document("docs/metrics.md");
     let words = quoted(&text);
     let lists: BTreeMap<&str, Vec<&str>> = [
-        ("reason", Reason::ALL.map(Reason::as_str).to_vec()),
+        ("reason", [&Reason::ALL.map(Reason::as_str)[..], &ProbeReason::ALL.map(ProbeReason::as_str)].concat()),
+        ("role", Role::ALL.map(Role::as_str).to_vec()),
+        ("step", Step::ALL.map(Step::as_str).to_vec()),
+        ("ip_version", IpVersion::ALL.map(IpVersion::as_str).to_vec()),
         ("finding", Finding::ALL.map(Finding::as_str).to_vec()),
         ("question", Question::ALL.map(Question::as_str).to_vec()),
         ("phase", Phase::ALL.map(Phase::as_str).to_vec()),

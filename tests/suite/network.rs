@@ -5,3 +5,4 @@ mod alerts;
 mod daemon;
 mod lab;
 mod reasons;
+mod sites;
