@@ -26,9 +26,9 @@ use crate::evaluate::network;
 use crate::evaluate::report::{Moment, Snapshot};
 use crate::model::probe::Attempt;
 use crate::model::{
-    AccountId, Attestation, DutyDone, Memory, Outcome, Pin, PooledCertificate, Role, Source, Step, TenantName,
+    AccountId, Attestation, DutyDone, Memory, Outcome, Pin, PooledCertificate, Source, Step, TenantName,
 };
-use crate::probe::{Host, Target};
+use crate::probe::Target;
 
 /// A scrape waits no longer than this for the disk.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -280,6 +280,11 @@ impl Store {
         });
     }
 
+    /// Forgets what all rounds told, for something else is probed from now on.
+    pub fn forget_rounds(&self) {
+        self.shared.snapshot.send_modify(|snapshot| snapshot.network = Arc::default());
+    }
+
     /// Takes in whether the control opened.
     pub fn record_control(&self, open: bool, at: DateTime<Utc>) {
         self.shared.snapshot.send_modify(|snapshot| Arc::make_mut(&mut snapshot.network).control = Some((open, at)));
@@ -320,16 +325,6 @@ impl Store {
                     // The drift of every source was judged anew.
                     dirty.sources.extend(memory.sources.keys().map(|source| (tenant.name.clone(), *source)));
                 }
-            }
-            let probe = config.probe.as_ref();
-            let is_probed = |role: Role, host: &Host| {
-                probe
-                    .is_some_and(|probe| probe.targets.iter().any(|target| target.role == role && target.host == *host))
-            };
-            let network = Arc::make_mut(&mut snapshot.network);
-            network.targets.retain(|(role, host), _| is_probed(*role, host));
-            if probe.is_none_or(|probe| probe.control.is_none()) {
-                network.control = None;
             }
             // A clock that cannot be right dates nothing; what left is noticed when it is right again.
             if !moment.is_plausible() {

@@ -113,6 +113,8 @@ impl Pollers {
         if let Some(probes) = self.probes.take() {
             probes.stop.cancel();
             self.around.counters.forget_rounds();
+            // What a deeper look of other settings found could never be taken back by a shallower one.
+            self.around.store.forget_rounds();
         }
         wanted.map(|(site, settings)| (site.to_owned(), settings.clone()))
     }

@@ -333,7 +333,10 @@ fn path(
     let mine_reported: Vec<&TargetReport> = targets.iter().filter(|target| target.role == role).collect();
     let last_rounds: Option<Vec<DateTime<Utc>>> = mine.iter().map(|memory| memory.last_round).collect();
     let last_round = last_rounds.and_then(|rounds| rounds.into_iter().min());
-    let is_bad = mine_reported.iter().any(|target| !closed_ports(target).is_empty() || !odd_ports(target).is_empty());
+    let is_bad = mine_reported.iter().any(|target| {
+        let is_odd = target.intercepted == Some(true) || target.outside_apple == Some(true);
+        is_odd || !closed_ports(target).is_empty() || !odd_ports(target).is_empty()
+    });
     let degraded = match up {
         Some(true) => Some(is_bad),
         // What is down is not degraded besides.

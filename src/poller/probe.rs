@@ -150,6 +150,11 @@ struct Cadence {
     has_changed: bool,
     /// What TLS says is wrong, and is looked at each round until it is right.
     is_odd: bool,
+    /// Nothing answered. The first answer is looked at whole, for a portal opens too; until then there is nothing to look
+    /// at, so it costs nobody anything.
+    is_shut: bool,
+    /// The answer to the last request was not Apple's.
+    is_refused: bool,
 }
 
 impl Cadence {
@@ -157,8 +162,9 @@ impl Cadence {
     fn until(&self, now: Instant, depth: Step) -> Step {
         let is_due =
             |last: Option<Instant>, every| last.is_none_or(|last| now.saturating_duration_since(last) >= every);
-        let tls = self.has_changed || self.is_odd || is_due(self.tls, TLS_EVERY);
-        let http2 = self.has_changed || is_due(self.http2, HTTP2_EVERY);
+        let is_whole = self.has_changed || self.is_shut;
+        let tls = is_whole || self.is_odd || is_due(self.tls, TLS_EVERY);
+        let http2 = is_whole || is_due(self.http2, if self.is_refused { TLS_EVERY } else { HTTP2_EVERY });
         match (tls || http2, http2) {
             (false, _) => Step::Tcp,
             (true, false) => Step::Chain.min(depth),
@@ -185,6 +191,8 @@ impl Cadence {
         }
         let is_tls = |(step, _): &(Step, ProbeReason)| (Step::Tls..=Step::Chain).contains(step);
         self.is_odd = picture.values().flatten().any(is_tls);
+        self.is_shut = up().next().is_none();
+        self.is_refused = picture.values().flatten().any(|(step, _)| *step == Step::Http2);
         // The first picture is no change: that round was a whole one.
         self.has_changed = self.picture.as_ref().is_some_and(|before| *before != picture);
         self.picture = Some(picture);

@@ -1,6 +1,6 @@
 //! A round: names, then every address at every port, all at once.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,12 +63,12 @@ impl Prober {
         let trust = if until < Step::Chain { Trust::default() } else { self.trust().await };
         let candidates = self.candidates(&target.host).await;
         let name = certificate_name(target);
-        let mut asked = BTreeMap::new();
+        let mut asked = BTreeSet::new();
         let mut attempts = Vec::new();
         for candidate in &candidates {
             for port in &target.ports {
                 // One request a family and port is enough.
-                let is_first = asked.insert((candidate.ip_version, *port), ()).is_none() || candidate.address.is_none();
+                let is_first = asked.insert((candidate.ip_version, *port));
                 let until = if is_first { until } else { until.min(Step::Chain) };
                 let parts = Deep { role: target.role, until, name, trust: &trust, now: self.clock.now() };
                 attempts.push(self.attempt(candidate, *port, parts));
@@ -162,8 +162,8 @@ impl Prober {
         };
         let mut candidates = Vec::new();
         for (family, other) in [(IpVersion::V4, IpVersion::V6), (IpVersion::V6, IpVersion::V4)] {
-            // A family that this host lacks is no failure, unless it lacks both.
-            if !is_routed(family) && is_routed(other) {
+            // A family that this host lacks is no failure, unless the other one has no address either.
+            if !is_routed(family) && is_routed(other) && found(answers.of(other)) {
                 continue;
             }
             match answers.of(family) {

@@ -108,7 +108,7 @@ fn one_closed_port_degrades_and_the_firewall_team_is_told_which() {
     assert_eq!(
         report.ask,
         [
-            "outbound TCP 5223 to 17.0.0.0/8 is dropped; 443 works. devices need outbound TCP 5223, with 443 as fallback, \
+            "outbound TCP 5223 to 17.0.0.0/8 is dropped; 443 works. Devices need outbound TCP 5223, with 443 as fallback, \
           to 17.0.0.0/8 and Apple's IPv6 ranges, direct and without TLS inspection"
         ]
     );
@@ -216,6 +216,22 @@ fn an_answer_outside_apple_is_remembered_until_the_name_is_answered_well() {
     assert_eq!(world.report_in(1).targets[0].outside_apple, Some(true));
     world.round(COURIERS, Step::Tcp, &[attempt(5223, Step::Tcp, FINE)]);
     assert_eq!(world.report_in(1).targets[0].outside_apple, Some(false));
+}
+
+#[test]
+fn one_intercepted_courier_of_many_is_not_apples_business() {
+    let mut world = devices();
+    let intercepted = Some((Step::Chain, ProbeReason::Intercepted));
+    world.round(COURIERS, Step::Chain, &[attempt(5223, Step::Chain, intercepted), attempt(5223, Step::Chain, FINE)]);
+    assert_eq!(world.path(), (Some(true), Some(true)));
+    let report = world.report_in(1);
+    assert_eq!(report.targets[0].intercepted, Some(true));
+    assert!(report.paths[0].sentence.contains("were issued by 'Example CA'"), "{}", report.paths[0].sentence);
+    let outside = Some((Step::Dns, ProbeReason::DnsOutsideApple));
+    let mut world = devices();
+    world.round(COURIERS, Step::Chain, &[attempt(5223, Step::Chain, outside), attempt(5223, Step::Chain, FINE)]);
+    assert_eq!(world.path(), (Some(true), Some(true)));
+    assert!(world.report_in(1).ask[0].contains("addresses that are not Apple's"), "{:?}", world.report_in(1).ask);
 }
 
 #[test]

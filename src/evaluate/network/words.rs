@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{NetworkReport, PathReport, PortReport, closed_ports, odd_ports};
+use super::{NetworkReport, PathReport, PortReport, TargetReport, closed_ports, odd_ports};
 use crate::model::{ProbeFailure, ProbeReason, Role, Step};
 
 /// The state of a path in one sentence. It says from where it was seen, for it is true of no other place.
@@ -43,9 +43,9 @@ pub(super) fn ask(report: &NetworkReport) -> Vec<String> {
         let open = if open.is_empty() { String::new() } else { format!("; {} works", list(open)) };
         let wish = match path.role {
             Role::Device => {
-                "devices need outbound TCP 5223, with 443 as fallback, to 17.0.0.0/8 and Apple's IPv6 ranges"
+                "Devices need outbound TCP 5223, with 443 as fallback, to 17.0.0.0/8 and Apple's IPv6 ranges"
             }
-            Role::Server => "an MDM needs outbound TCP 443 or 2197 to 17.0.0.0/8 and Apple's IPv6 ranges",
+            Role::Server => "An MDM needs outbound TCP 443 or 2197 to 17.0.0.0/8 and Apple's IPv6 ranges",
         };
         asks.push(format!("{}{open}. {wish}, direct and without TLS inspection", list(all)));
     }
@@ -116,8 +116,25 @@ fn troubles(report: &NetworkReport, role: Role) -> Vec<String> {
 
 fn troubles_of_tls(report: &NetworkReport, role: Role) -> Vec<String> {
     let targets = report.targets.iter().filter(|target| target.role == role);
-    let phrases: BTreeSet<String> = targets.flat_map(odd_ports).filter_map(trouble).collect();
-    phrases.into_iter().collect()
+    targets.flat_map(troubles_of_target).collect::<BTreeSet<String>>().into_iter().collect()
+}
+
+/// What TLS and the names say of one target, also where it is true of some members only.
+fn troubles_of_target(target: &TargetReport) -> Vec<String> {
+    let mut phrases: Vec<String> = odd_ports(target).into_iter().filter_map(trouble).collect();
+    let has = |reasons: &[ProbeReason]| {
+        let failures = target.ports.iter().filter_map(|port| port.failure.as_ref());
+        failures.into_iter().any(|(_, failure)| reasons.contains(&failure.reason))
+    };
+    if target.intercepted == Some(true) && !has(&[ProbeReason::Intercepted]) {
+        let issuer = target.ports.iter().find_map(|port| port.issuer.as_deref());
+        let issuer = issuer.map_or_else(|| "somebody else".to_owned(), |issuer| format!("'{issuer}'"));
+        phrases.push(format!("some certificates of {} were issued by {issuer}", target.target));
+    }
+    if target.outside_apple == Some(true) && !has(&[ProbeReason::DnsOutsideApple, ProbeReason::Sinkholed]) {
+        phrases.push(format!("the resolver sends some names of {} to addresses that are not Apple's", target.target));
+    }
+    phrases
 }
 
 fn trouble(port: &PortReport) -> Option<String> {

@@ -42,10 +42,10 @@ fn a_calm_way_is_looked_at_deeply_every_ten_minutes_and_asked_every_hour() {
 
 #[test]
 fn a_change_makes_everything_due_once() {
-    // Closed in minutes 3 to 5: the round after the change, and the one after it opened again, look at everything.
+    // Closed in minutes 3 to 5: each round until it opens looks at what opens, and so does the one after the change.
     let depths = rounds(9, |minute| (3..6).contains(&minute).then_some((Step::Tcp, ProbeReason::Timeout)));
     let whole: Vec<usize> = (0..9).filter(|minute| depths[*minute] == Step::Http2).collect();
-    assert_eq!(whole, [0, 4, 7]);
+    assert_eq!(whole, [0, 4, 5, 6, 7]);
     assert!(depths.iter().all(|depth| [Step::Tcp, Step::Http2].contains(depth)), "{depths:?}");
 }
 
@@ -57,6 +57,14 @@ fn what_tls_says_is_looked_at_each_round_until_it_is_right() {
         [Step::Http2, Step::Tcp, Step::Http2, Step::Chain, Step::Chain, Step::Http2],
         "found, looked at whole after the change, each round while it lasts, and whole when it is over"
     );
+}
+
+#[test]
+fn an_answer_that_is_not_apples_is_asked_for_again_within_ten_minutes() {
+    let depths = rounds(30, |minute| (minute < 13).then_some((Step::Http2, ProbeReason::HttpFailure)));
+    let whole: Vec<usize> = (0..30).filter(|minute| depths[*minute] == Step::Http2).collect();
+    // After the change at 13 once more, and not again within the hour.
+    assert_eq!(whole, [0, 10, 14]);
 }
 
 #[test]
