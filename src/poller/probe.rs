@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{FirstRound, jittered};
 use crate::clock::Clock;
-use crate::evaluate::network::TargetMemory;
+use crate::evaluate::network::{PortMemory, TargetMemory};
 use crate::metrics::Counters;
 use crate::model::{IpVersion, ProbeReason, Role, Step};
 use crate::probe::{Host, Prober, Settings, Target};
@@ -148,8 +148,9 @@ struct Cadence {
     picture: Option<Picture>,
     /// The last round found something else than the one before.
     has_changed: bool,
-    /// What TLS says is wrong, and is looked at each round until it is right.
-    is_odd: bool,
+    /// A port opens and TLS is not answered: it counts as closed, and its recovery is to be seen at once. What else TLS
+    /// says is wrong waits for its turn: if Apple changed its certificates, everybody would ask it each minute.
+    is_cut: bool,
     /// Nothing answered. The first answer is looked at whole, for a portal opens too; until then there is nothing to look
     /// at, so it costs nobody anything.
     is_shut: bool,
@@ -163,7 +164,7 @@ impl Cadence {
         let is_due =
             |last: Option<Instant>, every| last.is_none_or(|last| now.saturating_duration_since(last) >= every);
         let is_whole = self.has_changed || self.is_shut;
-        let tls = is_whole || self.is_odd || is_due(self.tls, TLS_EVERY);
+        let tls = is_whole || self.is_cut || is_due(self.tls, TLS_EVERY);
         let http2 = is_whole || is_due(self.http2, if self.is_refused { TLS_EVERY } else { HTTP2_EVERY });
         match (tls || http2, http2) {
             (false, _) => Step::Tcp,
@@ -186,11 +187,11 @@ impl Cadence {
         if until == Step::Http2 && up().all(|port| port.steps.contains_key(&Step::Http2)) {
             self.http2 = Some(begun);
         } else if until == Step::Http2 && up().all(|port| port.steps.get(&Step::Chain) != Some(&true)) {
-            // Nobody is asked over a way that is not Apple's; what is odd is looked at each round anyway.
+            // Nobody is asked over a way that is not Apple's.
             self.http2 = Some(begun);
         }
-        let is_tls = |(step, _): &(Step, ProbeReason)| (Step::Tls..=Step::Chain).contains(step);
-        self.is_odd = picture.values().flatten().any(is_tls);
+        let is_cut = |port: &PortMemory| !port.up && matches!(port.failure, Some((Step::Tls, _)));
+        self.is_cut = memory.ports.values().any(is_cut);
         self.is_shut = up().next().is_none();
         self.is_refused = picture.values().flatten().any(|(step, _)| *step == Step::Http2);
         // The first picture is no change: that round was a whole one.

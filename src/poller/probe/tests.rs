@@ -50,13 +50,34 @@ fn a_change_makes_everything_due_once() {
 }
 
 #[test]
-fn what_tls_says_is_looked_at_each_round_until_it_is_right() {
-    let depths = rounds(6, |minute| (1..4).contains(&minute).then_some((Step::Chain, ProbeReason::Intercepted)));
-    assert_eq!(
-        depths,
-        [Step::Http2, Step::Tcp, Step::Http2, Step::Chain, Step::Chain, Step::Http2],
-        "found, looked at whole after the change, each round while it lasts, and whole when it is over"
-    );
+fn what_tls_says_waits_for_its_turn() {
+    let depths = rounds(25, |minute| (10..15).contains(&minute).then_some((Step::Chain, ProbeReason::Intercepted)));
+    let deep: Vec<usize> = (0..25).filter(|minute| depths[*minute] > Step::Tcp).collect();
+    // Found at its turn, looked at whole after the change, and again when it is over.
+    assert_eq!(deep, [0, 10, 11, 16]);
+}
+
+#[test]
+fn a_port_that_opens_and_is_cut_is_looked_at_each_round() {
+    let cut = |port: &mut PortMemory, is_cut: bool| {
+        port.up = !is_cut;
+        port.failure = is_cut.then(|| (Step::Tls, ProbeFailure::new(ProbeReason::Reset, "a test")));
+    };
+    let start = Instant::now();
+    let mut cadence = Cadence::default();
+    let depths: Vec<Step> = (0..6)
+        .map(|minute| {
+            let mut memory = memory(None, true);
+            let mut other = memory.ports[&(443, IpVersion::V4)].clone();
+            cut(&mut other, (0..4).contains(&minute));
+            memory.ports.insert((2197, IpVersion::V4), other);
+            let now = start + Duration::from_secs(minute * 60);
+            let until = cadence.until(now, Step::Http2);
+            cadence.learn(now, until, &memory);
+            until
+        })
+        .collect();
+    assert_eq!(depths, [Step::Http2, Step::Chain, Step::Chain, Step::Chain, Step::Chain, Step::Http2]);
 }
 
 #[test]

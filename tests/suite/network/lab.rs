@@ -149,7 +149,14 @@ impl Lab {
 
     /// The daemon, in the namespace.
     pub(super) async fn serve(&self) -> Daemon {
-        Daemon::start(self.command(&["serve", "--listen", "127.0.0.1:0"])).await
+        self.serve_with(&[]).await
+    }
+
+    /// The same, with further variables of the environment.
+    pub(super) async fn serve_with(&self, variables: &[(&str, &str)]) -> Daemon {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.envs(variables.iter().copied());
+        Daemon::start(command).await
     }
 
     /// Runs `doctor`, and gives what it found.

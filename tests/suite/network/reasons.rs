@@ -224,6 +224,10 @@ fn a_proxy_of_the_environment_is_said_and_never_used() {
         assert_eq!(ended.status, Some(0), "{}{}", ended.stdout, ended.stderr);
         assert_eq!(ended.stdout.matches("set and not used: probes go the direct way").count(), 1, "{}", ended.stdout);
         assert!(ended.stdout.contains("seen from lab. This says nothing about other networks."), "{}", ended.stdout);
+        let daemon = lab.serve_with(&variables).await;
+        daemon.until("a verdict", |scrape| scrape.value("apns_path_up", &[("role", "device")]) == Some(1.0)).await;
+        assert_eq!(daemon.log().matches("set and not used").count(), 1, "{}", daemon.log());
+        daemon.stop().await;
         let accepted = tokio::time::timeout(std::time::Duration::from_millis(50), trap.accept()).await;
         assert!(accepted.is_err(), "the trap was connected to");
         let ended = lab.doctor_in_words(&[]).await;
