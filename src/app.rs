@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Reload};
 use crate::evaluate::{NetworkReport, Report, evaluate, network};
 use crate::metrics::Counters;
-use crate::model::Problem;
+use crate::model::{Memory, Problem, TenantName};
 use crate::poller::probe::Probing;
 use crate::poller::{self, FirstRound, Limits, Surroundings};
 use crate::store::{self, Store};
@@ -246,12 +246,7 @@ async fn announce_ready(round: Arc<FirstRound>, ready: tokio::sync::watch::Sende
 ///
 /// If there is a store that cannot be read.
 pub async fn once(config: &Config, clock: &Clock) -> Result<Report, Error> {
-    let contents = match &config.store {
-        config::Store::Memory => store::Contents::default(),
-        config::Store::Sqlite(path) => store::peek(path).await.context("the store cannot be read")?,
-    };
-    let store = Store::in_memory(contents);
-    store.configure(config, clock.moment());
+    let store = known(config, clock).await?;
     let around = Surroundings {
         store: store.clone(),
         clock: clock.clone(),
@@ -283,4 +278,26 @@ pub async fn doctor(config: &Config, clock: &Clock) -> Result<Option<NetworkRepo
     let counters = Counters::new().context("cannot register the counters")?;
     probe_at_once(config, &store, clock, &counters).await;
     Ok(network::report(&store.snapshot().network, config, clock.now()))
+}
+
+/// What the store remembers, judged now; nothing is asked. With it, what is remembered of one tenant.
+///
+/// # Errors
+///
+/// If there is a store that cannot be read.
+pub async fn remembered(config: &Config, tenant: &TenantName, clock: &Clock) -> Result<(Report, Memory), Error> {
+    let store = known(config, clock).await?;
+    let memory = store.memory(tenant).as_deref().cloned().unwrap_or_default();
+    Ok((evaluate(&store.snapshot(), config, clock.moment()), memory))
+}
+
+/// The store as it is, to be read and never written.
+async fn known(config: &Config, clock: &Clock) -> Result<Store, Error> {
+    let contents = match &config.store {
+        config::Store::Memory => store::Contents::default(),
+        config::Store::Sqlite(path) => store::peek(path).await.context("the store cannot be read")?,
+    };
+    let store = Store::in_memory(contents);
+    store.configure(config, clock.moment());
+    Ok(store)
 }

@@ -17,6 +17,7 @@ mod findings;
 mod kind;
 mod name;
 mod pem;
+pub mod preflight;
 pub mod profile;
 mod text;
 mod x509;

@@ -8,6 +8,7 @@ mod doctor;
 mod duty;
 pub mod inspect;
 mod once;
+mod preflight;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -97,6 +98,10 @@ enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Say before the upload whether a new certificate is a renewal or a disaster
+    ///
+    /// Exit status: 0 a renewal, 1 a renewal with a warning, 2 do not upload, 3 cannot tell.
+    Preflight(preflight::Options),
     /// The topic that a tenant must keep
     #[command(subcommand)]
     Pin(attest::Pin),
@@ -217,6 +222,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Inspect { files } => {
             Ok(inspect::run(&files, scene.json, scene.clock.now(), &mut io::stdout().lock())?)
         }
+        Command::Preflight(options) => preflight::run(scene, options).await,
         Command::Pin(command) => attest::pin(scene, command).await,
         Command::Confirm(command) => attest::confirm(scene, command).await,
         Command::Duty(command) => duty::run(scene, command).await,

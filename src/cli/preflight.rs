@@ -1,0 +1,167 @@
+//! `preflight`: before the upload, is this file a renewal or a disaster?
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::{End, Scene};
+use crate::app;
+use crate::certificate::preflight::{Baseline, Preflight, Verdict, judge};
+use crate::certificate::{self, Certificate, Contents};
+use crate::model::{Failure, Precision, TenantName, Topic};
+use crate::source::file;
+use crate::words;
+
+/// The `schema` of the JSON document.
+const SCHEMA: &str = "apnswatch.preflight.v1";
+
+/// Options of `preflight`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The certificate that was downloaded from the push portal
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    #[command(flatten)]
+    baseline: Known,
+}
+
+/// What the new certificate is compared with.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct Known {
+    /// The certificate that is in use
+    #[arg(long, value_name = "OLD")]
+    against: Option<PathBuf>,
+    /// The topic that must stay
+    #[arg(long, value_parser = topic_of)]
+    topic: Option<Topic>,
+    /// A tenant of the configuration, whose topic the store knows
+    #[arg(long, value_name = "NAME", value_parser = TenantName::parse)]
+    tenant: Option<TenantName>,
+}
+
+fn topic_of(text: &str) -> Result<Topic, String> {
+    Topic::parse(text).filter(Topic::is_mdm).ok_or_else(|| "must be a topic: com.apple.mgmt.External.<guid>".to_owned())
+}
+
+/// Judges the file, prints the verdict, and says it with the exit status. Keeps nothing.
+pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
+    let new = read(&options.new);
+    let baseline = match &options.baseline {
+        Known { against: Some(old), .. } => against(old)?,
+        Known { topic: Some(topic), .. } => Baseline { topic: Some(topic.clone()), ..Baseline::default() },
+        Known { tenant: Some(tenant), .. } => of_tenant(scene, tenant, new.as_ref().ok()).await?,
+        Known { .. } => Baseline::default(),
+    };
+    let preflight = match &new {
+        Ok(contents) => judge(contents, &baseline, scene.clock.now()),
+        Err(failure) => Preflight {
+            verdict: Verdict::CannotTell,
+            reasons: vec![failure.message.clone()],
+            next: "Give a file that can be read.".to_owned(),
+        },
+    };
+    let mut out = io::stdout().lock();
+    let printed = if scene.json {
+        writeln!(out, "{:#}", document(&options.new, new.as_ref().ok(), &baseline, &preflight))
+    } else {
+        print(&options.new, &preflight, &mut out)
+    };
+    match printed {
+        // Whoever reads has seen enough; the verdict stays as it is.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(status_of(preflight.verdict)),
+    }
+}
+
+fn status_of(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Renewal => 0,
+        Verdict::Warning => 1,
+        Verdict::DoNotUpload => 2,
+        Verdict::CannotTell => 3,
+    }
+}
+
+fn read(path: &Path) -> Result<Contents, Failure> {
+    file::read(path).map(|bytes| certificate::read(&bytes))
+}
+
+/// The push certificate of a file that ends last.
+fn newest(contents: &Contents) -> Option<&Certificate> {
+    contents.push_certificates().max_by_key(|certificate| certificate.not_after)
+}
+
+/// What the certificate in use says. A file that says nothing is a mistake, and no missing baseline.
+fn against(old: &Path) -> anyhow::Result<Baseline> {
+    let contents = read(old).map_err(|failure| anyhow!("{}", failure.message))?;
+    let shown = file::shown(old);
+    let certificate =
+        newest(&contents).ok_or_else(|| anyhow!("{shown} {} and no MDM push certificate", contents.description()))?;
+    let topic = certificate.topic().ok_or_else(|| anyhow!("{shown} has no single topic to compare with"))?;
+    Ok(Baseline {
+        topic: Some(topic.clone()),
+        not_after: Some(certificate.not_after),
+        serial: certificate.serial.clone(),
+        ..Baseline::default()
+    })
+}
+
+/// What is known of a tenant: its pin, the certificate in use, what was seen before, and who keeps the new topic.
+async fn of_tenant(scene: &Scene, name: &TenantName, new: Option<&Contents>) -> Result<Baseline, End> {
+    let config = scene.load()?;
+    let tenant = config.tenants.get(name).filter(|tenant| !tenant.retired);
+    let tenant = tenant.with_context(|| format!("no tenant {name} is watched"))?;
+    let (report, memory) = match app::remembered(&config, name, &scene.clock).await {
+        Ok(known) => known,
+        Err(app::Error::Config(problems)) => return Err(End::Config(problems)),
+        Err(app::Error::Other(error)) => return Err(End::Other(error)),
+    };
+    let of = |name: &TenantName| report.tenants.iter().find(|tenant| tenant.name == *name);
+    let known =
+        of(name).and_then(|tenant| tenant.effective.as_ref()).filter(|known| known.precision == Precision::Exact);
+    let topic = new.and_then(newest).and_then(Certificate::topic);
+    let owner = report
+        .tenants
+        .iter()
+        .find(|tenant| tenant.name != *name && topic.is_some() && tenant.pin.as_ref().map(|pin| &pin.topic) == topic);
+    let seen =
+        memory.sources.values().flat_map(|source| &source.seen).filter_map(|seen| seen.certificate.serial.clone());
+    let account = tenant.account.as_ref().and_then(|id| config.accounts.get(id));
+    Ok(Baseline {
+        topic: of(name).and_then(|tenant| tenant.pin.as_ref()).map(|pin| pin.topic.clone()),
+        not_after: known.map(|known| known.not_after),
+        serial: known.and_then(|known| known.certificate.serial.clone()),
+        seen: seen.collect(),
+        owner: owner.map(|owner| owner.name.to_string()),
+        account: account.map(|account| account.address.clone()),
+    })
+}
+
+fn print(path: &Path, preflight: &Preflight, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}: {}", preflight.verdict.headline(), file::shown(path))?;
+    for reason in &preflight.reasons {
+        writeln!(out, "  - {}", words::clean(reason, 2000))?;
+    }
+    writeln!(out, "Next: {}", words::clean(&preflight.next, 2000))
+}
+
+fn document(path: &Path, new: Option<&Contents>, baseline: &Baseline, preflight: &Preflight) -> Value {
+    let mut document = Map::new();
+    let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
+    put("schema", json!(SCHEMA));
+    put("path", json!(path.to_string_lossy()));
+    put("verdict", json!(preflight.verdict.as_str()));
+    put("reasons", json!(preflight.reasons));
+    put("next", json!(preflight.next));
+    if let Some(topic) = new.and_then(newest).and_then(Certificate::topic) {
+        put("topic", json!(topic));
+    }
+    if let Some(topic) = &baseline.topic {
+        put("expected_topic", json!(topic));
+    }
+    Value::Object(document)
+}
