@@ -3,6 +3,8 @@
 
 mod alerts;
 mod daemon;
+mod figures;
 mod lab;
+mod manners;
 mod reasons;
 mod sites;
