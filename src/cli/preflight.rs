@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use super::{End, Scene};
 use crate::app;
 use crate::certificate::preflight::{Baseline, Preflight, Verdict, judge};
 use crate::certificate::{self, Certificate, Contents};
-use crate::model::{Failure, Precision, TenantName, Topic};
+use crate::model::{Failure, Precision, Problem, TenantName, Topic};
 use crate::source::file;
 use crate::words;
 
@@ -50,19 +50,34 @@ fn topic_of(text: &str) -> Result<Topic, String> {
 /// Judges the file, prints the verdict, and says it with the exit status. Keeps nothing.
 pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
     let new = read(&options.new);
-    let baseline = match &options.baseline {
-        Known { against: Some(old), .. } => against(old)?,
-        Known { topic: Some(topic), .. } => Baseline { topic: Some(topic.clone()), ..Baseline::default() },
-        Known { tenant: Some(tenant), .. } => of_tenant(scene, tenant, new.as_ref().ok()).await?,
-        Known { .. } => Baseline::default(),
-    };
-    let preflight = match &new {
-        Ok(contents) => judge(contents, &baseline, scene.clock.now()),
-        Err(failure) => Preflight {
-            verdict: Verdict::CannotTell,
-            reasons: vec![failure.message.clone()],
-            next: "Give a file that can be read.".to_owned(),
+    let compared = match &options.baseline {
+        Known { against: Some(old), .. } => against(old),
+        Known { topic: Some(topic), .. } => Ok(Baseline { topic: Some(topic.clone()), ..Baseline::default() }),
+        Known { tenant: Some(tenant), .. } => match of_tenant(scene, tenant, new.as_ref().ok()).await {
+            Err(End::Config(problems)) => return Err(End::Config(problems)),
+            Err(End::Other(error)) => Err(error),
+            Ok(baseline) => Ok(baseline),
         },
+        Known { .. } => Ok(Baseline::default()),
+    };
+    let cannot_tell =
+        |why: String, next: &str| Preflight { verdict: Verdict::CannotTell, reasons: vec![why], next: next.to_owned() };
+    // Whatever goes wrong is told by a status that nobody takes for leave to upload.
+    let (baseline, preflight) = match (&new, compared) {
+        (Err(failure), baseline) => {
+            (baseline.unwrap_or_default(), cannot_tell(failure.message.clone(), "Give a file that can be read."))
+        }
+        (Ok(contents), Ok(baseline)) => {
+            let preflight = judge(contents, &baseline, scene.clock.now());
+            (baseline, preflight)
+        }
+        (Ok(_), Err(error)) => (
+            Baseline::default(),
+            cannot_tell(
+                format!("there is nothing to compare it with: {error:#}"),
+                "Give the certificate that is in use (--against), its topic (--topic) or a tenant (--tenant).",
+            ),
+        ),
     };
     let mut out = io::stdout().lock();
     let printed = if scene.json {
@@ -114,7 +129,9 @@ fn against(old: &Path) -> anyhow::Result<Baseline> {
 async fn of_tenant(scene: &Scene, name: &TenantName, new: Option<&Contents>) -> Result<Baseline, End> {
     let config = scene.load()?;
     let tenant = config.tenants.get(name).filter(|tenant| !tenant.retired);
-    let tenant = tenant.with_context(|| format!("no tenant {name} is watched"))?;
+    let Some(tenant) = tenant else {
+        return Err(End::Config(vec![Problem::new("tenants", format!("no tenant {name} is watched"))]));
+    };
     let (report, memory) = match app::remembered(&config, name, &scene.clock).await {
         Ok(known) => known,
         Err(app::Error::Config(problems)) => return Err(End::Config(problems)),

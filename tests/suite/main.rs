@@ -19,5 +19,6 @@ mod kandji;
 mod mosyle;
 mod network;
 mod polls;
+mod preflight;
 mod prometheus;
 mod support;
