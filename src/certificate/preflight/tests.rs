@@ -32,8 +32,7 @@ fn a_renewal_is_one_also_when_the_case_of_the_topic_changed() {
     let renewal = judged(Sample::leaf(T1).pem(), &baseline());
     says(&renewal, Verdict::Renewal, "the topic is the one that must stay");
     assert!(renewal.reasons.contains(&"it ends 350 days later than the one in use".to_owned()), "{renewal:?}");
-    let upper =
-        T1.replace("11111111", "11111111").to_uppercase().replace("COM.APPLE.MGMT.EXTERNAL", "com.apple.mgmt.External");
+    let upper = T1.to_uppercase().replace("COM.APPLE.MGMT.EXTERNAL", "com.apple.mgmt.External");
     says(&judged(Sample::leaf(&upper).pem(), &baseline()), Verdict::Renewal, "must stay");
     let topic_alone = Baseline { topic: Topic::parse(T1), ..Baseline::default() };
     says(&judged(Sample::leaf(T1).pem(), &topic_alone), Verdict::Renewal, "only the topic was compared");
