@@ -19,6 +19,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use self::attempt::connect;
+pub use self::dns::is_exhausted;
 pub use self::prober::Prober;
 use crate::model::{Role, Step};
 

@@ -86,6 +86,15 @@ enum Damage {
     Skip,
 }
 
+/// Whose round is recorded, and when a closed target counts as down.
+#[derive(Clone, Copy, Debug)]
+pub struct Rounds {
+    /// The generation of the probes.
+    pub generation: u64,
+    /// So many rounds running must find it closed.
+    pub confirmations: u32,
+}
+
 /// The store of a running daemon. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -264,30 +273,55 @@ impl Store {
         self.shared.wake.notify_one();
     }
 
-    /// Takes in a round of a target that ended at `at` and went down to `until` at most.
+    /// Takes in a round of a target that ended at `at` and went down to `until` at most; false if it is a late one of
+    /// probes that were replaced.
     pub fn record_round(
         &self,
         target: &Target,
-        confirmations: u32,
+        rounds: Rounds,
         attempts: &[Attempt],
         until: Step,
         at: DateTime<Utc>,
-    ) {
-        self.shared.snapshot.send_modify(|snapshot| {
+    ) -> bool {
+        self.shared.snapshot.send_if_modified(|snapshot| {
+            if snapshot.network.generation != rounds.generation {
+                return false;
+            }
             let targets = &mut Arc::make_mut(&mut snapshot.network).targets;
             let memory = targets.entry((target.role, target.host.clone())).or_default();
-            network::learn_round(memory, attempts, until, confirmations, at);
-        });
-    }
-
-    /// Forgets what all rounds told, for something else is probed from now on.
-    pub fn forget_rounds(&self) {
-        self.shared.snapshot.send_modify(|snapshot| snapshot.network = Arc::default());
+            network::learn_round(memory, attempts, until, rounds.confirmations, at);
+            true
+        })
     }
 
     /// Takes in whether the control opened.
-    pub fn record_control(&self, open: bool, at: DateTime<Utc>) {
-        self.shared.snapshot.send_modify(|snapshot| Arc::make_mut(&mut snapshot.network).control = Some((open, at)));
+    pub fn record_control(&self, generation: u64, open: bool, at: DateTime<Utc>) {
+        self.shared.snapshot.send_modify(|snapshot| {
+            if snapshot.network.generation == generation {
+                Arc::make_mut(&mut snapshot.network).control = Some((open, at));
+            }
+        });
+    }
+
+    /// The generation of the probes whose rounds are taken in.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.shared.snapshot.borrow().network.generation
+    }
+
+    /// Forgets what rounds found, for these are probed from now on and otherwise. Whether a target answers stays until the
+    /// next rounds say it anew, so that a change of the configuration ends no page.
+    pub fn forget_rounds(&self, targets: &[Target]) {
+        self.shared.snapshot.send_modify(|snapshot| {
+            let network = Arc::make_mut(&mut snapshot.network);
+            network.generation += 1;
+            network.control = None;
+            network.targets.retain(|(role, host), memory| {
+                memory.ports.clear();
+                memory.outside_apple = None;
+                targets.iter().any(|target| target.role == *role && target.host == *host)
+            });
+        });
     }
 
     /// From now on asks `pool` for what the certificate pool holds, so that the files that belong to nobody are told.

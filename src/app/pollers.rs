@@ -114,7 +114,8 @@ impl Pollers {
             probes.stop.cancel();
             self.around.counters.forget_rounds();
             // What a deeper look of other settings found could never be taken back by a shallower one.
-            self.around.store.forget_rounds();
+            let targets = wanted.map(|(_, settings)| settings.targets.as_slice()).unwrap_or_default();
+            self.around.store.forget_rounds(targets);
         }
         wanted.map(|(site, settings)| (site.to_owned(), settings.clone()))
     }

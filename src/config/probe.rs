@@ -23,7 +23,7 @@ pub(super) fn probe(root: &mut Table<'_>, site: Option<&String>, base: &Path) ->
     }
     let mut settings = Settings::default();
     times(&mut table, &mut settings);
-    let confirmations = table.read("confirmations", |value| values::number(value, 1, 100));
+    let confirmations = table.read("confirmations", |value| values::number(value, 1, 10));
     settings.confirmations = confirmations.unwrap_or(settings.confirmations);
     let roles = table.list("roles", role);
     if roles.as_ref().is_some_and(Vec::is_empty) {

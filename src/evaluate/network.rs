@@ -27,6 +27,8 @@ pub struct NetworkMemory {
     pub targets: BTreeMap<(Role, Host), TargetMemory>,
     /// Whether the control opened, and when that was tried last.
     pub control: Option<(bool, DateTime<Utc>)>,
+    /// Counts the changes of what is probed.
+    pub generation: u64,
 }
 
 /// What the rounds of one target told.
@@ -57,6 +59,8 @@ pub struct PortMemory {
     pub intercepted: Option<bool>,
     /// Who issued it, if so.
     pub issuer: Option<String>,
+    /// Whether Apple's front end was asked in the last round.
+    pub asked: bool,
     /// Which host and address that was.
     pub host: String,
     /// The address of the member that was judged.
@@ -90,6 +94,9 @@ pub fn learn_round(
         memory.outside_apple = Some(true);
     } else if answers.contains(&None) {
         memory.outside_apple = Some(false);
+    } else if memory.outside_apple == Some(false) {
+        // The resolver says nothing, good or bad.
+        memory.outside_apple = None;
     }
     if memory.ports.values().any(|port| port.up) {
         memory.closed_rounds = 0;
@@ -122,13 +129,22 @@ impl PortMemory {
             port.host.clone_from(&best.host);
             port.address = best.address;
         }
+        // One attempt of a port asks over HTTP; the others did not look that deep, and do not outvote it.
+        let asked = group.iter().find(|attempt| attempt.step(Step::Http2).is_some());
+        port.asked = asked.is_some();
+        if let (None, Some(asked)) = (&port.failure, asked) {
+            port.failure = asked.failure().map(|(step, failure)| (step, failure.clone()));
+        }
+        // What was asked for is not what was reached: the one that should have asked may have been dead.
+        let reached = group.iter().filter_map(|attempt| attempt.steps.last()).map(|taken| taken.step).max();
+        let reached = reached.map_or(until, |reached| reached.min(until));
         for step in Step::ALL {
             let tried: Vec<bool> =
                 group.iter().filter_map(|attempt| attempt.step(step).map(|taken| taken.failure.is_none())).collect();
             if !tried.is_empty() {
                 port.steps.insert(step, tried.contains(&true));
             } else if port.up
-                && step > until
+                && step > reached
                 && let Some(value) = before.and_then(|before| before.steps.get(&step))
             {
                 port.steps.insert(step, *value);
@@ -137,7 +153,7 @@ impl PortMemory {
         // What a deeper look found stands until another one as deep finds otherwise.
         if let Some(before) = before
             && port.failure.is_none()
-            && let Some((step, failure)) = before.failure.clone().filter(|(step, _)| *step > until)
+            && let Some((step, failure)) = before.failure.clone().filter(|(step, _)| *step > reached)
         {
             port.up = before.up;
             port.failure = Some((step, failure));
@@ -149,7 +165,9 @@ impl PortMemory {
             failure.is_some_and(|failure| failure.reason == ProbeReason::Intercepted)
         });
         if chains.is_empty() {
-            port.intercepted = before.and_then(|before| before.intercepted);
+            // Nobody could look, so that what was well is not known any more; that nobody tried takes nothing away.
+            let is_untried = until < Step::Chain && port.up;
+            port.intercepted = before.and_then(|before| before.intercepted).filter(|bad| *bad || is_untried);
             port.issuer = before.and_then(|before| before.issuer.clone());
         } else {
             port.intercepted = Some(foreign.is_some());
@@ -194,6 +212,8 @@ pub struct PathReport {
     pub last_round: Option<DateTime<Utc>>,
     /// Whether a port showed Apple's own certificate, which nothing on the way can imitate.
     pub proven: bool,
+    /// Whether something else than Apple showed itself at a port, and Apple at none: devices refuse that.
+    pub is_doubtful: bool,
     /// The state in one sentence.
     pub sentence: String,
 }
@@ -338,6 +358,7 @@ fn path(
         is_odd || !closed_ports(target).is_empty() || !odd_ports(target).is_empty()
     });
     let degraded = match up {
+        Some(true) if !is_bad && verdicts.contains(&None) => None,
         Some(true) => Some(is_bad),
         // What is down is not degraded besides.
         Some(false) => Some(false),
@@ -347,7 +368,9 @@ fn path(
         .iter()
         .flat_map(|target| &target.ports)
         .any(|port| port.up == Some(true) && port.steps.get(&Step::Chain) == Some(&true));
-    PathReport { role, up, degraded, last_round, proven, sentence: String::new() }
+    let is_odd = |port: &&PortReport| port.failure.as_ref().is_some_and(|(step, _)| *step <= Step::Chain);
+    let is_doubtful = !proven && mine_reported.iter().flat_map(|target| odd_ports(target)).any(|port| is_odd(&port));
+    PathReport { role, up, degraded, last_round, proven, is_doubtful, sentence: String::new() }
 }
 
 /// The ports that are closed in every family that was tried.
@@ -385,7 +408,8 @@ impl NetworkReport {
     }
 
     /// Whether pushes get out from here: devices reach Apple and, where the MDM runs here, so does it. `None` if nobody
-    /// can say, also when something on the way accepts everything and nothing showed Apple's certificate.
+    /// can say, also when nothing showed Apple's certificate and something else was shown in its place, or something on
+    /// the way accepts everything.
     #[must_use]
     pub fn way_out(&self) -> Option<bool> {
         let roles: &[Role] = if self.site_runs_mdm { &Role::ALL } else { &[Role::Device] };
@@ -393,7 +417,8 @@ impl NetworkReport {
             .iter()
             .map(|role| {
                 let path = self.path(*role)?;
-                path.up.filter(|up| !up || path.proven || self.control_open != Some(true))
+                let is_believed = path.proven || (!path.is_doubtful && self.control_open != Some(true));
+                path.up.filter(|up| !up || is_believed)
             })
             .collect();
         if answers.contains(&Some(false)) {

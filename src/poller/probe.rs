@@ -17,14 +17,24 @@ use crate::clock::Clock;
 use crate::evaluate::network::{PortMemory, TargetMemory};
 use crate::metrics::Counters;
 use crate::model::{IpVersion, ProbeReason, Role, Step};
-use crate::probe::{Host, Prober, Settings, Target};
-use crate::store::Store;
+use crate::probe::{Host, Prober, Settings, Target, is_exhausted};
+use crate::store::{Rounds, Store};
 
 /// How often TLS is looked at while nothing changes.
 const TLS_EVERY: Duration = Duration::from_secs(600);
 
 /// How often the API is asked while nothing changes.
 const HTTP2_EVERY: Duration = Duration::from_secs(3600);
+
+/// A closed way is confirmed within minutes, however seldom it is probed: until then there is no verdict.
+const SOONEST: Duration = Duration::from_secs(60);
+
+/// Whether a round was made.
+enum Round {
+    Made,
+    /// Nothing could be opened here, so nothing was learnt of the network.
+    Unmade,
+}
 
 /// Everything that probes need. Clones share it.
 #[derive(Clone, Debug)]
@@ -41,6 +51,8 @@ pub struct Probing {
     pub clock: Clock,
     /// The counters.
     pub counters: Counters,
+    /// Whose rounds these are, so that a late one of other settings is not taken for one of these.
+    generation: u64,
 }
 
 impl Probing {
@@ -50,6 +62,7 @@ impl Probing {
         Self {
             prober: Arc::new(Prober::new(settings, clock.clone())),
             settings: Arc::new(settings.clone()),
+            generation: store.generation(),
             site: site.into(),
             store,
             clock,
@@ -58,17 +71,24 @@ impl Probing {
     }
 
     /// One round of a target, recorded.
-    async fn round(&self, target: &Target, until: Step) {
+    async fn round(&self, target: &Target, until: Step) -> Round {
         let attempts = self.prober.round(target, until).await;
-        self.counters.count_round(&self.site, target, &attempts);
-        self.store.record_round(target, self.settings.confirmations, &attempts, until, self.clock.now());
+        if attempts.iter().any(|attempt| attempt.closed().is_some()) && is_exhausted() {
+            return Round::Unmade;
+        }
+        let rounds = Rounds { generation: self.generation, confirmations: self.settings.confirmations };
+        if self.store.record_round(target, rounds, &attempts, until, self.clock.now()) {
+            self.counters.count_round(&self.site, target, &attempts);
+        }
+        Round::Made
     }
 
     /// So many rounds of everything as a verdict needs, back to back and down to the deepest step.
     pub async fn all_at_once(&self) {
         let rounds = self.settings.targets.iter().map(|target| async move {
             for _ in 0..self.settings.confirmations {
-                self.round(target, target.depth).await;
+                // A machine that can open nothing gives no verdict, which is one too: nobody can say.
+                let _ = self.round(target, target.depth).await;
                 let memory = self.memory(target.role, &target.host);
                 if memory.is_some_and(|memory| memory.closed_rounds == 0) {
                     break;
@@ -80,7 +100,7 @@ impl Probing {
 
     async fn control(&self) {
         if let Some(open) = self.prober.control().await {
-            self.store.record_control(open, self.clock.now());
+            self.store.record_control(self.generation, open, self.clock.now());
         }
     }
 
@@ -98,21 +118,34 @@ pub async fn run(target: Target, probing: Probing, round: Arc<FirstRound>, stop:
         let begun = Instant::now();
         let until = cadence.until(begun, target.depth);
         let ended = tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             ended = AssertUnwindSafe(probing.round(&target, until)).catch_unwind() => ended,
         };
-        if ended.is_err() {
-            // Nothing was recorded, so the alert on stalled probes will tell; the loop goes on.
-            tracing::error!(target = %target.host, "a round of probes ended in a defect of this program");
-        }
-        if let Some(memory) = probing.memory(target.role, &target.host) {
-            cadence.learn(begun, until, &memory);
-            voice.tell(&target, &memory);
+        let mut pause = probing.settings.interval;
+        match ended {
+            // Nothing was recorded and nothing counts as looked at: what was good is withdrawn in a while, and the alert
+            // on stalled probes tells.
+            Err(_) => tracing::error!(target = %target.host, "a round of probes ended in a defect of this program"),
+            Ok(Round::Unmade) => tracing::error!(
+                target = %target.host,
+                "this machine has no descriptor left for a probe, which says nothing of the network"
+            ),
+            Ok(Round::Made) => {
+                if let Some(memory) = probing.memory(target.role, &target.host) {
+                    cadence.learn(begun, until, &memory);
+                    voice.tell(&target, &memory);
+                    let is_open_question = (1..probing.settings.confirmations).contains(&memory.closed_rounds);
+                    if is_open_question {
+                        pause = pause.min(SOONEST);
+                    }
+                }
+            }
         }
         if let Some(round) = first.take() {
             round.tried();
         }
-        let next = begun + jittered(probing.settings.interval);
+        let next = begun + jittered(pause);
         tokio::select! {
             () = stop.cancelled() => break,
             () = tokio::time::sleep_until(next) => {}
@@ -165,7 +198,8 @@ impl Cadence {
             |last: Option<Instant>, every| last.is_none_or(|last| now.saturating_duration_since(last) >= every);
         let is_whole = self.has_changed || self.is_shut;
         let tls = is_whole || self.is_cut || is_due(self.tls, TLS_EVERY);
-        let http2 = is_whole || is_due(self.http2, if self.is_refused { TLS_EVERY } else { HTTP2_EVERY });
+        let every = if self.is_refused { TLS_EVERY } else { HTTP2_EVERY };
+        let http2 = depth == Step::Http2 && (is_whole || is_due(self.http2, every));
         match (tls || http2, http2) {
             (false, _) => Step::Tcp,
             (true, false) => Step::Chain.min(depth),
@@ -184,10 +218,10 @@ impl Cadence {
         }
         let up = || memory.ports.values().filter(|port| port.up);
         // An address that was dead leaves the question for the next round.
-        if until == Step::Http2 && up().all(|port| port.steps.contains_key(&Step::Http2)) {
-            self.http2 = Some(begun);
-        } else if until == Step::Http2 && up().all(|port| port.steps.get(&Step::Chain) != Some(&true)) {
-            // Nobody is asked over a way that is not Apple's.
+        // Nobody is asked over a way that is not Apple's.
+        let is_apple =
+            |port: &PortMemory| [Step::Alpn, Step::Chain].iter().all(|step| port.steps.get(step) == Some(&true));
+        if until == Step::Http2 && up().all(|port| port.asked || !is_apple(port)) {
             self.http2 = Some(begun);
         }
         let is_cut = |port: &PortMemory| !port.up && matches!(port.failure, Some((Step::Tls, _)));

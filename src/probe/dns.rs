@@ -1,7 +1,7 @@
 //! The first step: a name becomes addresses, each family by itself.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
@@ -159,6 +159,12 @@ pub(super) fn has_route(address: IpAddr) -> bool {
         Ok(socket) => !socket.connect((address, 9)).is_err_and(|error| is_none(&error)),
         Err(_) => false,
     }
+}
+
+/// Whether this process cannot open anything at the moment: no descriptors or no memory are left.
+#[must_use]
+pub fn is_exhausted() -> bool {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).is_err()
 }
 
 /// Whether this host has a way to Apple in a family.

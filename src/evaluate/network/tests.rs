@@ -267,3 +267,68 @@ fn the_server_path_is_critical_only_where_the_mdm_runs() {
         assert_eq!((report.level, report.way_out()), (level, way_out), "site_runs_mdm: {here}");
     }
 }
+
+#[test]
+fn a_front_end_that_is_not_apples_is_not_outvoted_by_those_that_were_not_asked() {
+    let api = (Role::Server, Host::Name(crate::probe::API_NAME.to_owned()));
+    let mut world = World::new("{ roles: [server] }");
+    let degraded = |world: &World| world.report_in(1).path(Role::Server).unwrap().degraded;
+    let failed = Some((Step::Http2, ProbeReason::HttpFailure));
+    let round = [attempt(443, Step::Http2, failed), attempt(443, Step::Chain, FINE)];
+    world.round(api.clone(), Step::Http2, &round);
+    assert_eq!(degraded(&world), Some(true));
+    // The one that was to ask was dead: nobody looked as deep, and nothing is taken back.
+    world.round(api.clone(), Step::Http2, &[attempt(443, Step::Http2, DROPPED), attempt(443, Step::Chain, FINE)]);
+    assert_eq!(degraded(&world), Some(true));
+    world.round(api, Step::Http2, &[attempt(443, Step::Http2, FINE), attempt(443, Step::Chain, FINE)]);
+    assert_eq!(degraded(&world), Some(false));
+}
+
+#[test]
+fn a_way_on_which_nothing_shows_apple_and_something_else_does_answers_no_question() {
+    for (step, reason) in [
+        (Step::Tls, ProbeReason::TlsFailure),
+        (Step::Chain, ProbeReason::Intercepted),
+        (Step::Chain, ProbeReason::Untrusted),
+        (Step::Chain, ProbeReason::WrongHost),
+    ] {
+        let mut world = devices();
+        let odd = Some((step, reason));
+        world.round(COURIERS, Step::Chain, &[attempt(5223, Step::Chain, odd), attempt(443, Step::Chain, odd)]);
+        assert_eq!(world.path().0, Some(true), "it is not down: {reason}");
+        assert_eq!(world.report_in(1).way_out(), None, "{reason}");
+        world.round(COURIERS, Step::Chain, &[attempt(5223, Step::Chain, odd), attempt(443, Step::Chain, FINE)]);
+        assert_eq!(world.report_in(1).way_out(), Some(true), "the fallback is Apple's: {reason}");
+    }
+}
+
+#[test]
+fn nothing_is_well_that_nobody_can_look_at() {
+    let mut world = devices();
+    world.round(COURIERS, Step::Chain, &[attempt(5223, Step::Chain, FINE)]);
+    world.round(COURIERS, Step::Tcp, &[attempt(5223, Step::Tcp, FINE)]);
+    let found = |world: &World| {
+        let target = world.report_in(1).targets.remove(0);
+        (target.intercepted, target.outside_apple)
+    };
+    assert_eq!(found(&world), (Some(false), Some(false)), "that nobody tried takes nothing away");
+    world.round(COURIERS, Step::Chain, &[attempt(5223, Step::Chain, Some((Step::Tls, ProbeReason::TlsFailure)))]);
+    assert_eq!(found(&world), (None, Some(false)));
+    world.round(COURIERS, Step::Chain, &[attempt(5223, Step::Chain, Some((Step::Dns, ProbeReason::DnsFailure)))]);
+    assert_eq!(found(&world), (None, None));
+}
+
+#[test]
+fn the_texts_do_not_contradict_themselves() {
+    let mut world = devices();
+    let intercepted = Some((Step::Chain, ProbeReason::Intercepted));
+    world.round(COURIERS, Step::Chain, &[attempt(443, Step::Chain, intercepted), v6(attempt(443, Step::Chain, FINE))]);
+    let ask = world.report_in(1).ask.remove(0);
+    assert!(ask.contains("on 443 was issued by 'Example CA'") && !ask.contains("443 works"), "{ask}");
+    // One family has no name, the other no way: the way is what the firewall team can mend.
+    let mut world = devices();
+    let unnamed = Some((Step::Dns, ProbeReason::DnsFailure));
+    world.round(COURIERS, Step::Chain, &[attempt(443, Step::Chain, unnamed), v6(attempt(443, Step::Chain, DROPPED))]);
+    let ask = world.report_in(1).ask.remove(0);
+    assert!(ask.starts_with("outbound TCP 443 to 17.0.0.0/8 is dropped"), "{ask}");
+}

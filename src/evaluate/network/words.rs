@@ -64,8 +64,10 @@ fn closed(report: &NetworkReport, role: Role) -> Vec<String> {
     let mut phrases = BTreeSet::new();
     for target in report.targets.iter().filter(|target| target.role == role) {
         for number in closed_ports(target) {
-            let port = target.ports.iter().find(|port| port.port == number);
-            let Some((step, failure)) = port.and_then(|port| port.failure.as_ref()) else { continue };
+            // The family that got furthest tells most.
+            let failures =
+                target.ports.iter().filter(|port| port.port == number).filter_map(|port| port.failure.as_ref());
+            let Some((step, failure)) = failures.max_by_key(|(step, _)| *step) else { continue };
             phrases.insert(if *step == Step::Dns {
                 phrase_of_dns(&target.target, failure)
             } else {
@@ -93,7 +95,7 @@ fn phrase_of_dns(target: &str, failure: &ProbeFailure) -> String {
             format!("the resolver sends {name} to an address that is not Apple's ({})", failure.message)
         }
         ProbeReason::DnsEmpty => format!("the resolver has no address for {name}"),
-        _ => format!("the resolver does not answer for {name} ({})", failure.message),
+        _ => format!("the resolver gives no address for {name} ({})", failure.message),
     }
 }
 
@@ -102,7 +104,7 @@ fn phrase(step: Step, failure: &ProbeFailure) -> String {
         (ProbeReason::Timeout, Step::Tcp) => "is dropped".to_owned(),
         (ProbeReason::Timeout, _) => "opens, and then nothing answers".to_owned(),
         (ProbeReason::Refused, _) => "is rejected by a RST".to_owned(),
-        (ProbeReason::Unreachable, _) => "is rejected by ICMP, or has no route".to_owned(),
+        (ProbeReason::Unreachable, _) => format!("is rejected by ICMP, or has no route ({})", failure.message),
         (ProbeReason::Reset, _) => "opens, and is reset when TLS begins".to_owned(),
         (ProbeReason::NotTls, _) => "is answered by something that is not TLS: a portal or a proxy".to_owned(),
         _ => format!("fails: {}", failure.message),
@@ -150,9 +152,17 @@ fn trouble(port: &PortReport) -> Option<String> {
 
 /// The ports that are open in some family.
 fn open_ports(report: &NetworkReport, role: Role) -> Vec<String> {
-    let targets = report.targets.iter().filter(|target| target.role == role);
-    let fine = targets.flat_map(|target| &target.ports).filter(|port| port.up == Some(true) && port.failure.is_none());
-    let numbers: BTreeSet<u16> = fine.map(|port| port.port).collect();
+    let ports = || report.targets.iter().filter(|target| target.role == role).flat_map(|target| &target.ports);
+    let is_fine = |port: &&PortReport| port.up == Some(true) && port.failure.is_none();
+    // A number that is named as trouble is not said to work in the same breath.
+    let bad: BTreeSet<u16> = report
+        .targets
+        .iter()
+        .filter(|target| target.role == role)
+        .flat_map(|target| closed_ports(target).into_iter().chain(odd_ports(target).into_iter().map(|port| port.port)))
+        .collect();
+    let numbers: BTreeSet<u16> =
+        ports().filter(is_fine).map(|port| port.port).filter(|number| !bad.contains(number)).collect();
     numbers.into_iter().map(|number| number.to_string()).collect()
 }
 

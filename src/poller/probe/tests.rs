@@ -6,10 +6,9 @@ fn memory(failure: Option<(Step, ProbeReason)>, asked: bool) -> TargetMemory {
     let mut port = PortMemory { up: true, ..PortMemory::default() };
     port.failure = failure.map(|(step, reason)| (step, ProbeFailure::new(reason, "a test")));
     port.up = !matches!(failure, Some((Step::Dns | Step::Tcp, _)));
-    port.steps.insert(Step::Chain, port.failure.is_none());
-    if asked {
-        port.steps.insert(Step::Http2, true);
-    }
+    let is_apple = port.failure.as_ref().is_none_or(|(step, _)| *step == Step::Http2);
+    port.steps.extend([(Step::Alpn, is_apple), (Step::Chain, is_apple)]);
+    port.asked = asked;
     TargetMemory { ports: [((443, IpVersion::V4), port)].into(), ..TargetMemory::default() }
 }
 
@@ -86,6 +85,31 @@ fn an_answer_that_is_not_apples_is_asked_for_again_within_ten_minutes() {
     let whole: Vec<usize> = (0..30).filter(|minute| depths[*minute] == Step::Http2).collect();
     // After the change at 13 once more, and not again within the hour.
     assert_eq!(whole, [0, 10, 14]);
+}
+
+#[test]
+fn couriers_are_greeted_every_ten_minutes_though_nobody_asks_them_over_http() {
+    let start = Instant::now();
+    let mut cadence = Cadence::default();
+    let deep: Vec<u64> = (0..31)
+        .filter(|minute| {
+            let now = start + Duration::from_secs(minute * 60);
+            let until = cadence.until(now, Step::Chain);
+            cadence.learn(now, until, &memory(None, false));
+            until > Step::Tcp
+        })
+        .collect();
+    assert_eq!(deep, [0, 10, 20, 30]);
+}
+
+#[test]
+fn one_port_that_is_not_apples_does_not_keep_the_other_from_having_been_asked() {
+    let mut memory = memory(None, true);
+    let odd = PortMemory { up: true, asked: false, steps: [(Step::Chain, false)].into(), ..PortMemory::default() };
+    memory.ports.insert((2197, IpVersion::V4), odd);
+    let (mut cadence, now) = (Cadence::default(), Instant::now());
+    cadence.learn(now, Step::Http2, &memory);
+    assert_eq!(cadence.until(now + Duration::from_secs(60), Step::Http2), Step::Tcp);
 }
 
 #[test]
