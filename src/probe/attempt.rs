@@ -74,16 +74,14 @@ pub(super) async fn deep(host: &str, address: SocketAddr, timeout: Duration, dee
     if deep.until < Step::Alpn {
         return attempt;
     }
-    let begun = Instant::now();
-    let missing = (!greeted.is_protocol_agreed).then(|| {
-        let wanted = tls::protocol(deep.role);
-        ProbeFailure::new(
-            ProbeReason::AlpnMissing,
-            format!("TLS is spoken, and the protocol {wanted} is not agreed on"),
-        )
-    });
-    let is_agreed = missing.is_none();
-    steps.done(Step::Alpn, begun, missing);
+    if let Some(is_agreed) = greeted.is_protocol_agreed {
+        let missing = (!is_agreed).then(|| {
+            let wanted = tls::protocol(deep.role);
+            let message = format!("TLS is spoken, and the protocol {wanted} is not agreed on");
+            ProbeFailure::new(ProbeReason::AlpnMissing, message)
+        });
+        steps.done(Step::Alpn, Instant::now(), missing);
+    }
     if deep.until < Step::Chain {
         return attempt;
     }
@@ -97,11 +95,12 @@ pub(super) async fn deep(host: &str, address: SocketAddr, timeout: Duration, dee
             attempt.issuer = objection.issuer;
         }
     }
-    if deep.until < Step::Http2 || !is_apple || !is_agreed {
+    let is_agreed = greeted.is_protocol_agreed == Some(true);
+    let Some(stream) = greeted.stream.filter(|_| deep.until >= Step::Http2 && is_apple && is_agreed) else {
         return attempt;
-    }
+    };
     let begun = Instant::now();
-    let asked = tokio::time::timeout(timeout, http2::ask(greeted.stream, deep.name)).await;
+    let asked = tokio::time::timeout(timeout, http2::ask(stream, deep.name)).await;
     let failure = match asked {
         Ok(Ok(())) => None,
         Ok(Err(message)) => Some(ProbeFailure::new(ProbeReason::HttpFailure, message)),

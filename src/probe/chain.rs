@@ -89,14 +89,22 @@ pub(super) fn judge(
 ) -> Result<(), Objection> {
     let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now.timestamp().try_into().unwrap_or(0)));
     let presented = Presented { chain: &chain[..chain.len().min(LONGEST)], name, now };
-    let error = match role {
-        Role::Device => presented.of_courier(trust),
-        Role::Server => presented.of_api(trust),
+    let error = match presented.of(role, trust) {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
     };
-    error.map_err(|error| presented.objection(&error, &trust.notes))
+    // Past its time, or before it: whose it is can still be told, at a moment at which it was good.
+    let then = match &error {
+        Error::CertExpired { not_after, .. } => Some(*not_after),
+        Error::CertNotValidYet { not_before, .. } => Some(*not_before),
+        _ => None,
+    };
+    let was_good = then.is_some_and(|now| Presented { now, ..presented }.of(role, trust).is_ok());
+    Err(presented.objection(&error, was_good, &trust.notes))
 }
 
 /// What was presented, to whom, and when.
+#[derive(Clone, Copy)]
 struct Presented<'a> {
     chain: &'a [CertificateDer<'a>],
     name: &'a str,
@@ -104,6 +112,13 @@ struct Presented<'a> {
 }
 
 impl Presented<'_> {
+    fn of(&self, role: Role, trust: &Trust) -> Result<(), Error> {
+        match role {
+            Role::Device => self.of_courier(trust),
+            Role::Server => self.of_api(trust),
+        }
+    }
+
     fn of_courier(&self, trust: &Trust) -> Result<(), Error> {
         let is_pinned = |der: &&CertificateDer<'_>| PINNED.contains(&hex::encode(Sha256::digest(der)).as_str());
         let presented = self.chain.iter().filter(is_pinned);
@@ -158,13 +173,17 @@ impl Presented<'_> {
         Some(look(&leaf))
     }
 
-    fn objection(&self, error: &Error, notes: &[String]) -> Objection {
+    fn objection(&self, error: &Error, was_good: bool, notes: &[String]) -> Objection {
         let issuer = self.with_leaf(|leaf| name_of(leaf.issuer()));
         let shown = issuer.as_deref().unwrap_or("nobody");
         let (reason, message) = match error {
             Error::CertNotValidForName(_) => {
                 (ProbeReason::WrongHost, format!("the certificate is not for {}", self.name))
             }
+            _ if was_good => (
+                ProbeReason::Untrusted,
+                format!("the certificate of '{shown}' is not in its time now, by the clock of this machine: {error}"),
+            ),
             _ if self.is_of_apple() => (
                 ProbeReason::Untrusted,
                 format!("the certificate says that it was issued by '{shown}' of Apple, and nothing shows it: {error}"),

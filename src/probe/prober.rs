@@ -9,7 +9,7 @@ use rand::seq::SliceRandom as _;
 
 use super::attempt::{Deep, connect, deep};
 use super::chain::Trust;
-use super::dns::{Answer, Answers, Names, has_family, has_route};
+use super::dns::{Answer, Answers, Names, Resolvers, has_family, has_route};
 use super::{API_NAME, COURIER_NAME, COURIERS, Host, Settings, Target};
 use crate::blocking::Guard;
 use crate::clock::Clock;
@@ -60,8 +60,8 @@ impl Prober {
     /// One round of a target, down to `until` at most: one attempt for each address that was chosen, at each port.
     pub async fn round(&self, target: &Target, until: Step) -> Vec<Attempt> {
         let until = until.min(target.depth);
-        let trust = if until < Step::Chain { Trust::default() } else { self.trust().await };
-        let candidates = self.candidates(&target.host).await;
+        let trust = async { if until < Step::Chain { Trust::default() } else { self.trust().await } };
+        let (trust, candidates) = tokio::join!(trust, self.candidates(&target.host));
         let name = certificate_name(target);
         let mut asked = BTreeSet::new();
         let mut attempts = Vec::new();
@@ -124,21 +124,23 @@ impl Prober {
                 ip_version: IpVersion::of(*address),
                 dns: None,
             }],
-            Host::Name(name) => self.addresses(name, SAMPLE).await,
+            Host::Name(name) => self.addresses(&self.names.resolvers().await, name, SAMPLE).await,
             Host::Couriers => {
+                let resolvers = self.names.resolvers().await;
                 let mut numbers: Vec<u32> = (1..=COURIERS).collect();
                 let (chosen, _) = numbers.partial_shuffle(&mut rand::rng(), SAMPLE);
                 let names: Vec<String> = chosen.iter().map(|number| format!("{number}-courier.{DOMAIN}")).collect();
-                let found = futures::future::join_all(names.iter().map(|name| self.addresses(name, 1))).await;
+                let found =
+                    futures::future::join_all(names.iter().map(|name| self.addresses(&resolvers, name, 1))).await;
                 found.into_iter().flatten().collect()
             }
         }
     }
 
     /// Up to `most` addresses of a name in each family that this host has.
-    async fn addresses(&self, name: &str, most: usize) -> Vec<Candidate> {
+    async fn addresses(&self, resolvers: &Resolvers, name: &str, most: usize) -> Vec<Candidate> {
         let begun = Instant::now();
-        let answers = self.names.look_up(name).await;
+        let answers = self.names.look_up(resolvers, name).await;
         let took = begun.elapsed();
         let found = |answer: &Answer| answer.as_ref().is_ok_and(|addresses| !addresses.is_empty());
         let candidate = |ip_version, address, failure| Candidate {

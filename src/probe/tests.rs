@@ -108,9 +108,70 @@ async fn the_prefix_of_a_nat64_is_learnt_before_an_address_is_called_foreign() {
     let answer = addresses(["2001:db8:122:344::17.57.144.10", "17.57.144.10"]);
     network.resolver.set("push.apple.com", answer);
     let names = dns::Names::new(Some(network.resolver.address()), Duration::from_millis(400), Vec::new());
-    let answers = names.look_up(API_NAME).await;
+    let answers = names.look_up(&names.resolvers().await, API_NAME).await;
     let of = |address: &str| names.objection(API_NAME, address.parse().unwrap(), &answers).map(|found| found.reason);
     assert_eq!(of("2001:db8:122:344::17.57.144.10"), None);
     assert_eq!(of("2001:db8:122:344::10.0.0.1"), Some(ProbeReason::DnsOutsideApple));
     assert!(network.resolver.asked().contains(&"ipv4only.arpa.".to_owned()));
+}
+
+#[tokio::test]
+async fn a_dns_server_that_fails_does_not_speak_for_the_next_one() {
+    use hickory_resolver::proto::rr::RecordType;
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let (first, second) = (Resolver::start(any).await.unwrap(), Resolver::start(any).await.unwrap());
+    second.set("push.apple.com", addresses(["17.57.144.1"]));
+    let patience = Duration::from_millis(300);
+    let mut both = Vec::new();
+    for one in [&first, &second] {
+        both.extend(dns::Names::new(Some(one.address()), patience, Vec::new()).resolvers().await.unwrap());
+    }
+    for (answer, is_found) in [
+        (Answer::Failure, true),
+        (Answer::Silence, true),
+        // These are answers, and the C library stops at them, too.
+        (Answer::Empty, false),
+        (Answer::NoSuchName, false),
+    ] {
+        first.set("push.apple.com", answer.clone());
+        let found = dns::family(&both, "api.push.apple.com.", RecordType::A).await;
+        assert_eq!(found.is_ok_and(|found| !found.is_empty()), is_found, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_odd_form_is_judged_all_the_same() {
+    use rcgen::{CertificateParams, CustomExtension, DnType, KeyPair};
+    use rustls::crypto::aws_lc_rs;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::sign::{CertifiedKey, SingleCertAndKey};
+    let mut params = CertificateParams::new(vec![COURIER_NAME.to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "Example Box");
+    let mut odd = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![5, 0]);
+    odd.set_criticality(true);
+    params.custom_extensions = vec![odd];
+    let key = KeyPair::generate().unwrap();
+    let leaf = params.self_signed(&key).unwrap().der().clone();
+    let key = aws_lc_rs::sign::any_supported_type(&PrivateKeyDer::try_from(key.serialize_der()).unwrap()).unwrap();
+    let certified = SingleCertAndKey::from(CertifiedKey::new(vec![leaf], key));
+    let server = rustls::ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(std::sync::Arc::new(certified));
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(server));
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        drop(acceptor.accept(stream).await);
+    });
+    let host = Host::Address(address.ip());
+    let target = Target { role: Role::Device, host, ports: vec![address.port()], depth: Step::Chain };
+    let settings = Settings { timeout: Duration::from_secs(2), ..Settings::default() };
+    let attempts = Prober::new(&settings, Clock::system()).round(&target, Step::Chain).await;
+    let (step, failure) = attempts[0].failure().unwrap();
+    assert_eq!((step, failure.reason), (Step::Chain, ProbeReason::Intercepted), "{attempts:?}");
+    assert_eq!(attempts[0].issuer.as_deref(), Some("Example Box"));
+    assert!(attempts[0].closed().is_none());
 }

@@ -80,6 +80,13 @@ fn a_chain_is_told_by_who_vouches_for_it_and_whom_it_names() {
         assert_eq!(judged(role, &[apple], &Trust::default()), Some(ProbeReason::Untrusted));
         let [past, root_of_past] = made("Apple Inc.", name, [-10, -1]);
         assert_eq!(judged(role, &[past], &trusting(&root_of_past)), Some(ProbeReason::Untrusted));
+        // The right CA, and the wrong time: whose it is is not in doubt.
+        for days in [[-10, -1], [1, 10]] {
+            let [late, root] = made("Example", name, days);
+            assert_eq!(judged(role, &[late, root.clone()], &trusting(&root)), Some(ProbeReason::Untrusted), "{days:?}");
+            let [late, _] = made("Example", name, days);
+            assert_eq!(judged(role, &[late], &trusting(&root)), Some(ProbeReason::Intercepted), "{days:?}");
+        }
         let forged = [leaf, root.clone()];
         assert_eq!(judged(role, &forged, &trusting(&root)), Some(ProbeReason::Intercepted), "of another CA");
     }
