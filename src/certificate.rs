@@ -14,6 +14,7 @@ mod contents;
 mod der;
 mod facts;
 mod findings;
+pub mod key;
 mod kind;
 mod name;
 mod pem;
@@ -26,7 +27,7 @@ use zeroize::Zeroizing;
 
 pub use self::contents::{Contents, Flaw, Item, Place, What};
 use self::der::Shape;
-pub use self::facts::{Certificate, KeyProtection, Request};
+pub use self::facts::{Certificate, KeyProtection, PublicKey, Request};
 pub use self::kind::Kind;
 pub use self::profile::{Profile, ProfileError};
 use self::text::Text;
@@ -59,6 +60,22 @@ pub fn read(bytes: &[u8]) -> Contents {
     out.flaws.truncate(MAX_ITEMS);
     out.otherwise = if blocks.is_empty() { look(&text, &mut out) } else { guise(&text) };
     out
+}
+
+/// Reads a file that comes from elsewhere and must not hold a private key.
+///
+/// # Errors
+///
+/// If there is one in it, or may be, for a PKCS#12 container is not opened to find out. Says so in a sentence.
+pub fn read_public(bytes: &[u8]) -> Result<Contents, &'static str> {
+    if der::shape(bytes) == Shape::Pkcs12 {
+        return Err("a PKCS#12 container is refused unopened, for there may be a private key in it");
+    }
+    let contents = read(bytes);
+    match contents.private_key {
+        Some(_) => Err("a private key is in the file, and has no business here"),
+        None => Ok(contents),
+    }
 }
 
 fn read_block(block: &pem::Block<'_>, out: &mut Contents) {

@@ -5,6 +5,7 @@
 //! page and the command line cannot disagree.
 
 pub mod account;
+pub mod baseline;
 pub mod certificate;
 mod findings;
 pub mod learn;

@@ -1,6 +1,7 @@
 //! The report as a document for programs: `/api/v1/status`, and `once --json`.
 
 pub mod network;
+pub mod preflight;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;

@@ -4,16 +4,18 @@
 
 mod host;
 mod page;
+mod preflight;
+mod problem;
 mod server;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -76,9 +78,10 @@ pub fn router(context: Context) -> Router {
         .route("/", get(landing))
         .route("/metrics", get(scrape))
         .route("/api/v1/status", get(status_document))
+        .route("/api/v1/preflight", post(preflight::judge).layer(DefaultBodyLimit::max(preflight::LIMIT)))
         .route("/-/healthy", get(|| async { "healthy\n" }))
         .route("/-/ready", get(ready))
-        .route("/-/reload", axum::routing::post(reload).put(reload))
+        .route("/-/reload", post(reload).put(reload))
         .layer(middleware::from_fn_with_state(context.clone(), host::check))
         .layer(middleware::map_response(harden))
         .with_state(context)

@@ -16,6 +16,24 @@ pub enum KeyProtection {
     Plain,
 }
 
+/// A public key. Two are equal if they are the same key, however it was written down.
+#[derive(Clone, Debug, Eq)]
+pub struct PublicKey {
+    /// Its kind and size, such as "RSA 2048" or "EC P-256".
+    pub name: String,
+    /// SHA-256 of its `SubjectPublicKeyInfo` (RFC 5280, 4.1.2.7), upper-case hexadecimal without separators: what
+    /// `openssl pkey -pubout -outform DER | openssl dgst -sha256` prints.
+    pub sha256: String,
+    /// SHA-256 of the key alone. The parameters around it may be left out or not, and the key stays the same.
+    pub(super) alone: [u8; 32],
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.alone == other.alone
+    }
+}
+
 /// The facts of one certificate. Texts are fit to be shown: valid UTF-8, control characters escaped, bounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
@@ -43,8 +61,10 @@ pub struct Certificate {
     pub country: Option<String>,
     /// The first organisation of the subject.
     pub organisation: Option<String>,
-    /// The public key, such as "RSA 2048" or "EC P-256".
-    pub key: String,
+    /// The public key.
+    pub key: PublicKey,
+    /// The DER bytes: a certificate is public.
+    pub der: Vec<u8>,
     /// SHA-256 of the DER bytes, upper-case hexadecimal without separators.
     pub sha256: String,
     /// Whether extension 1.2.840.113635.100.6.3.2 is there. Pass certificates have it too.
@@ -66,8 +86,8 @@ pub struct Certificate {
 pub struct Request {
     /// The subject for people.
     pub subject: String,
-    /// The public key, such as "RSA 2048".
-    pub key: String,
+    /// The public key.
+    pub key: PublicKey,
 }
 
 impl Certificate {

@@ -7,6 +7,7 @@
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use zeroize::Zeroizing;
 
 use crate::words::clean;
 
@@ -63,12 +64,21 @@ impl Block<'_> {
         head.windows(11).any(|window| window == b"4,ENCRYPTED")
     }
 
-    /// The bytes of the block. Never called for a private key.
+    /// The bytes of the block. Not for a private key.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decode_secret`].
+    pub(super) fn decode(&self) -> Result<Vec<u8>, String> {
+        self.decode_secret().map(|mut bytes| std::mem::take(&mut *bytes))
+    }
+
+    /// The bytes of the block, wiped when dropped, and so is every copy on the way.
     ///
     /// # Errors
     ///
     /// Says what is wrong and in which line, never what stands there.
-    pub(super) fn decode(&self) -> Result<Vec<u8>, String> {
+    pub(super) fn decode_secret(&self) -> Result<Zeroizing<Vec<u8>>, String> {
         match &self.ending {
             Ending::Closed => {}
             Ending::Missing => return Err("cut off: its END line is missing".to_owned()),
@@ -77,7 +87,7 @@ impl Block<'_> {
         if self.body.windows(2).any(|pair| matches!(pair, b"\\n" | b"\\r")) {
             return Err("its line feeds are escaped: replace each \\n by a real line feed".to_owned());
         }
-        let mut digits = Vec::with_capacity(self.body.len());
+        let mut digits = Zeroizing::new(Vec::with_capacity(self.body.len()));
         for (line, text) in (self.line..).zip(lines(self.body)) {
             // A header of RFC 1421, such as "Proc-Type: 4,CLEAR".
             if !text.contains(&b':') {
@@ -90,7 +100,12 @@ impl Block<'_> {
         if digits.is_empty() {
             return Err("there is nothing between its markers".to_owned());
         }
-        BASE64.decode(&digits).map_err(|_| "its base64 is damaged: characters are missing or doubled".to_owned())
+        // Long enough from the start, so that nothing grows and leaves a copy behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len()));
+        BASE64
+            .decode_vec(&*digits, &mut bytes)
+            .map_err(|_| "its base64 is damaged: characters are missing or doubled".to_owned())?;
+        Ok(bytes)
     }
 }
 

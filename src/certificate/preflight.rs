@@ -1,9 +1,13 @@
 //! Is a file the renewal of a certificate, or a disaster? Said before the upload, by comparing one line: the topic.
+//! What else is at hand (the request, the key, the CA) is weighed after it.
+
+mod evidence;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::findings::SHORT_LIFE;
-use super::{Certificate, Contents, Kind};
+pub use self::evidence::{Evidence, Given};
+use super::{Certificate, Contents, Kind, PublicKey};
 use crate::model::{IssuerLevel, Serial, Topic};
 use crate::words::{clean, span, until};
 
@@ -19,6 +23,8 @@ pub struct Baseline {
     pub not_after: Option<DateTime<Utc>>,
     /// The serial number of the present certificate.
     pub serial: Option<Serial>,
+    /// The public key of the present certificate.
+    pub key: Option<PublicKey>,
     /// Serial numbers that were seen before.
     pub seen: Vec<Serial>,
     /// Whose the topic of the new certificate is, if it is another tenant's.
@@ -86,9 +92,19 @@ const WANTED: &str = "the wanted file is the certificate that Apple's push porta
 
 /// Judges what a file holds.
 #[must_use]
-pub fn judge(new: &Contents, baseline: &Baseline, now: DateTime<Utc>) -> Preflight {
+pub fn judge(new: &Contents, baseline: &Baseline, evidence: &Evidence, now: DateTime<Utc>) -> Preflight {
+    evidence::weigh(compare(new, baseline, now), new, baseline, evidence)
+}
+
+/// The push certificate that a file is about: the one that ends last.
+#[must_use]
+pub fn newest(contents: &Contents) -> Option<&Certificate> {
+    contents.push_certificates().max_by_key(|certificate| certificate.not_after)
+}
+
+fn compare(new: &Contents, baseline: &Baseline, now: DateTime<Utc>) -> Preflight {
     let kind = new.kind();
-    let Some(certificate) = new.push_certificates().max_by_key(|certificate| certificate.not_after) else {
+    let Some(certificate) = newest(new) else {
         return if matches!(kind, Kind::Empty | Kind::Unknown) {
             Preflight::new(
                 Verdict::CannotTell,

@@ -30,7 +30,7 @@ fn every_fact_of_a_good_leaf_is_told() {
     assert_eq!(found.issuer.level, IssuerLevel::Apple);
     assert_eq!(found.issuer.name, "CN=Apple Application Integration 2 Certification Authority, O=Apple Inc.");
     assert_eq!(found.country.as_deref(), Some("US"));
-    assert_eq!(found.key, "RSA 2048");
+    assert_eq!(found.key.name, "RSA 2048");
     assert_eq!((found.apns_marker, found.guid_matches, found.is_ca), (true, Some(true), false));
     assert_eq!(found.findings, [""; 0]);
     let told = found.to_push_certificate();

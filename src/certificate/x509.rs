@@ -9,11 +9,11 @@ use x509_parser::error::X509Error;
 use x509_parser::extensions::{BasicConstraints, ExtendedKeyUsage};
 use x509_parser::nom::{self, Parser};
 use x509_parser::prelude::FromDer;
-use x509_parser::public_key::PublicKey;
+use x509_parser::public_key::PublicKey as KnownKey;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::{Certificate, Kind, Request, der, findings, name};
+use super::{Certificate, Kind, PublicKey, Request, der, findings, name};
 use crate::model::{Issuer, IssuerLevel, Serial, Topic};
 
 /// Known as the marker of APNs production; in Pass Type ID certificates too, so no proof of MDM.
@@ -76,6 +76,7 @@ pub(super) fn certificate(bytes: &[u8]) -> Result<(Certificate, usize), String> 
         country: name::country(subject),
         organisation: name::organisation(subject),
         key: key(parsed.public_key()),
+        der: der.to_vec(),
         sha256: hex::encode_upper(Sha256::digest(der)),
         apns_marker: extensions.apns_marker,
         guid_matches,
@@ -182,14 +183,36 @@ fn moment(time: &ASN1Time) -> Result<DateTime<Utc>, String> {
     DateTime::from_timestamp(time.timestamp(), 0).ok_or_else(|| "invalid date".to_owned())
 }
 
+/// What is known of a public key.
+fn key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
+    PublicKey {
+        name: key_name(info),
+        sha256: hex::encode_upper(Sha256::digest(info.raw)),
+        alone: Sha256::digest(&info.subject_public_key.data).into(),
+    }
+}
+
+/// Reads a `SubjectPublicKeyInfo`.
+pub(super) fn public_key(der: &[u8]) -> Option<PublicKey> {
+    SubjectPublicKeyInfo::from_der(der).ok().map(|(_, info)| key(&info))
+}
+
+/// Whether the key of `ca` made the signature on `certificate`. False also for what cannot be read or checked.
+pub(super) fn is_signed_by(certificate: &[u8], ca: &[u8]) -> bool {
+    let parse = |der| X509CertificateParser::new().with_deep_parse_extensions(false).parse(der).ok();
+    let (Some((_, certificate)), Some((_, ca))) = (parse(certificate), parse(ca)) else { return false };
+    certificate.issuer().as_raw() == ca.subject().as_raw()
+        && certificate.verify_signature(Some(ca.public_key())).is_ok()
+}
+
 /// "RSA 2048", "EC P-256", else the number of the algorithm.
-fn key(info: &SubjectPublicKeyInfo<'_>) -> String {
+fn key_name(info: &SubjectPublicKeyInfo<'_>) -> String {
     static CURVES: [(Oid<'static>, &str); 3] =
         [(oid!(1.2.840.10045.3.1.7), "P-256"), (oid!(1.3.132.0.34), "P-384"), (oid!(1.3.132.0.35), "P-521")];
     const ED25519: Oid<'static> = oid!(1.3.101.112);
     match info.parsed() {
-        Ok(PublicKey::RSA(rsa)) => format!("RSA {}", bits(rsa.modulus)),
-        Ok(PublicKey::EC(_)) => {
+        Ok(KnownKey::RSA(rsa)) => format!("RSA {}", bits(rsa.modulus)),
+        Ok(KnownKey::EC(_)) => {
             let curve = info.algorithm.parameters().and_then(|parameters| parameters.as_oid().ok());
             let known = curve.as_ref().and_then(|curve| CURVES.iter().find(|(oid, _)| oid == curve));
             match (known, curve) {

@@ -103,7 +103,7 @@ fn write_file(path: &Path, contents: &Contents, now: DateTime<Utc>, out: &mut dy
         Some(What::Certificate(found)) => write_certificate(found, now, out)?,
         Some(What::Request(found)) => {
             line(out, "subject", &found.subject)?;
-            line(out, "key", &found.key)?;
+            line(out, "key", &found.key.name)?;
         }
         Some(What::Profile(found)) => {
             found.topics.iter().try_for_each(|topic| line(out, "topic", &clean(topic.as_str(), 256)))?;
@@ -170,7 +170,7 @@ fn write_certificate(certificate: &Certificate, now: DateTime<Utc>, out: &mut dy
         IssuerLevel::SelfSigned => "itself",
     };
     line(out, "issuer", &format!("{level}: {}", certificate.issuer.name))?;
-    line(out, "key", &certificate.key)?;
+    line(out, "key", &certificate.key.name)?;
     if !certificate.extended_key_usages.is_empty() {
         line(out, "for", &certificate.extended_key_usages.join(", "))?;
     }
@@ -222,6 +222,7 @@ struct ListedDocument<'a> {
 struct RequestDocument<'a> {
     subject: &'a str,
     key: &'a str,
+    key_sha256: &'a str,
 }
 
 #[derive(Serialize)]
@@ -243,6 +244,7 @@ struct CertificateDocument<'a> {
     not_after: String,
     issuer: IssuerDocument<'a>,
     key: &'a str,
+    key_sha256: &'a str,
     sha256: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<&'a str>,
@@ -282,7 +284,7 @@ impl<'a> FileDocument<'a> {
                 out.findings = certificate_findings(found, now);
             }
             Some(What::Request(found)) => {
-                out.request = Some(RequestDocument { subject: &found.subject, key: &found.key });
+                out.request = Some(RequestDocument { subject: &found.subject, key: &found.key.name, key_sha256: &found.key.sha256 });
             }
             Some(What::Profile(found)) => {
                 // One of several would be taken for the one.
@@ -317,7 +319,8 @@ impl<'a> CertificateDocument<'a> {
             not_before: moment(found.not_before),
             not_after: moment(found.not_after),
             issuer: IssuerDocument { level: found.issuer.level, name: &found.issuer.name },
-            key: &found.key,
+            key: &found.key.name,
+            key_sha256: &found.key.sha256,
             sha256: &found.sha256,
             country: found.country.as_deref(),
         }

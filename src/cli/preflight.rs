@@ -5,18 +5,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{End, Scene};
 use crate::app;
-use crate::certificate::preflight::{Baseline, Preflight, Verdict, judge};
-use crate::certificate::{self, Certificate, Contents};
-use crate::model::{Failure, Precision, Problem, TenantName, Topic};
+use crate::certificate::preflight::{Baseline, Evidence, Given, Preflight, Verdict, judge, newest};
+use crate::certificate::{self, Certificate, Contents, key};
+use crate::evaluate::baseline;
+use crate::model::{Failure, Problem, TenantName, Topic};
 use crate::source::file;
-use crate::words;
-
-/// The `schema` of the JSON document.
-const SCHEMA: &str = "apnswatch.preflight.v1";
+use crate::{status, words};
 
 /// Options of `preflight`.
 #[derive(Debug, Args)]
@@ -26,6 +24,15 @@ pub(super) struct Options {
     new: PathBuf,
     #[command(flatten)]
     baseline: Known,
+    /// The request with which it was made, as the MDM gave it
+    #[arg(long, value_name = "FILE")]
+    csr: Option<PathBuf>,
+    /// The private key that belongs to it; it is read and forgotten
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The CA that must have signed it, to check the signature and not only the name
+    #[arg(long, value_name = "FILE")]
+    push_ca: Option<PathBuf>,
 }
 
 /// What the new certificate is compared with.
@@ -68,7 +75,7 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
             (baseline.unwrap_or_default(), cannot_tell(failure.message.clone(), "Give a file that can be read."))
         }
         (Ok(contents), Ok(baseline)) => {
-            let preflight = judge(contents, &baseline, scene.clock.now());
+            let preflight = judge(contents, &baseline, &evidence(&options), scene.clock.now());
             (baseline, preflight)
         }
         (Ok(_), Err(error)) => (
@@ -81,7 +88,9 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
     };
     let mut out = io::stdout().lock();
     let printed = if scene.json {
-        writeln!(out, "{:#}", document(&options.new, new.as_ref().ok(), &baseline, &preflight))
+        let mut document = status::preflight::document(new.as_ref().ok(), &baseline, &preflight);
+        document["path"] = json!(options.new.to_string_lossy());
+        writeln!(out, "{document:#}")
     } else {
         print(&options.new, &preflight, &mut out)
     };
@@ -105,9 +114,16 @@ fn read(path: &Path) -> Result<Contents, Failure> {
     file::read(path).map(|bytes| certificate::read(&bytes))
 }
 
-/// The push certificate of a file that ends last.
-fn newest(contents: &Contents) -> Option<&Certificate> {
-    contents.push_certificates().max_by_key(|certificate| certificate.not_after)
+/// What was given beside the certificate.
+fn evidence(options: &Options) -> Evidence {
+    fn of<T>(path: Option<&PathBuf>, take: impl Fn(&[u8]) -> Given<T>) -> Option<Given<T>> {
+        path.map(|path| file::read(path).map_err(|failure| failure.message).and_then(|bytes| take(&bytes)))
+    }
+    Evidence {
+        request: of(options.csr.as_ref(), |bytes| Evidence::request_in(&certificate::read(bytes))),
+        key: of(options.key.as_ref(), |bytes| Evidence::key_in(key::public_half(bytes))),
+        push_ca: of(options.push_ca.as_ref(), |bytes| Evidence::push_ca_in(&certificate::read(bytes))),
+    }
 }
 
 /// What the certificate in use says. A file that says nothing is a mistake, and no missing baseline.
@@ -121,6 +137,7 @@ fn against(old: &Path) -> anyhow::Result<Baseline> {
         topic: Some(topic.clone()),
         not_after: Some(certificate.not_after),
         serial: certificate.serial.clone(),
+        key: Some(certificate.key.clone()),
         ..Baseline::default()
     })
 }
@@ -128,34 +145,16 @@ fn against(old: &Path) -> anyhow::Result<Baseline> {
 /// What is known of a tenant: its pin, the certificate in use, what was seen before, and who keeps the new topic.
 async fn of_tenant(scene: &Scene, name: &TenantName, new: Option<&Contents>) -> Result<Baseline, End> {
     let config = scene.load()?;
-    let tenant = config.tenants.get(name).filter(|tenant| !tenant.retired);
-    let Some(tenant) = tenant else {
+    if config.tenants.get(name).is_none_or(|tenant| tenant.retired) {
         return Err(End::Config(vec![Problem::new("tenants", format!("no tenant {name} is watched"))]));
-    };
+    }
     let (report, memory) = match app::remembered(&config, name, &scene.clock).await {
         Ok(known) => known,
         Err(app::Error::Config(problems)) => return Err(End::Config(problems)),
         Err(app::Error::Other(error)) => return Err(End::Other(error)),
     };
-    let of = |name: &TenantName| report.tenants.iter().find(|tenant| tenant.name == *name);
-    let known =
-        of(name).and_then(|tenant| tenant.effective.as_ref()).filter(|known| known.precision == Precision::Exact);
     let topic = new.and_then(newest).and_then(Certificate::topic);
-    let owner = report
-        .tenants
-        .iter()
-        .find(|tenant| tenant.name != *name && topic.is_some() && tenant.pin.as_ref().map(|pin| &pin.topic) == topic);
-    let seen =
-        memory.sources.values().flat_map(|source| &source.seen).filter_map(|seen| seen.certificate.serial.clone());
-    let account = tenant.account.as_ref().and_then(|id| config.accounts.get(id));
-    Ok(Baseline {
-        topic: of(name).and_then(|tenant| tenant.pin.as_ref()).map(|pin| pin.topic.clone()),
-        not_after: known.map(|known| known.not_after),
-        serial: known.and_then(|known| known.certificate.serial.clone()),
-        seen: seen.collect(),
-        owner: owner.map(|owner| owner.name.to_string()),
-        account: account.map(|account| account.address.clone()),
-    })
+    Ok(baseline::of(&report, &memory, &config, name, topic))
 }
 
 fn print(path: &Path, preflight: &Preflight, out: &mut dyn Write) -> io::Result<()> {
@@ -164,21 +163,4 @@ fn print(path: &Path, preflight: &Preflight, out: &mut dyn Write) -> io::Result<
         writeln!(out, "  - {}", words::clean(reason, 2000))?;
     }
     writeln!(out, "Next: {}", words::clean(&preflight.next, 2000))
-}
-
-fn document(path: &Path, new: Option<&Contents>, baseline: &Baseline, preflight: &Preflight) -> Value {
-    let mut document = Map::new();
-    let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
-    put("schema", json!(SCHEMA));
-    put("path", json!(path.to_string_lossy()));
-    put("verdict", json!(preflight.verdict.as_str()));
-    put("reasons", json!(preflight.reasons));
-    put("next", json!(preflight.next));
-    if let Some(topic) = new.and_then(newest).and_then(Certificate::topic) {
-        put("topic", json!(topic));
-    }
-    if let Some(topic) = &baseline.topic {
-        put("expected_topic", json!(topic));
-    }
-    Value::Object(document)
 }

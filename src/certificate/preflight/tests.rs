@@ -17,7 +17,7 @@ fn baseline() -> Baseline {
 }
 
 fn judged(text: impl AsRef<[u8]>, baseline: &Baseline) -> Preflight {
-    judge(&read(text.as_ref()), baseline, now())
+    judge(&read(text.as_ref()), baseline, &Evidence::default(), now())
 }
 
 /// The verdict, and whether a reason says this.
