@@ -35,6 +35,9 @@ const READY_AFTER: Duration = Duration::from_secs(60);
 /// How long requests under way may take once the process is asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How often the store is looked at for what people attested, where no page and no scrape does.
+const LOOK: Duration = Duration::from_secs(30);
+
 /// How long reading the configuration again may take.
 const LOAD: Duration = Duration::from_secs(30);
 
@@ -130,6 +133,9 @@ impl Daemon {
             ready: is_ready,
         });
         let mut server = tokio::spawn(web::serve(listener, router, stop.clone()));
+        let mut words = store.words();
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut changes = watch::Changes::new(&running.borrow().config);
         let mut reloading = Reloading { options, store: store.clone(), running };
         tokio::pin!(shutdown);
@@ -141,6 +147,15 @@ impl Daemon {
                 Some(()) = hang_up.recv() => None,
                 Some(answer) = reloads.recv() => Some(answer),
                 () = changes.next(), if is_watching => None,
+                // Somebody may have added a certificate: there is something more to look at.
+                Ok(()) = words.changed() => {
+                    pollers.apply(&reloading.running.borrow().config.clone(), false);
+                    continue;
+                }
+                _ = look.tick() => {
+                    store.refresh().await;
+                    continue;
+                }
             };
             // A file system that hangs must not make the process deaf to the wish to stop.
             let seen = changes.look();

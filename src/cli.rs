@@ -2,6 +2,7 @@
 
 mod access;
 mod attest;
+mod certificate;
 mod check;
 mod daemon;
 mod doctor;
@@ -107,6 +108,9 @@ enum Command {
     Pin(attest::Pin),
     /// Say that a renewed certificate was uploaded to the MDM, so that its end counts
     Confirm(attest::Confirm),
+    /// Keep a certificate for a tenant that has no place for files
+    #[command(subcommand)]
+    Certificate(certificate::Certificate),
     /// What a team must do with its Apple Accounts, and when it was done
     #[command(subcommand)]
     Duty(duty::Duty),
@@ -225,6 +229,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Preflight(options) => preflight::run(scene, options).await,
         Command::Pin(command) => attest::pin(scene, command).await,
         Command::Confirm(command) => attest::confirm(scene, command).await,
+        Command::Certificate(command) => certificate::run(scene, command).await,
         Command::Duty(command) => duty::run(scene, command).await,
         Command::Demo(options) => daemon::demo(scene, options).await,
     }

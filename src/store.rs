@@ -115,6 +115,8 @@ struct Shared {
     is_blind: bool,
     /// Since when a write has been under way.
     writing: Mutex<Option<Instant>>,
+    /// Told when another process attested something.
+    words: watch::Sender<()>,
     /// Who knows what the certificate pool holds.
     pool: Mutex<Option<PoolView>>,
 }
@@ -214,6 +216,7 @@ impl Store {
             up: AtomicBool::new(up),
             is_blind: !up,
             writing: Mutex::default(),
+            words: watch::Sender::new(()),
             pool: Mutex::default(),
         });
         let requests = database.map(|database| {
@@ -239,6 +242,12 @@ impl Store {
             .unwrap_or_default();
         snapshot.store_up = self.shared.up.load(Ordering::Relaxed) && !self.shared.is_write_overdue();
         snapshot
+    }
+
+    /// Changes whenever people attested something.
+    #[must_use]
+    pub fn words(&self) -> watch::Receiver<()> {
+        self.shared.words.subscribe()
     }
 
     /// What is remembered of one tenant.

@@ -4,16 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+
 use crate::config::{Mdm, Tenant};
 use crate::evaluate::learn::Expectations;
 use crate::evaluate::report::{SELDOM, polled_sources};
-use crate::model::Source;
+use crate::model::{KeptCertificate, Source, TenantName};
 use crate::poller::Job;
 use crate::provider::{self, Provider, http, intune, jamf, kandji, mosyle};
-use crate::source::file::{Claim, Claimed, Files};
+use crate::source::file::{Added, Claim, Claimed, Files};
 use crate::source::pool::Pool;
 use crate::source::{Poll, device, profile};
 use crate::store::Store;
+use crate::words::clean;
 
 /// What the jobs of all tenants share.
 #[derive(Clone)]
@@ -31,6 +34,11 @@ impl Shared {
         store.watch_pool(move || view.as_ref().map(|pool| pool.certificates()).unwrap_or_default());
         Self { store, pool }
     }
+
+    /// The certificates that people added for a tenant.
+    pub(super) fn added(&self, tenant: &TenantName) -> Vec<KeptCertificate> {
+        self.store.memory(tenant).map(|memory| memory.kept()).unwrap_or_default()
+    }
 }
 
 /// What one look at files may take.
@@ -39,7 +47,8 @@ const FILE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Everything that is polled for a tenant.
 #[must_use]
 pub fn jobs(tenant: &Tenant, shared: &Shared) -> Vec<Job> {
-    let intervals = polled_sources(tenant);
+    let memory = shared.store.memory(&tenant.name);
+    let intervals = polled_sources(tenant, memory.as_deref());
     let expectations =
         Arc::new(Expectations { sources: intervals.iter().map(|(source, _)| *source).collect(), may_pin: true });
     let mut polls: Vec<(Arc<dyn Poll>, Duration)> = Vec::new();
@@ -74,8 +83,9 @@ pub fn jobs(tenant: &Tenant, shared: &Shared) -> Vec<Job> {
 fn from_disk(tenant: &Tenant, shared: &Shared) -> Vec<Arc<dyn Poll>> {
     let certificate = &tenant.certificate;
     let mut polls: Vec<Arc<dyn Poll>> = Vec::new();
-    if !certificate.files.is_empty() || shared.pool.is_some() {
-        let files = Files::new(certificate.files.clone());
+    let added = shared.added(&tenant.name);
+    if !certificate.files.is_empty() || shared.pool.is_some() || !added.is_empty() {
+        let files = Files::new(certificate.files.clone()).with_added(added.iter().filter_map(handed_over).collect());
         polls.push(Arc::new(match &shared.pool {
             Some(pool) => files.with_pool(Arc::clone(pool), claim(tenant, &shared.store)),
             None => files,
@@ -88,6 +98,11 @@ fn from_disk(tenant: &Tenant, shared: &Shared) -> Vec<Arc<dyn Poll>> {
         polls.push(Arc::new(device::Devices::new(certificate.device_topics.clone())));
     }
     polls
+}
+
+fn handed_over(kept: &KeptCertificate) -> Option<Added> {
+    let der = base64::engine::general_purpose::STANDARD.decode(&kept.der).ok()?;
+    Some(Added { der, origin: format!("added by {} on {}", clean(&kept.by, 128), kept.at.format("%Y-%m-%d")) })
 }
 
 /// What a tenant can claim of the pool: the certificates of the topic that it must keep.

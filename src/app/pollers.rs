@@ -11,7 +11,7 @@ use super::jobs::{Shared, jobs};
 use crate::clock::Clock;
 use crate::config::{self, Config, Tenant};
 use crate::metrics::Counters;
-use crate::model::TenantName;
+use crate::model::{KeptCertificate, TenantName};
 use crate::poller::probe::{self, Probing};
 use crate::poller::{self, FirstRound, Limits, Surroundings, first_delay};
 use crate::probe::Settings;
@@ -39,6 +39,8 @@ struct Probes {
 /// The pollers of one tenant.
 struct Running {
     tenant: Arc<Tenant>,
+    /// What people added for it when they were started.
+    added: Vec<KeptCertificate>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -68,7 +70,8 @@ impl Pollers {
             self.stop_all();
         }
         self.running.retain(|name, running| {
-            let is_same = config.tenants.get(name).is_some_and(|tenant| *tenant == running.tenant);
+            let is_same = config.tenants.get(name).is_some_and(|tenant| *tenant == running.tenant)
+                && self.shared.added(name) == running.added;
             if !is_same {
                 running.stop.cancel();
             }
@@ -98,7 +101,10 @@ impl Pollers {
                 let run = poller::run(job, self.around.clone(), delay, Arc::clone(&round), stop.clone());
                 tasks.push(tokio::spawn(run));
             }
-            self.running.insert(tenant.name.clone(), Running { tenant: Arc::clone(tenant), stop, tasks });
+            self.running.insert(
+                tenant.name.clone(),
+                Running { tenant: Arc::clone(tenant), added: self.shared.added(&tenant.name), stop, tasks },
+            );
         }
         round
     }

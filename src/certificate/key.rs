@@ -4,7 +4,8 @@
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, KeyPair,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair,
+    KeyPair,
 };
 
 use super::der::Shape;
@@ -37,9 +38,9 @@ pub fn public_half(bytes: &[u8]) -> Result<PublicKey, KeyError> {
         return match der::shape(bytes) {
             Shape::PrivateKey => of_der(bytes),
             Shape::EncryptedPrivateKey => Err(KeyError::Encrypted),
-            Shape::Pkcs12 => {
-                Err(KeyError::Unreadable("a PKCS#12 container is not opened for its key: give the key as PEM".to_owned()))
-            }
+            Shape::Pkcs12 => Err(KeyError::Unreadable(
+                "a PKCS#12 container is not opened for its key: give the key as PEM".to_owned(),
+            )),
             Shape::Cms | Shape::Other | Shape::NotDer => Err(KeyError::Missing),
         };
     };
@@ -60,16 +61,14 @@ fn of_der(der: &[u8]) -> Result<PublicKey, KeyError> {
     let rsa = rsa::KeyPair::from_pkcs8(der).or_else(|_| rsa::KeyPair::from_der(der));
     let public = match rsa {
         Ok(pair) => pair.public_key().as_der().ok().map(|public| public.as_ref().to_vec()),
-        Err(_) => [
-            &ECDSA_P256_SHA256_ASN1_SIGNING,
-            &ECDSA_P384_SHA384_ASN1_SIGNING,
-            &ECDSA_P521_SHA512_ASN1_SIGNING,
-        ]
-        .into_iter()
-        .find_map(|kind| EcdsaKeyPair::from_private_key_der(kind, der).ok())
-        .and_then(|pair| pair.public_key().as_der().ok().map(|public| public.as_ref().to_vec())),
+        Err(_) => [&ECDSA_P256_SHA256_ASN1_SIGNING, &ECDSA_P384_SHA384_ASN1_SIGNING, &ECDSA_P521_SHA512_ASN1_SIGNING]
+            .into_iter()
+            .find_map(|kind| EcdsaKeyPair::from_private_key_der(kind, der).ok())
+            .and_then(|pair| pair.public_key().as_der().ok().map(|public| public.as_ref().to_vec())),
     };
     public.as_deref().and_then(x509::public_key).ok_or_else(|| {
-        KeyError::Unreadable("the key is damaged, or neither RSA of 2048 bits or more nor of an elliptic curve".to_owned())
+        KeyError::Unreadable(
+            "the key is damaged, or neither RSA of 2048 bits or more nor of an elliptic curve".to_owned(),
+        )
     })
 }

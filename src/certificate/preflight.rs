@@ -5,8 +5,8 @@ mod evidence;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::findings::SHORT_LIFE;
 pub use self::evidence::{Evidence, Given};
+use super::findings::SHORT_LIFE;
 use super::{Certificate, Contents, Kind, PublicKey};
 use crate::model::{IssuerLevel, Serial, Topic};
 use crate::words::{clean, span, until};

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::{End, Scene};
 use crate::config::{self, Config};
+use crate::evaluate::report::has_files;
 use crate::model::{
     Attestation, Memory, Pin as PinState, PinOrigin, PushCertificate, Serial, Source, Statement, TenantName, Topic,
 };
@@ -81,24 +82,24 @@ pub(super) struct Confirm {
 pub(super) struct Who {
     /// The tenant
     #[arg(long, value_name = "NAME", value_parser = TenantName::parse)]
-    tenant: TenantName,
+    pub(super) tenant: TenantName,
     /// Who says so, if not the user of the operating system
     #[arg(long, value_name = "PERSON")]
     by: Option<String>,
 }
 
 /// A tenant, the open store, and what is remembered.
-struct Case<'a> {
+pub(super) struct Case<'a> {
     scene: &'a Scene,
     config: Config,
-    name: TenantName,
-    by: String,
+    pub(super) name: TenantName,
+    pub(super) by: String,
     desk: Desk,
-    memory: Memory,
+    pub(super) memory: Memory,
 }
 
 impl<'a> Case<'a> {
-    async fn open(scene: &'a Scene, who: &Who) -> Result<Self, End> {
+    pub(super) async fn open(scene: &'a Scene, who: &Who) -> Result<Self, End> {
         let config = scene.load()?;
         let name = who.tenant.clone();
         let mut desk = Desk::open(&path_of(&config)?).await?;
@@ -110,7 +111,7 @@ impl<'a> Case<'a> {
         Ok(Self { scene, config, by: person(scene, who.by.as_deref()), name, desk, memory })
     }
 
-    async fn keep(mut self, statement: Statement, note: Option<String>, pin: PinChange) -> Result<(), End> {
+    pub(super) async fn keep(mut self, statement: Statement, note: Option<String>, pin: PinChange) -> Result<(), End> {
         let attestation = Attestation { statement, at: self.scene.now()?, by: self.by, note };
         self.desk.attest(&self.name, &attestation, pin).await?;
         self.desk.close().await;
@@ -122,7 +123,7 @@ impl<'a> Case<'a> {
     }
 
     /// The topic that the configuration fixes.
-    fn expected(&self) -> Option<&Topic> {
+    pub(super) fn expected(&self) -> Option<&Topic> {
         self.config.tenants.get(&self.name)?.certificate.expected_topic.as_ref()
     }
 
@@ -186,11 +187,7 @@ pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
 pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> {
     let case = Case::open(scene, &command.who).await?;
     // Where no file is watched, nobody here can look the certificate up: the person read its serial in the console.
-    let is_blind = case
-        .config
-        .tenants
-        .get(&case.name)
-        .is_some_and(|tenant| tenant.certificate.files.is_empty() && !tenant.certificate.is_pooled);
+    let is_blind = case.config.tenants.get(&case.name).is_some_and(|tenant| !has_files(tenant, Some(&case.memory)));
     let certificate = match command.serial {
         Some(serial) if is_blind => PushCertificate { serial: Some(serial), ..PushCertificate::default() },
         serial => uploaded(&case.memory, serial.as_ref())?.clone(),
@@ -273,7 +270,7 @@ fn topic_of(text: &str) -> Result<Topic, &'static str> {
         .ok_or("it is what stands in the profile, such as com.apple.mgmt.External.<guid>")
 }
 
-fn serial_of(text: &str) -> Result<Serial, &'static str> {
+pub(super) fn serial_of(text: &str) -> Result<Serial, &'static str> {
     Serial::parse_hex(text).ok_or("it is hexadecimal, such as 0552818DF267903F")
 }
 
@@ -292,6 +289,6 @@ fn nearest(name: &TenantName, config: &Config) -> String {
     same.map(|known| format!("; {known:?} is")).unwrap_or_default()
 }
 
-fn say(text: &str) -> io::Result<()> {
+pub(super) fn say(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }

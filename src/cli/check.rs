@@ -44,7 +44,7 @@ pub(super) fn run(scene: &Scene) -> Result<u8, End> {
 
 fn show(tenant: &Tenant, config: &Config, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} ({})", words::clean(tenant.name.as_str(), 128), tenant.mdm.kind())?;
-    let polled = polled_sources(tenant);
+    let polled = polled_sources(tenant, None);
     for (source, interval) in &polled {
         let every = humantime::format_duration(*interval);
         writeln!(out, "  {source:8}  every {every}")?;

@@ -284,7 +284,11 @@ impl<'a> FileDocument<'a> {
                 out.findings = certificate_findings(found, now);
             }
             Some(What::Request(found)) => {
-                out.request = Some(RequestDocument { subject: &found.subject, key: &found.key.name, key_sha256: &found.key.sha256 });
+                out.request = Some(RequestDocument {
+                    subject: &found.subject,
+                    key: &found.key.name,
+                    key_sha256: &found.key.sha256,
+                });
             }
             Some(What::Profile(found)) => {
                 // One of several would be taken for the one.

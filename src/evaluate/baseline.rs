@@ -10,8 +10,7 @@ use crate::model::{Memory, Precision, TenantName, Topic};
 #[must_use]
 pub fn of(report: &Report, memory: &Memory, config: &Config, name: &TenantName, new: Option<&Topic>) -> Baseline {
     let tenant = report.tenants.iter().find(|tenant| tenant.name == *name);
-    let known =
-        tenant.and_then(|tenant| tenant.effective.as_ref()).filter(|known| known.precision == Precision::Exact);
+    let known = tenant.and_then(|tenant| tenant.effective.as_ref()).filter(|known| known.precision == Precision::Exact);
     let owner = report
         .tenants
         .iter()

@@ -88,9 +88,9 @@ pub struct Report {
     pub network: Option<NetworkReport>,
 }
 
-/// The sources that are polled for a tenant, and how often.
+/// The sources that are polled for a tenant, and how often. A certificate that a person added is a file, too.
 #[must_use]
-pub fn polled_sources(tenant: &Tenant) -> Vec<(Source, Duration)> {
+pub fn polled_sources(tenant: &Tenant, memory: Option<&Memory>) -> Vec<(Source, Duration)> {
     let interval = |source: Source| match source {
         Source::Api | Source::Declared => tenant.poll.interval,
         Source::Tokens | Source::Push => tenant.poll.interval * SELDOM,
@@ -100,11 +100,18 @@ pub fn polled_sources(tenant: &Tenant) -> Vec<(Source, Duration)> {
     let certificate = &tenant.certificate;
     let from_disk = [
         (Source::Profile, !certificate.profiles.is_empty()),
-        (Source::File, !certificate.files.is_empty() || certificate.is_pooled),
+        (Source::File, has_files(tenant, memory)),
         (Source::Device, !certificate.device_topics.is_empty()),
     ];
     let from_disk = from_disk.into_iter().filter_map(|(source, is_set)| is_set.then_some(source));
     tenant.mdm.sources().into_iter().chain(from_disk).map(|source| (source, interval(source))).collect()
+}
+
+/// Whether anything is known of certificate files of a tenant: in its configuration, or handed over by a person.
+#[must_use]
+pub fn has_files(tenant: &Tenant, memory: Option<&Memory>) -> bool {
+    let certificate = &tenant.certificate;
+    !certificate.files.is_empty() || certificate.is_pooled || memory.is_some_and(|memory| !memory.kept().is_empty())
 }
 
 /// Judges everything.
@@ -126,11 +133,12 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
         .collect();
     let network = network::report(&snapshot.network, config, moment.now);
     let tenants = config.tenants.values().filter(|tenant| !tenant.retired).map(|tenant| {
-        let polled = polled_sources(tenant);
+        let memory = snapshot.tenants.get(&tenant.name).map_or(&nothing, AsRef::as_ref);
+        let polled = polled_sources(tenant, Some(memory));
         let case = Case {
             tenant,
             account: tenant.account.as_ref().and_then(|id| config.accounts.get(id)),
-            memory: snapshot.tenants.get(&tenant.name).map_or(&nothing, AsRef::as_ref),
+            memory,
             polled: &polled,
             account_report: tenant.account.as_ref().and_then(|id| accounts.get(id)),
             owners: &owners,

@@ -36,7 +36,7 @@ pub(super) fn blind_spots(report: &TenantReport) -> Vec<Question> {
 /// The questions that nothing in the configuration could ever answer for a tenant.
 #[must_use]
 pub fn cannot_know(tenant: &Tenant, config: &Config) -> Vec<Question> {
-    let sources: Vec<Source> = polled_sources(tenant).into_iter().map(|(source, _)| source).collect();
+    let sources: Vec<Source> = polled_sources(tenant, None).into_iter().map(|(source, _)| source).collect();
     let has_any = |wanted: &[Source]| sources.iter().any(|source| wanted.contains(source));
     let declared_end = tenant.certificate.declared.as_ref().and_then(|declared| declared.not_after);
     let is_intune = tenant.mdm.kind() == MdmKind::Intune;

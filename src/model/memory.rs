@@ -184,6 +184,49 @@ pub enum Statement {
         /// The topic that was forgotten.
         topic: Topic,
     },
+    /// "Keep this certificate as if it were a file of the tenant."
+    CertificateAdded {
+        /// Its DER bytes, in base64. A certificate is public.
+        der: String,
+        /// SHA-256 of it.
+        sha256: String,
+    },
+    /// "That certificate was none of the tenant's."
+    CertificateRemoved {
+        /// SHA-256 of it.
+        sha256: String,
+    },
+}
+
+/// A certificate that a person added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptCertificate {
+    /// Its DER bytes, in base64.
+    pub der: String,
+    /// SHA-256 of it.
+    pub sha256: String,
+    /// Who added it.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl Memory {
+    /// The certificates that people added and did not take away again, in the order in which they were added.
+    #[must_use]
+    pub fn kept(&self) -> Vec<KeptCertificate> {
+        let mut kept: Vec<KeptCertificate> = Vec::new();
+        for Attestation { statement, at, by, .. } in &self.attestations {
+            match statement {
+                Statement::CertificateAdded { der, sha256 } if kept.iter().all(|known| known.sha256 != *sha256) => {
+                    kept.push(KeptCertificate { der: der.clone(), sha256: sha256.clone(), by: by.clone(), at: *at })
+                }
+                Statement::CertificateRemoved { sha256 } => kept.retain(|known| known.sha256 != *sha256),
+                _ => {}
+            }
+        }
+        kept
+    }
 }
 
 impl Statement {

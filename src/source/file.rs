@@ -49,6 +49,16 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 pub struct Files {
     own: Paths,
     pool: Option<(Arc<Pool>, Claim)>,
+    added: Vec<Added>,
+}
+
+/// A certificate that a person handed over instead of putting it into a file.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// Its DER bytes.
+    pub der: Vec<u8>,
+    /// Who did, and when: what stands where else the path of a file does.
+    pub origin: String,
 }
 
 /// What a tenant can claim of the pool, asked for at every poll.
@@ -81,13 +91,19 @@ impl Files {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
     pub fn new(paths: Vec<PathBuf>) -> Self {
-        Self { own: Paths::new(paths, "certificate files"), pool: None }
+        Self { own: Paths::new(paths, "certificate files"), pool: None, added: Vec::new() }
     }
 
     /// Adds what a tenant can claim of the pool.
     #[must_use]
     pub fn with_pool(self, pool: Arc<Pool>, claim: Claim) -> Self {
         Self { pool: Some((pool, claim)), ..self }
+    }
+
+    /// Adds certificates that people handed over. They count as files do.
+    #[must_use]
+    pub fn with_added(self, added: Vec<Added>) -> Self {
+        Self { added, ..self }
     }
 
     /// What the origin of facts begins with when the pool told them.
@@ -100,6 +116,15 @@ impl Files {
                 Ok(gathered) => found = gathered,
                 Err(failure) => found.failures.push(failure),
             }
+        }
+        for Added { der, origin } in &self.added {
+            let contents = certificate::read(der);
+            let held = contents.push_certificates().map(|found| Held {
+                path: PathBuf::from(origin),
+                found: found.clone(),
+                is_pooled: false,
+            });
+            found.held.extend(held);
         }
         let mut says_nothing = false;
         if let Some((pool, claim)) = &self.pool {
@@ -117,7 +142,7 @@ impl Files {
     /// Adds what the pool holds for this tenant. True if there is nothing there, nothing else to tell, and nothing
     /// wrong with that.
     async fn claim(&self, pool: &Pool, claimed: &Claimed, found: &mut Gathered) -> bool {
-        let only_pool = self.own.is_empty();
+        let only_pool = self.own.is_empty() && self.added.is_empty();
         let Some(topic) = &claimed.topic else {
             if only_pool {
                 let why =
@@ -234,7 +259,7 @@ fn is_bystander(contents: &Contents) -> bool {
 /// A push certificate and the file that holds it.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
-    /// The file.
+    /// The file, or where else it came from.
     pub(super) path: PathBuf,
     /// The certificate.
     pub(super) found: Certificate,

@@ -107,7 +107,7 @@ impl Writer {
             }
         };
         let HumanWords { pins, attestations, duties, damaged } = words;
-        let mut is_whole = true;
+        let (mut is_whole, mut has_words) = (true, false);
         shared.snapshot.send_modify(|snapshot| {
             snapshot.duties = duties;
             for name in pins.keys().chain(attestations.keys()) {
@@ -125,6 +125,7 @@ impl Writer {
                 if memory.pin.as_ref() == pin && memory.attestations == words {
                     continue;
                 }
+                has_words = true;
                 let memory = Arc::make_mut(memory);
                 memory.attestations = words.to_vec();
                 if memory.pin.as_ref() != pin {
@@ -136,6 +137,9 @@ impl Writer {
         });
         if is_whole {
             self.database.has_taken_in(version);
+        }
+        if has_words {
+            shared.words.send_replace(());
         }
         shared.wake.notify_one();
     }

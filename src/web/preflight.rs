@@ -1,8 +1,8 @@
 //! `POST /api/v1/preflight`: the verdict on a file before its upload. Nothing of it is kept.
 
 use axum::Json;
-use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
 use axum::extract::State;
+use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
 use axum::http::StatusCode;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -26,7 +26,8 @@ pub(super) async fn judge(
     State(context): State<Context>,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let mut form = form.map_err(|error| Problem::new(error.status(), "send multipart/form-data with file and tenant"))?;
+    let mut form =
+        form.map_err(|error| Problem::new(error.status(), "send multipart/form-data with file and tenant"))?;
     let (mut file, mut tenant) = (None, None);
     while let Some(field) = form.next_field().await.map_err(refused)? {
         let slot = match field.name() {
@@ -54,7 +55,8 @@ pub(super) async fn judge(
     };
     let memory = context.store.memory(&name);
     let topic = newest(&contents).and_then(Certificate::topic);
-    let baseline = baseline::of(&report, &memory.as_deref().cloned().unwrap_or_default(), &running.config, &name, topic);
+    let baseline =
+        baseline::of(&report, &memory.as_deref().cloned().unwrap_or_default(), &running.config, &name, topic);
     let preflight = verdict(&contents, &baseline, &Evidence::default(), report.now);
     Ok(Json(status::preflight::document(Some(&contents), &baseline, &preflight)))
 }

@@ -102,7 +102,9 @@ impl Weighed {
         match &evidence.push_ca {
             None => {}
             Some(Ok(cas)) => match cas.iter().find(|ca| x509::is_signed_by(&certificate.der, &ca.der)) {
-                Some(ca) => self.notes.push(format!("it is signed by {}", ca.common_name.as_ref().unwrap_or(&ca.subject))),
+                Some(ca) => {
+                    self.notes.push(format!("it is signed by {}", ca.common_name.as_ref().unwrap_or(&ca.subject)))
+                }
                 None => self.against.push(format!(
                     "it is not issued by the push CA that was given, although its issuer calls itself {}",
                     certificate.issuer.name
@@ -147,9 +149,10 @@ impl Weighed {
         } else {
             verdict.verdict = Verdict::DoNotUpload;
             verdict.reasons.splice(0..0, against);
-            verdict.next = "Find the file that belongs together with what was given: the certificate that was downloaded last, \
+            verdict.next =
+                "Find the file that belongs together with what was given: the certificate that was downloaded last, \
                             from the row that was renewed with this request."
-                .to_owned();
+                    .to_owned();
         }
         verdict
     }
