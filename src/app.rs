@@ -3,6 +3,7 @@
 mod jobs;
 mod pollers;
 pub mod signals;
+mod verifying;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use crate::store::{self, Store};
 use crate::web::{self, ReloadRequest, Running};
 
 pub use jobs::{Shared, jobs, provider};
+pub use verifying::Verifying;
 
 /// The process counts as ready after this long, whatever its sources do.
 const READY_AFTER: Duration = Duration::from_secs(60);

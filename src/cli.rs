@@ -11,6 +11,7 @@ pub mod inspect;
 mod once;
 mod preflight;
 mod terminal;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -103,6 +104,10 @@ enum Command {
     ///
     /// Exit status: 0 a renewal, 1 a renewal with a warning, 2 do not upload, 3 cannot tell.
     Preflight(preflight::Options),
+    /// After the upload: wait for what machines can see of a renewal, and keep what people saw
+    ///
+    /// Exit status: 0 all is as it must be, 1 something is still open, 2 devices are or will be lost, 3 nobody can say.
+    Verify(verify::Options),
     /// The topic that a tenant must keep
     #[command(subcommand)]
     Pin(attest::Pin),
@@ -227,6 +232,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
             Ok(inspect::run(&files, scene.json, scene.clock.now(), &mut io::stdout().lock())?)
         }
         Command::Preflight(options) => preflight::run(scene, options).await,
+        Command::Verify(options) => verify::run(scene, options).await,
         Command::Pin(command) => attest::pin(scene, command).await,
         Command::Confirm(command) => attest::confirm(scene, command).await,
         Command::Certificate(command) => certificate::run(scene, command).await,

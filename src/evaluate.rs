@@ -14,6 +14,7 @@ pub mod report;
 pub mod summary;
 pub mod tenant;
 pub mod tokens;
+pub mod verification;
 
 pub use network::NetworkReport;
 pub use report::{Report, evaluate};

@@ -19,8 +19,8 @@ pub mod topic;
 pub use certificate::{Issuer, IssuerLevel, PushCertificate};
 pub use finding::{Finding, Question};
 pub use memory::{
-    Attempt, Attestation, Drift, DutyDone, Estimate, KeptCertificate, Memory, Pin, PinOrigin, Seen, SourceMemory,
-    Statement,
+    Attempt, Attestation, Drift, DutyDone, Estimate, HumanStep, KeptCertificate, Memory, Pin, PinOrigin, Seen,
+    SourceMemory, Statement,
 };
 pub use names::{AccountId, MdmKind, TenantName};
 pub use notice::{Notice, Notices};

@@ -196,6 +196,6 @@ fn put_some<T: Serialize>(put: &mut impl FnMut(&str, Value) -> Option<Value>, ke
 }
 
 /// RFC 3339 in UTC, whole seconds.
-fn time(moment: DateTime<Utc>) -> String {
+pub(crate) fn time(moment: DateTime<Utc>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

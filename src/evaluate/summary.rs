@@ -11,9 +11,7 @@ use super::tenant::{Level, TenantReport, Verdict};
 use super::tokens;
 use crate::config::{Config, Mdm, Tenant};
 use crate::model::push::SILENT_RATIO;
-use crate::model::{
-    Family, FamilyHealth, Finding, MdmKind, Notice, Phase, PinOrigin, Question, Source, TenantName, Topic,
-};
+use crate::model::{Family, FamilyHealth, Finding, Notice, Phase, PinOrigin, Question, Source, TenantName, Topic};
 use crate::words;
 
 /// Tokens and logins that end within this are told; the alerts have the same number.
@@ -39,10 +37,10 @@ pub fn cannot_know(tenant: &Tenant, config: &Config) -> Vec<Question> {
     let sources: Vec<Source> = polled_sources(tenant, None).into_iter().map(|(source, _)| source).collect();
     let has_any = |wanted: &[Source]| sources.iter().any(|source| wanted.contains(source));
     let declared_end = tenant.certificate.declared.as_ref().and_then(|declared| declared.not_after);
-    let is_intune = tenant.mdm.kind() == MdmKind::Intune;
+    let tells = tenant.mdm.kind().tells_certificate();
     let is_out_of_reach = |question: &Question| match question {
-        Question::Expiry => !is_intune && !has_any(&[Source::File]) && declared_end.is_none(),
-        Question::Lineage => !is_intune && !has_any(&[Source::Profile, Source::File, Source::Device]),
+        Question::Expiry => !tells && !has_any(&[Source::File]) && declared_end.is_none(),
+        Question::Lineage => !tells && !has_any(&[Source::Profile, Source::File, Source::Device]),
         Question::WayOut => !config.probe.as_ref().is_some_and(network::can_know),
         // Only a Mac's agent is a control, and only two vendors tell of it.
         Question::Arrival => match &tenant.mdm {

@@ -191,11 +191,53 @@ pub enum Statement {
         /// SHA-256 of it.
         sha256: String,
     },
+    /// "After the renewal I saw this."
+    Verified {
+        /// What was seen.
+        step: HumanStep,
+    },
     /// "That certificate was none of the tenant's."
     CertificateRemoved {
         /// SHA-256 of it.
         sha256: String,
     },
+}
+
+/// What no machine sees after a renewal, and a person does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HumanStep {
+    /// The MDM's console shows the new end.
+    Console,
+    /// One iPhone or iPad answered a harmless command.
+    Mobile,
+    /// One Mac answered a harmless command.
+    Mac,
+}
+
+impl HumanStep {
+    /// Every step, in the order in which they are taken.
+    pub const ALL: [Self; 3] = [Self::Console, Self::Mobile, Self::Mac];
+
+    /// The value in documents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Mobile => "mobile",
+            Self::Mac => "mac",
+        }
+    }
+
+    /// What a person says by it.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Console => "the MDM's console shows the new end",
+            Self::Mobile => "one iPhone or iPad answered a harmless command, such as an update of its inventory",
+            Self::Mac => "one Mac answered a harmless command, such as an update of its inventory",
+        }
+    }
 }
 
 /// A certificate that a person added.

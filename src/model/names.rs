@@ -125,6 +125,15 @@ impl MdmKind {
             Self::None => "none",
         }
     }
+
+    /// Whether an MDM of this kind tells the end, the topic and the serial of its certificate (design, 3).
+    #[must_use]
+    pub fn tells_certificate(self) -> bool {
+        match self {
+            Self::Intune => true,
+            Self::Jamf | Self::Kandji | Self::Mosyle | Self::None => false,
+        }
+    }
 }
 
 impl fmt::Display for MdmKind {
