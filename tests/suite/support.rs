@@ -385,10 +385,17 @@ pub(crate) async fn request(address: SocketAddr, method: &str, path: &str, host:
 
 /// The same with other headers.
 pub(crate) async fn request_with(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answered {
+    send(address, method, path, headers, b"").await
+}
+
+/// The same with a body.
+pub(crate) async fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &[u8]) -> Answered {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let head = format!("{method} {path} HTTP/1.0\r\n{headers}\r\nContent-Length: 0\r\n\r\n");
+        let head = format!("{method} {path} HTTP/1.0\r\n{headers}\r\nContent-Length: {}\r\n\r\n", body.len());
         stream.write_all(head.as_bytes()).await.unwrap();
+        // Whoever refuses a body need not read it to its end.
+        let _ = stream.write_all(body).await;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();
         String::from_utf8(bytes).unwrap()
