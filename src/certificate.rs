@@ -10,6 +10,7 @@
 //!       \-> DER ------------------------------------/
 //! ```
 
+mod ber;
 mod contents;
 mod der;
 mod facts;
@@ -17,6 +18,7 @@ mod findings;
 mod kind;
 mod name;
 mod pem;
+pub mod pkcs12;
 pub mod preflight;
 pub mod profile;
 mod text;
