@@ -11,10 +11,10 @@
 //! The structure is walked by hand: that takes few lines, it has to begin with BER, and limits can be where they are
 //! needed. The readers that are to be had put no limit to the iterations that a file asks for, and know one form of
 //! the empty password only. The cryptography is from libraries: hashes, PBKDF2, HMAC and AES from `aws-lc-rs`, which
-//! TLS brings along; Triple DES and RC2, which it does not have or keeps away, from RustCrypto. What is written here of
-//! it is the loop around a hash that RFC 7292 calls key derivation (see [`kdf`]).
+//! TLS brings along; Triple DES and RC2, which it keeps away or does not have, from `des`, `rc2` and `cbc`. What is
+//! written here of it is the loop around a hash that RFC 7292 calls key derivation (see `kdf`).
 //!
-//! Any bytes may come. Time is bounded by the length of the input and by [`kdf::MAX_TOTAL`] iterations.
+//! Any bytes may come. Time is bounded by the length of the input and by a number of iterations for the whole file.
 
 mod bags;
 mod cipher;

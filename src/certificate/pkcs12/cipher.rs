@@ -48,7 +48,7 @@ impl Cipher {
 
     /// Decrypts; `None` if the padding shows that the key is another.
     fn decrypt(self, key: &[u8], iv: &[u8], data: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Pkcs12Error> {
-        if data.is_empty() || data.len() % self.block_length() != 0 {
+        if data.is_empty() || !data.len().is_multiple_of(self.block_length()) {
             return Err(DAMAGED);
         }
         let mut buffer = Zeroizing::new(data.to_vec());

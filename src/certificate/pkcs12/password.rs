@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 ///
 /// PKCS#12's own derivation takes UTF-16, big end first, with two zero bytes behind (RFC 7292, B.1). Two things are
 /// done otherwise in the field. Of the empty password some programs feed the two zero bytes and some nothing at all.
-/// And old OpenSSL as well as LibreSSL, which macOS has as `openssl`, put a zero in front of every byte that was typed,
+/// And old OpenSSL as well as `LibreSSL`, which macOS has as `openssl`, put a zero in front of every byte that was typed,
 /// which is something else where a character takes several.
 pub(super) struct Passwords {
     /// Whether there was one, an empty one counted.
