@@ -10,6 +10,7 @@
 //!       \-> DER ------------------------------------/
 //! ```
 
+mod ber;
 mod contents;
 mod der;
 mod facts;
@@ -18,6 +19,7 @@ pub mod key;
 mod kind;
 mod name;
 mod pem;
+pub mod pkcs12;
 pub mod preflight;
 pub mod profile;
 mod text;
