@@ -185,11 +185,9 @@ fn ask(step: HumanStep) -> io::Result<Option<String>> {
 
 /// Keeps what a person saw. Whoever saw the new end in the console says by it that the newest file was uploaded.
 async fn keep(scene: &Scene, who: &Who, verifying: &mut Verifying, step: HumanStep, by: String) -> Result<(), End> {
-    let mut statements = vec![Statement::Verified { step }];
-    if step == HumanStep::Console {
-        let file = verifying.newest_file();
-        statements.extend(file.map(|file| Statement::Uploaded { serial: file.serial, sha256: file.sha256 }));
-    }
+    let file = verifying.newest_file().filter(|_| step == HumanStep::Console);
+    let uploaded = file.map(|file| Statement::Uploaded { serial: file.serial, sha256: file.sha256 });
+    let statements: Vec<Statement> = uploaded.into_iter().chain([Statement::Verified { step }]).collect();
     for statement in statements {
         let mut case = Case::open(scene, who).await?;
         case.by.clone_from(&by);

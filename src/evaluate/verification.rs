@@ -183,7 +183,7 @@ impl Case<'_> {
         let Some(pin) = &self.tenant.pin else {
             return of(State::CannotTell, "no topic is pinned, so there is nothing to compare with".to_owned());
         };
-        match (tells, self.tenant.drift.get(&Source::Api)) {
+        match (tells, self.tenant.drift.get(&Source::Api).filter(|_| self.silence().is_none())) {
             (false, _) => of(State::CannotTell, self.dumb("the topic of its certificate")),
             (true, Some(_)) => of(State::Good, format!("it is {}, as it must be", clean(pin.topic.as_str(), 256))),
             (true, None) => {
@@ -284,7 +284,7 @@ impl Case<'_> {
 
     fn step(&self, step: HumanStep, tells: bool) -> Step {
         // Somebody may have looked at the console in the morning and at a Mac in the afternoon.
-        let from = self.since().unwrap_or(self.start - TimeDelta::days(1)).min(self.start);
+        let from = self.since().unwrap_or(self.start).min(self.start) - TimeDelta::days(1);
         let is_this = |said: &&Attestation| said.at >= from && said.statement == Statement::Verified { step };
         let said = self.memory.attestations.iter().rev().find(is_this).map(|said| (said.by.clone(), said.at));
         let devices = |families: &[Family]| {
