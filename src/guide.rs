@@ -1,7 +1,7 @@
 //! The walkthrough of a renewal, as data: which steps there are, in which order, and what each says.
 //!
 //! Pure. The command line prints it and the page can show the same steps. What is the same everywhere stands in
-//! `common`; what one MDM does in its own way stands in one file of its own, as a [`Mdm`].
+//! `common`; what one MDM does in its own way stands in one file of its own, as a `Mdm`.
 
 mod common;
 mod intune;
@@ -135,6 +135,10 @@ struct Mdm {
     /// Whether it tells apnswatch the end of the certificate, so that nobody needs to confirm an upload.
     tells_the_end: bool,
 }
+
+/// What is said of an MDM that is not known to hand out the certificate in use.
+const NOT_HANDED_OUT: &str = "No page of this MDM is known here that hands out this file: take it from Apple's portal, \
+                              once you are signed in.";
 
 /// The one place where a kind meets its file.
 fn mdm(kind: MdmKind) -> &'static Mdm {

@@ -83,7 +83,7 @@ async fn of_tenant(scene: &Scene, name: &TenantName, kind: Option<MdmKind>) -> R
             None
         }
     };
-    Ok((own, Values::of(tenant, account.map(|account| &*account), report.as_ref())))
+    Ok((own, Values::of(tenant, account, report.as_ref())))
 }
 
 fn print(kind: MdmKind, values: &Values, steps: &[Step], out: &mut dyn Write) -> io::Result<()> {

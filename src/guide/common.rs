@@ -183,7 +183,10 @@ fn renew(values: &Values) -> Vec<Part> {
 fn note(mdm: &Mdm, values: &Values) -> Vec<Part> {
     let or = |value: &Option<String>, else_: &str| value.clone().unwrap_or_else(|| else_.to_owned());
     let day = values.today.map_or_else(|| "(today's date)".to_owned(), |day| day.to_string());
-    let tenant = values.tenant.as_ref().map(|tenant| format!(" for {tenant}")).unwrap_or_default();
+    let place = match &values.tenant {
+        Some(tenant) => format!("{tenant} ({})", mdm.product),
+        None => "(which organisation, which MDM)".to_owned(),
+    };
     let second_factor = match values.second_factor.as_slice() {
         [] => "(who answers it)".to_owned(),
         holders => holders.join(", "),
@@ -191,7 +194,8 @@ fn note(mdm: &Mdm, values: &Values) -> Vec<Part> {
     let topic = values.topic.as_ref().map_or_else(|| "(as in the row)".to_owned(), ToString::to_string);
     vec![
         Part::Verbatim(vec![
-            format!("Renewed {day} by {}{tenant}, {}.", or(&values.person, "(your name)"), mdm.product),
+            format!("Renewed {day} by {}", or(&values.person, "(your name)")),
+            format!("For: {place}"),
             format!("Apple Account: {}", or(&values.account, "(the address you signed in with)")),
             format!("Held by: {}", or(&values.owner, "(the team)")),
             format!("Password: {}", or(&values.vault_item, "(its entry in the vault, never the password)")),
@@ -214,7 +218,6 @@ fn exchange() -> Vec<Part> {
             "Download the certificate. It is named after the vendor, ends in .pem (for some in .cer), and a second \
               download is named \"(1)\": keep one, and know which.",
         ),
-        item("Sign out and close the private window."),
     ]
 }
 
@@ -223,7 +226,7 @@ fn preflight(values: &Values) -> Vec<Part> {
         command(format!("apnswatch preflight NEW.pem {}", values.tenant_option())),
         text("Or, where apnswatch does not know the tenant, against the certificate that you kept:"),
         command("apnswatch preflight NEW.pem --against OLD.pem"),
-        item("RENEWAL (exit status 0): go on."),
+        item("RENEWAL (exit status 0): sign out of the portal, close its window, and go on."),
         item("RENEWAL, WITH A WARNING (1): read it, then decide."),
         item(
             "DO NOT UPLOAD (2): stop. Nothing is lost yet, the MDM still has the old certificate. Find the right row.",
@@ -244,10 +247,9 @@ fn upload(mdm: &Mdm) -> Vec<Part> {
 fn verify(mdm: &Mdm, values: &Values) -> Vec<Part> {
     let mut parts = Vec::new();
     if !mdm.tells_the_end {
-        parts.push(text(format!(
-            "{} does not tell apnswatch the end of its certificate, so the next two steps count all the more.",
-            capital(mdm.product)
-        )));
+        parts.push(text(
+            "This MDM does not tell apnswatch the end of its certificate, so the next two steps count all the more.",
+        ));
     }
     parts.extend([
         command(format!("apnswatch verify {}", values.tenant_option())),
@@ -306,10 +308,4 @@ fn attest(mdm: &Mdm, values: &Values) -> Vec<Part> {
          no file in the MDM.",
     ));
     parts
-}
-
-/// A name at the beginning of a sentence.
-fn capital(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

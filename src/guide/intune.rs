@@ -1,10 +1,10 @@
 //! Microsoft Intune. The way through its console is the one of Microsoft's page "Get an Apple MDM push certificate".
 
-use super::Mdm;
+use super::{Mdm, NOT_HANDED_OUT};
 
 pub(super) static MDM: Mdm = Mdm {
     product: "Microsoft Intune",
-    keep: "No page of Intune is known here that hands out this file: take it from Apple's portal, once you are signed in.",
+    keep: NOT_HANDED_OUT,
     request: &[
         "In the Intune admin center open Devices > Enroll devices > Apple enrollment > Apple MDM Push Certificate (as \
          documented by Microsoft; newer consoles say Enrollment and Apple, which is not confirmed).",

@@ -1,10 +1,10 @@
 //! Jamf Pro. Jamf's own help page on push certificates was not at hand, so the way through its console is unconfirmed.
 
-use super::Mdm;
+use super::{Mdm, NOT_HANDED_OUT};
 
 pub(super) static MDM: Mdm = Mdm {
     product: "Jamf Pro",
-    keep: "No page of Jamf Pro is known here that hands out this file: take it from Apple's portal, once you are signed in.",
+    keep: NOT_HANDED_OUT,
     request: &[
         "In Jamf Pro open Settings > Global > Push certificates, the entry for Apple's push service, and press Renew (not \
          confirmed: Jamf's own page was not at hand when this was written).",

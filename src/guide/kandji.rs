@@ -1,10 +1,10 @@
 //! Kandji, now Iru. The vendor has a page on the push certificate, of which only the address was at hand.
 
-use super::Mdm;
+use super::{Mdm, NOT_HANDED_OUT};
 
 pub(super) static MDM: Mdm = Mdm {
     product: "Kandji (now Iru)",
-    keep: "No page of Kandji is known here that hands out this file: take it from Apple's portal, once you are signed in.",
+    keep: NOT_HANDED_OUT,
     request: &[
         "Open Settings > Apple integrations > Apple Push Notification service, and choose to renew. The vendor documents \
          it at docs.iru.com/en/endpoint/settings/apple-integrations/configure-apple-push-notification-service; what the \

@@ -1,10 +1,10 @@
 //! Mosyle Business and Mosyle Manager. What its console shows is known from a partner's copy of Mosyle's training.
 
-use super::Mdm;
+use super::{Mdm, NOT_HANDED_OUT};
 
 pub(super) static MDM: Mdm = Mdm {
     product: "Mosyle",
-    keep: "No page of Mosyle is known here that hands out this file: take it from Apple's portal, once you are signed in.",
+    keep: NOT_HANDED_OUT,
     request: &[
         "Open My School (or My Organization) > Apple Basic Setup > Push Certificate (as in a partner's copy of Mosyle's \
          training; not confirmed by Mosyle). Whoever comes through the Partner Portal cannot open that area.",
@@ -15,6 +15,6 @@ pub(super) static MDM: Mdm = Mdm {
     ],
     upload: &["Go back to the same wizard and upload the new file (not confirmed)."],
     look: "The page Push Certificate shows the new end, the new serial number, the same topic, and all devices under \
-           this one certificate.",
+           this one certificate (as in the same copy of the training).",
     tells_the_end: false,
 };

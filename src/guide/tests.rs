@@ -161,7 +161,8 @@ fn what_is_known_is_said() {
             "apnswatch preflight NEW.pem --tenant 'Acme \"North\"'",
             "apnswatch verify --tenant 'Acme \"North\"'",
             "apnswatch duty done sign_in --account shared",
-            "Renewed 2026-12-01 by admin for Acme \"North\"",
+            "Renewed 2026-12-01 by admin",
+            "For: Acme \"North\" (",
         ] {
             assert!(text.contains(value), "{kind}: {value} is not in\n{text}");
         }
