@@ -7,6 +7,7 @@ mod check;
 mod daemon;
 mod doctor;
 mod duty;
+mod guide;
 pub mod inspect;
 mod once;
 mod preflight;
@@ -104,6 +105,10 @@ enum Command {
     ///
     /// Exit status: 0 a renewal, 1 a renewal with a warning, 2 do not upload, 3 cannot tell.
     Preflight(preflight::Options),
+    /// Walk through the renewal, step by step
+    ///
+    /// With a tenant the steps name its account, its topic and its certificate; without one no configuration is needed.
+    Guide(guide::Options),
     /// After the upload: wait for what machines can see of a renewal, and keep what people saw
     ///
     /// Exit status: 0 all is as it must be, 1 something is still open, 2 devices are or will be lost, 3 nobody can say.
@@ -137,6 +142,8 @@ struct Scene {
 enum End {
     /// The configuration is wrong.
     Config(Vec<Problem>),
+    /// The arguments contradict the configuration.
+    Usage(String),
     /// Anything else, with a sentence for the person.
     Other(anyhow::Error),
 }
@@ -212,6 +219,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
             ExitCode::from(USAGE)
         }
+        Err(End::Usage(message)) => {
+            let _ = writeln!(io::stderr(), "apnswatch: {message}");
+            ExitCode::from(USAGE)
+        }
         // Whoever reads the output has seen enough.
         Err(End::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(End::Other(error)) => {
@@ -233,6 +244,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         }
         Command::Preflight(options) => preflight::run(scene, options).await,
         Command::Verify(options) => verify::run(scene, options).await,
+        Command::Guide(options) => guide::run(scene, options).await,
         Command::Pin(command) => attest::pin(scene, command).await,
         Command::Confirm(command) => attest::confirm(scene, command).await,
         Command::Certificate(command) => certificate::run(scene, command).await,

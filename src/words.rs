@@ -57,6 +57,23 @@ pub fn clean(text: &str, limit: usize) -> String {
     out
 }
 
+/// Text in lines of at most `width` characters, broken at blanks. A word that is longer than that keeps its line to
+/// itself, for a topic or an address that was cut could not be copied.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +109,13 @@ mod tests {
         assert_eq!(clean("a\u{1b}[2Jb\n\u{202e}c", 80), "a\\u{1b}[2Jb\\n\\u{202e}c");
         assert_eq!(clean("Schule \u{fc}ber", 80), "Schule \u{fc}ber");
         assert_eq!(clean("abcdef", 3), "abc\u{2026}");
+    }
+
+    #[test]
+    fn a_line_is_broken_at_blanks_and_nowhere_else() {
+        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a incomprehensible b", 5), ["a", "incomprehensible", "b"]);
+        assert_eq!(wrap("\u{fc}\u{fc} \u{fc}\u{fc}", 5), ["\u{fc}\u{fc} \u{fc}\u{fc}"]);
+        assert_eq!(wrap(" ", 5), Vec::<String>::new());
     }
 }

@@ -61,8 +61,8 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
         Known { against: Some(old), .. } => against(old),
         Known { topic: Some(topic), .. } => Ok(Baseline { topic: Some(topic.clone()), ..Baseline::default() }),
         Known { tenant: Some(tenant), .. } => match of_tenant(scene, tenant, new.as_ref().ok()).await {
-            Err(End::Config(problems)) => return Err(End::Config(problems)),
             Err(End::Other(error)) => Err(error),
+            Err(end) => return Err(end),
             Ok(baseline) => Ok(baseline),
         },
         Known { .. } => Ok(Baseline::default()),

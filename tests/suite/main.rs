@@ -12,6 +12,7 @@ mod config;
 mod consistency;
 mod daemon;
 mod demo;
+mod guide;
 mod handed;
 mod inspect;
 mod intune;

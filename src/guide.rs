@@ -1,0 +1,164 @@
+//! The walkthrough of a renewal, as data: which steps there are, in which order, and what each says.
+//!
+//! Pure. The command line prints it and the page can show the same steps. What is the same everywhere stands in
+//! `common`; what one MDM does in its own way stands in one file of its own, as a `Mdm`.
+
+mod common;
+mod intune;
+mod jamf;
+mod kandji;
+mod mosyle;
+mod none;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use values::{Values, groups};
+
+use crate::model::MdmKind;
+
+/// The whole walkthrough in one sentence, for whoever has no time.
+pub const IN_SHORT: &str = "The same account, the same row, Renew and nothing else; try the file before you upload it.";
+
+/// One step of the walkthrough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which one.
+    pub id: StepId,
+    /// What is done in it.
+    pub title: String,
+    /// How, from top to bottom.
+    pub parts: Vec<Part>,
+}
+
+impl Step {
+    /// Whether only a person can do it and see that it was done. The others have a command that says how it went.
+    #[must_use]
+    pub fn is_human(&self) -> bool {
+        !matches!(self.id, StepId::Preflight | StepId::Verify)
+    }
+}
+
+/// The steps, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StepId {
+    /// Keep the certificate that is in use.
+    Keep,
+    /// Get the request out of the MDM.
+    Request,
+    /// Sign in to Apple's portal.
+    SignIn,
+    /// Find the row.
+    Row,
+    /// Press Renew.
+    Renew,
+    /// Write the note for next year.
+    Note,
+    /// Upload the request, download the certificate.
+    Exchange,
+    /// Try the certificate before the upload.
+    Preflight,
+    /// Upload it to the MDM.
+    Upload,
+    /// Let apnswatch look.
+    Verify,
+    /// Look with one's own eyes.
+    Look,
+    /// Say that it was done.
+    Attest,
+}
+
+impl StepId {
+    /// Every step, in the order in which they are taken.
+    pub const ALL: [Self; 12] = [
+        Self::Keep,
+        Self::Request,
+        Self::SignIn,
+        Self::Row,
+        Self::Renew,
+        Self::Note,
+        Self::Exchange,
+        Self::Preflight,
+        Self::Upload,
+        Self::Verify,
+        Self::Look,
+        Self::Attest,
+    ];
+
+    /// The word in documents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Request => "request",
+            Self::SignIn => "sign_in",
+            Self::Row => "row",
+            Self::Renew => "renew",
+            Self::Note => "note",
+            Self::Exchange => "exchange",
+            Self::Preflight => "preflight",
+            Self::Upload => "upload",
+            Self::Verify => "verify",
+            Self::Look => "look",
+            Self::Attest => "attest",
+        }
+    }
+}
+
+/// A piece of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A paragraph.
+    Text(String),
+    /// One thing to do or to heed.
+    Item(String),
+    /// A command to type as it stands.
+    Command(String),
+    /// Lines to compare or to copy, never wrapped.
+    Verbatim(Vec<String>),
+}
+
+/// What one MDM does in its own way. Every paragraph says where it is known from, or that it is not confirmed.
+#[derive(Debug)]
+struct Mdm {
+    /// Its name, as people know it.
+    product: &'static str,
+    /// Whether it hands out the certificate that is in use.
+    keep: &'static str,
+    /// Where the renewal begins, and which file it gives.
+    request: &'static [&'static str],
+    /// Where the new certificate is put in.
+    upload: &'static [&'static str],
+    /// What its console shows afterwards.
+    look: &'static str,
+    /// Whether it tells apnswatch the end of the certificate, so that nobody needs to confirm an upload.
+    tells_the_end: bool,
+}
+
+/// What is said of an MDM that is not known to hand out the certificate in use.
+const NOT_HANDED_OUT: &str = "No page of this MDM is known here that hands out this file: take it from Apple's portal, \
+                              once you are signed in.";
+
+/// The one place where a kind meets its file.
+fn mdm(kind: MdmKind) -> &'static Mdm {
+    match kind {
+        MdmKind::Intune => &intune::MDM,
+        MdmKind::Jamf => &jamf::MDM,
+        MdmKind::Kandji => &kandji::MDM,
+        MdmKind::Mosyle => &mosyle::MDM,
+        MdmKind::None => &none::MDM,
+    }
+}
+
+/// The name of an MDM, as people know it.
+#[must_use]
+pub fn product(kind: MdmKind) -> &'static str {
+    mdm(kind).product
+}
+
+/// The walkthrough for an MDM, filled with what is known of a tenant. Where nothing is known it says where to look.
+#[must_use]
+pub fn steps(kind: MdmKind, values: &Values) -> Vec<Step> {
+    StepId::ALL.into_iter().map(|id| common::step(id, mdm(kind), values)).collect()
+}

@@ -1,0 +1,22 @@
+//! Microsoft Intune. The way through its console is the one of Microsoft's page "Get an Apple MDM push certificate".
+
+use super::{Mdm, NOT_HANDED_OUT};
+
+pub(super) static MDM: Mdm = Mdm {
+    product: "Microsoft Intune",
+    keep: NOT_HANDED_OUT,
+    request: &[
+        "In the Intune admin center open Devices > Enroll devices > Apple enrollment > Apple MDM Push Certificate (as \
+         documented by Microsoft; newer consoles say Enrollment and Apple, which is not confirmed).",
+        "Select \"Download your CSR\" and save the file (.csr).",
+        "A link there is named \"Create your MDM push Certificate\". It only opens Apple's portal; in the portal you \
+         press Renew, and never Create.",
+    ],
+    upload: &[
+        "Go back to the same page of the admin center. Enter the Apple Account as the reminder it asks for, choose the \
+         new file, and select Upload (as documented by Microsoft).",
+    ],
+    look: "The same page of the admin center shows the certificate as active, with the new end. The old end may stay \
+           for a while (reported, no time is promised).",
+    tells_the_end: true,
+};

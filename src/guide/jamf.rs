@@ -1,0 +1,19 @@
+//! Jamf Pro. Jamf's own help page on push certificates was not at hand, so the way through its console is unconfirmed.
+
+use super::{Mdm, NOT_HANDED_OUT};
+
+pub(super) static MDM: Mdm = Mdm {
+    product: "Jamf Pro",
+    keep: NOT_HANDED_OUT,
+    request: &[
+        "In Jamf Pro open Settings > Global > Push certificates, the entry for Apple's push service, and press Renew (not \
+         confirmed: Jamf's own page was not at hand when this was written).",
+        "Download the signed request. Jamf signs it for you, for which it asks for a Jamf Account (not confirmed); have \
+         that login ready, too. It is another one than the Apple Account.",
+        "Jamf School is another product. Where its push certificate is renewed is not known here.",
+    ],
+    upload: &["Go back to the same wizard and upload the new file where it asks for the certificate (not confirmed)."],
+    look: "The entry under Push certificates shows the new end (not confirmed). A notice about the certificate that is \
+           gone proves nothing: anybody can click it away.",
+    tells_the_end: false,
+};

@@ -1,0 +1,20 @@
+//! Mosyle Business and Mosyle Manager. What its console shows is known from a partner's copy of Mosyle's training.
+
+use super::{Mdm, NOT_HANDED_OUT};
+
+pub(super) static MDM: Mdm = Mdm {
+    product: "Mosyle",
+    keep: NOT_HANDED_OUT,
+    request: &[
+        "Open My School (or My Organization) > Apple Basic Setup > Push Certificate (as in a partner's copy of Mosyle's \
+         training; not confirmed by Mosyle). Whoever comes through the Partner Portal cannot open that area.",
+        "The page shows the Apple Account, the topic, the serial number and the end. Compare them with those below before \
+         you press anything. Does it list devices under more than one certificate? Then one was replaced earlier: find \
+         out which topic most devices have.",
+        "Press Renew there and download the request (its form is not confirmed).",
+    ],
+    upload: &["Go back to the same wizard and upload the new file (not confirmed)."],
+    look: "The page Push Certificate shows the new end, the new serial number, the same topic, and all devices under \
+           this one certificate (as in the same copy of the training).",
+    tells_the_end: false,
+};
