@@ -10,6 +10,7 @@
 //!       \-> DER ------------------------------------/
 //! ```
 
+mod bare;
 mod contents;
 mod der;
 mod facts;
@@ -19,6 +20,7 @@ mod name;
 mod pem;
 pub mod preflight;
 pub mod profile;
+pub mod push_request;
 mod text;
 mod x509;
 
