@@ -22,6 +22,7 @@ pub mod preflight;
 pub mod profile;
 pub mod push_request;
 mod text;
+pub mod token;
 mod x509;
 
 use zeroize::Zeroizing;
