@@ -18,6 +18,7 @@ mod findings;
 mod kind;
 mod name;
 mod pem;
+pub mod portal;
 pub mod preflight;
 pub mod profile;
 pub mod push_request;
