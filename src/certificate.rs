@@ -10,6 +10,7 @@
 //!       \-> DER ------------------------------------/
 //! ```
 
+mod bare;
 mod ber;
 mod contents;
 mod der;
@@ -19,10 +20,13 @@ pub mod key;
 mod kind;
 mod name;
 mod pem;
+pub mod portal;
 pub mod pkcs12;
 pub mod preflight;
 pub mod profile;
+pub mod push_request;
 mod text;
+pub mod token;
 mod x509;
 
 use zeroize::Zeroizing;

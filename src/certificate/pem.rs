@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::words::clean;
 
 /// Padding and the unused last bits are not what a person should have to care about.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)

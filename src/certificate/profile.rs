@@ -11,7 +11,7 @@
 //!
 //! No signature is checked: who signed a profile says nothing about the topic that it gives to devices.
 
-mod cms;
+pub(super) mod cms;
 mod walk;
 
 use zeroize::Zeroizing;

@@ -1,4 +1,4 @@
-//! The content of CMS `SignedData` (RFC 5652, 5.1), and nothing else of it.
+//! The content of CMS `SignedData` (RFC 5652, 5.1), whom an `EnvelopedData` (6.1) is for, and nothing else of them.
 //!
 //! Written by hand because Apple's own tools sign in BER: indefinite lengths, the content in chunks, chunks within
 //! chunks. The readers of DER that are to be had refuse that, and all that is needed here is to step over tags and
@@ -23,6 +23,8 @@ const EXPLICIT_0: u8 = 0xa0;
 const PKCS7: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
 /// The last number of `signedData`.
 const SIGNED_DATA: u8 = 2;
+/// The last number of `envelopedData`.
+const ENVELOPED_DATA: u8 = 3;
 
 /// How deep chunks may lie within chunks.
 const MAX_DEPTH: usize = 16;
@@ -32,8 +34,53 @@ const UNEXPECTED: Wrong = "it is not built as signed data is";
 
 /// Whether `bytes` begin like CMS of any type.
 pub(super) fn is_cms(bytes: &[u8]) -> bool {
+    kind(bytes).is_ok()
+}
+
+/// Whether `bytes` begin like CMS that is encrypted for somebody.
+pub(in crate::certificate) fn is_enveloped(bytes: &[u8]) -> bool {
+    kind(bytes) == Ok(ENVELOPED_DATA)
+}
+
+fn kind(bytes: &[u8]) -> Result<u8, Wrong> {
     let mut reader = Reader { bytes, at: 0 };
-    reader.enter(SEQUENCE).is_ok() && reader.cms_type().is_ok()
+    reader.enter(SEQUENCE)?;
+    reader.cms_type()
+}
+
+/// Whether the outermost field is there to its end.
+pub(in crate::certificate) fn is_whole(bytes: &[u8]) -> bool {
+    Reader { bytes, at: 0 }.step_over(SEQUENCE).is_ok()
+}
+
+/// The first recipient of enveloped data: the name of the issuer (a DER `Name`) and the content of the serial number
+/// of the certificate it was encrypted for. Recipients that are named by a key identifier have neither.
+///
+/// # Errors
+///
+/// Says what is not there or not as it should be.
+pub(in crate::certificate) fn recipient(bytes: &[u8]) -> Result<(&[u8], &[u8]), Wrong> {
+    let mut reader = Reader { bytes, at: 0 };
+    reader.enter(SEQUENCE)?;
+    if reader.cms_type()? != ENVELOPED_DATA {
+        return Err("it is not encrypted");
+    }
+    reader.enter(EXPLICIT_0)?;
+    reader.enter(SEQUENCE)?;
+    reader.step_over(INTEGER)?;
+    if reader.peek() == Some(EXPLICIT_0) {
+        // Certificates of the sender.
+        reader.step_over(EXPLICIT_0)?;
+    }
+    reader.enter(SET)?;
+    reader.enter(SEQUENCE)?;
+    reader.step_over(INTEGER)?;
+    reader.enter(SEQUENCE)?;
+    let start = reader.at;
+    reader.step_over(SEQUENCE)?;
+    let issuer = &bytes[start..reader.at];
+    let end = reader.enter(INTEGER)?.ok_or(UNEXPECTED)?;
+    Ok((issuer, &bytes[reader.at..end]))
 }
 
 /// The content that was signed.
