@@ -20,8 +20,8 @@ pub mod key;
 mod kind;
 mod name;
 mod pem;
-pub mod portal;
 pub mod pkcs12;
+pub mod portal;
 pub mod preflight;
 pub mod profile;
 pub mod push_request;
@@ -44,12 +44,33 @@ const MAX_ITEMS: usize = 4096;
 /// Reads a whole file. Takes time in proportion to its length; how long a file may be is the caller's to say.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Contents {
-    let mut out = Contents { items: vec![], flaws: vec![], private_key: None, notes: vec![], otherwise: Kind::Unknown };
+    read_with(bytes, None)
+}
+
+/// Reads a whole file, with the password of the container that it may be. Opening a container takes up to a second or
+/// two: its author says how much work it is, and only a bound is set here.
+#[must_use]
+pub fn read_with(bytes: &[u8], password: Option<&str>) -> Contents {
+    let mut out = Contents {
+        items: vec![],
+        flaws: vec![],
+        private_key: None,
+        notes: vec![],
+        is_container: false,
+        otherwise: Kind::Unknown,
+    };
+    if pkcs12::is_pkcs12(bytes) {
+        read_container(bytes, password, &mut out);
+        return out;
+    }
     let text = text::decode(bytes);
     if matches!(text, Text::Utf16(_)) {
         out.notes.push("UTF-16 text".to_owned());
     }
     let (blocks, strays) = pem::blocks(text.bytes());
+    if may_be_wrapped(&text, &blocks) && read_wrapped(bytes, &mut out) {
+        return out;
+    }
     if blocks.is_empty() && read_profile(bytes, &mut out) {
         return out;
     }
@@ -74,7 +95,7 @@ pub fn read(bytes: &[u8]) -> Contents {
 ///
 /// If there is one in it, or may be, for a PKCS#12 container is not opened to find out. Says so in a sentence.
 pub fn read_public(bytes: &[u8]) -> Result<Contents, &'static str> {
-    if der::shape(bytes) == Shape::Pkcs12 {
+    if pkcs12::is_pkcs12(bytes) || der::shape(bytes) == Shape::Pkcs12 {
         return Err("a PKCS#12 container is refused unopened, for there may be a private key in it");
     }
     let contents = read(bytes);
@@ -82,6 +103,60 @@ pub fn read_public(bytes: &[u8]) -> Result<Contents, &'static str> {
         Some(_) => Err("a private key is in the file, and has no business here"),
         None => Ok(contents),
     }
+}
+
+/// Opens a container. Its keys are counted and left alone.
+fn read_container(bytes: &[u8], password: Option<&str>, out: &mut Contents) {
+    out.is_container = true;
+    let container = match pkcs12::open(bytes, password) {
+        Ok(container) => container,
+        Err(why) => {
+            out.flaws.push(Flaw { place: Place::Whole, message: why.to_string() });
+            return;
+        }
+    };
+    // Some are bare in their bag, and nobody looks; what protects them is the password of the file.
+    out.private_key = (container.keys > 0).then_some(KeyProtection::Encrypted);
+    out.notes.extend(container.notes);
+    for (index, der) in container.certificates.iter().enumerate().take(MAX_ITEMS) {
+        match x509::certificate(der) {
+            Ok((found, _)) => {
+                out.items.push(Item { place: Place::Whole, what: What::Certificate(Box::new(found)) });
+            }
+            Err(why) => {
+                let message = format!("certificate {} in the container cannot be read: {why}", index + 1);
+                out.flaws.push(Flaw { place: Place::Whole, message });
+            }
+        }
+    }
+}
+
+/// Whether it is worth looking for a push request or a token: never in a file of certificates, of which there are many.
+fn may_be_wrapped(text: &Text<'_>, blocks: &[pem::Block<'_>]) -> bool {
+    let start = text.bytes().trim_ascii_start();
+    let is_plist = start.starts_with(b"<") || start.starts_with(b"bplist");
+    let is_token = |block: &pem::Block<'_>| profile::is_cms_label(&block.label) || block.label == "MESSAGE";
+    is_plist || blocks.iter().any(is_token) || blocks.is_empty() && x509::certificate(start).is_err()
+}
+
+/// Reads what Apple and the vendors wrap once more: push requests and tokens. False if it is none of them.
+fn read_wrapped(bytes: &[u8], out: &mut Contents) -> bool {
+    let what = match push_request::read(bytes) {
+        Some(Ok(found)) => What::PushRequest(Box::new(found)),
+        Some(Err(why)) => {
+            out.otherwise = Kind::PushRequest;
+            out.flaws.push(Flaw { place: Place::Whole, message: why });
+            return true;
+        }
+        None => match token::read(bytes) {
+            Some(token) => What::Token(token),
+            None => return false,
+        },
+    };
+    // Its own findings say that of a push request.
+    out.notes.clear();
+    out.items.push(Item { place: Place::Whole, what });
+    true
 }
 
 fn read_block(block: &pem::Block<'_>, out: &mut Contents) {
@@ -183,9 +258,7 @@ fn unread_der(rest: &[u8], place: Place, shape: Shape, why: String, out: &mut Co
     }
     let message = match shape {
         Shape::NotDer if !der::is_cut_off(rest) => format!("{} bytes could not be read", rest.len()),
-        Shape::Pkcs12 => {
-            "it looks like PKCS#12, which is not read here: export the certificate alone as PEM".to_owned()
-        }
+        Shape::Pkcs12 => "it looks like a PKCS#12 container, damaged".to_owned(),
         Shape::Cms => "it looks like CMS (PKCS#7), which is not read here".to_owned(),
         Shape::NotDer | Shape::Other | Shape::PrivateKey | Shape::EncryptedPrivateKey => {
             format!("binary data, {why}")
@@ -201,22 +274,31 @@ fn look(text: &Text<'_>, out: &mut Contents) -> Kind {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Kind::Empty;
     }
-    let mut hint = |message: &str| out.flaws.push(Flaw { place: Place::Whole, message: message.to_owned() });
     if bytes.iter().all(|byte| *byte == 0) {
-        hint("nothing but zero bytes: the file was cut off by a crash or a full disk");
+        let message = "nothing but zero bytes: the file was cut off by a crash or a full disk".to_owned();
+        out.flaws.push(Flaw { place: Place::Whole, message });
         return Kind::Unknown;
     }
     let guise = guise(text);
-    if guise != Kind::Unknown {
-        return guise;
+    match guise {
+        Kind::Unknown => {}
+        Kind::Html => {
+            out.notes.extend(portal::page(bytes).map(|title| format!("its title is \"{title}\"")));
+            return guise;
+        }
+        _ => {
+            out.notes.extend(portal::answer(bytes).map(|answer| format!("the push portal says in it: {answer}")));
+            return guise;
+        }
     }
+    let mut hint = |message: &str| out.flaws.push(Flaw { place: Place::Whole, message: message.to_owned() });
     let start = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]);
     if start.contains("BEGIN CERTIFICATE") {
         hint("a BEGIN line is damaged: it needs five plain hyphens on either side");
     } else if start.trim_start().starts_with("MII") {
         hint("base64 without BEGIN and END lines");
     } else if start.contains("<plist") || start.starts_with("bplist") {
-        hint("a property list, such as a push request, which is not read here");
+        hint("a property list, and neither a profile nor a push request");
     }
     Kind::Unknown
 }

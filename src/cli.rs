@@ -25,6 +25,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::model::Problem;
+use crate::secret::{Secret, SecretFile};
 
 /// Bad usage, or a bad configuration (`EX_USAGE` of sysexits).
 const USAGE: u8 = 64;
@@ -100,6 +101,9 @@ enum Command {
         /// The files
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// A file with the password of PKCS#12 containers among them
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
     },
     /// Say before the upload whether a new certificate is a renewal or a disaster
     ///
@@ -239,8 +243,9 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Access(options) => access::run(scene, options).await,
         Command::Once => once::run(scene).await,
         Command::Doctor => doctor::run(scene).await,
-        Command::Inspect { files } => {
-            Ok(inspect::run(&files, scene.json, scene.clock.now(), &mut io::stdout().lock())?)
+        Command::Inspect { files, password_file } => {
+            let password = password_in(password_file.as_deref())?;
+            Ok(inspect::run(&files, password.as_ref(), scene.json, scene.clock.now(), &mut io::stdout().lock())?)
         }
         Command::Preflight(options) => preflight::run(scene, options).await,
         Command::Verify(options) => verify::run(scene, options).await,
@@ -251,6 +256,16 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Duty(command) => duty::run(scene, command).await,
         Command::Demo(options) => daemon::demo(scene, options).await,
     }
+}
+
+/// The password in a file.
+fn password_in(path: Option<&std::path::Path>) -> Result<Option<Secret>, End> {
+    let Some(path) = path else { return Ok(None) };
+    let password = SecretFile::new(path).read().map_err(|failure| End::Usage(failure.message))?;
+    if password.expose_str().is_none() {
+        return Err(End::Usage(format!("the password in {} is not UTF-8", path.display())));
+    }
+    Ok(Some(password))
 }
 
 impl Scene {

@@ -260,6 +260,15 @@ impl Mdm {
     }
 }
 
+/// An entry of `certificate.files` with a password: a PKCS#12 container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtectedFile {
+    /// The container, absolute.
+    pub path: PathBuf,
+    /// The file with its password, absolute.
+    pub password_file: PathBuf,
+}
+
 /// `certificate` of a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificate {
@@ -268,6 +277,8 @@ pub struct Certificate {
     /// Paths and patterns of certificate files, absolute (a relative one is taken from the folder of the file it
     /// stands in).
     pub files: Vec<PathBuf>,
+    /// Containers that a password opens.
+    pub protected: Vec<ProtectedFile>,
     /// Paths and patterns of enrolment profiles.
     pub profiles: Vec<PathBuf>,
     /// Paths and patterns of drop files with topics that were read on devices.
@@ -276,6 +287,14 @@ pub struct Certificate {
     pub declared: Option<Declared>,
     /// Whether there is a `certificate_pool`, which may hold certificates of this tenant.
     pub is_pooled: bool,
+}
+
+impl Certificate {
+    /// Whether there are certificate files of any sort.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        !self.files.is_empty() || !self.protected.is_empty() || self.is_pooled
+    }
 }
 
 /// `certificate.declared`.

@@ -12,7 +12,7 @@ use crate::evaluate::report::{SELDOM, polled_sources};
 use crate::model::{KeptCertificate, Source, TenantName};
 use crate::poller::Job;
 use crate::provider::{self, Provider, http, intune, jamf, kandji, mosyle};
-use crate::source::file::{Added, Claim, Claimed, Files};
+use crate::source::file::{Added, Claim, Claimed, Files, Protected};
 use crate::source::pool::Pool;
 use crate::source::{Poll, device, profile};
 use crate::store::Store;
@@ -84,8 +84,11 @@ fn from_disk(tenant: &Tenant, shared: &Shared) -> Vec<Arc<dyn Poll>> {
     let certificate = &tenant.certificate;
     let mut polls: Vec<Arc<dyn Poll>> = Vec::new();
     let added = shared.added(&tenant.name);
-    if !certificate.files.is_empty() || shared.pool.is_some() || !added.is_empty() {
-        let files = Files::new(certificate.files.clone()).with_added(added.iter().filter_map(handed_over).collect());
+    if certificate.has_files() || !added.is_empty() {
+        let protected = certificate.protected.iter().map(|file| Protected::new(&file.path, &file.password_file));
+        let files = Files::new(certificate.files.clone())
+            .with_protected(protected.collect())
+            .with_added(added.iter().filter_map(handed_over).collect());
         polls.push(Arc::new(match &shared.pool {
             Some(pool) => files.with_pool(Arc::clone(pool), claim(tenant, &shared.store)),
             None => files,

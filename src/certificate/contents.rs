@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::push_request::PushRequest;
+use super::token::Token;
 use super::{Certificate, KeyProtection, Kind, Profile, Request};
 
 /// What a file holds.
@@ -15,6 +17,8 @@ pub struct Contents {
     pub private_key: Option<KeyProtection>,
     /// What should be known about the file as a whole, such as "UTF-16 text".
     pub notes: Vec<String>,
+    /// Whether all of it stood in a PKCS#12 container.
+    pub is_container: bool,
     /// What the file is when nothing in it was understood.
     pub(super) otherwise: Kind,
 }
@@ -37,6 +41,10 @@ pub enum What {
     Request(Request),
     /// A configuration profile, signed or not.
     Profile(Profile),
+    /// A push request.
+    PushRequest(Box<PushRequest>),
+    /// A token of Apple's, encrypted or not.
+    Token(Token),
 }
 
 /// Something that could not be read. Never holds a byte of the file, a block's label excepted.
@@ -102,7 +110,7 @@ impl Contents {
     pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
         self.items.iter().filter_map(|item| match &item.what {
             What::Certificate(certificate) => Some(&**certificate),
-            What::Request(_) | What::Profile(_) => None,
+            What::Request(_) | What::Profile(_) | What::PushRequest(_) | What::Token(_) => None,
         })
     }
 
@@ -119,14 +127,15 @@ impl Contents {
             Kind::AppPushCertificate => 1,
             Kind::MdmVendorCertificate => 2,
             Kind::PassCertificate => 3,
-            Kind::Certificate => 4,
-            Kind::CaCertificate => 5,
-            _ => 6,
+            Kind::DeviceIdentity => 4,
+            Kind::Certificate => 5,
+            Kind::CaCertificate => 6,
+            _ => 7,
         };
         self.items.iter().min_by_key(|item| {
             let end = match &item.what {
                 What::Certificate(found) if found.kind == Kind::MdmPushCertificate => -found.not_after.timestamp(),
-                What::Certificate(_) | What::Request(_) | What::Profile(_) => 0,
+                What::Certificate(_) | What::Request(_) | What::Profile(_) | What::PushRequest(_) | What::Token(_) => 0,
             };
             (rank(item), end)
         })
@@ -136,10 +145,18 @@ impl Contents {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match (self.main(), self.private_key) {
+            _ if self.is_container => Kind::Pkcs12,
             (Some(item), _) => item.kind(),
             (None, Some(_)) => Kind::PrivateKey,
             (None, None) => self.otherwise,
         }
+    }
+
+    /// Whether something stood there that nobody could read, and nothing that anybody could.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.kind(), Kind::Empty | Kind::Unknown)
+            || self.is_container && self.items.is_empty() && !self.flaws.is_empty()
     }
 
     /// What the file is, to follow its name: "is an app push certificate (dev.example.app)", "is HTML: ...".
@@ -147,7 +164,9 @@ impl Contents {
     pub fn description(&self) -> String {
         let mut out = match (self.kind(), self.main()) {
             (kind, Some(Item { what: What::Certificate(found), .. })) => {
-                format!("is {} ({})", kind.noun(), found.common_name.as_deref().unwrap_or(&found.subject))
+                let around = if kind == Kind::Pkcs12 { "a PKCS#12 container with " } else { "" };
+                let name = found.common_name.as_deref().unwrap_or(&found.subject);
+                format!("is {around}{} ({name})", found.kind.noun())
             }
             (Kind::Unknown, _) if !self.flaws.is_empty() => "holds nothing that could be read".to_owned(),
             (Kind::Unknown, _) => "is neither PEM nor DER".to_owned(),
@@ -176,6 +195,9 @@ impl Item {
             What::Certificate(certificate) => certificate.kind,
             What::Request(_) => Kind::Csr,
             What::Profile(_) => Kind::Profile,
+            What::PushRequest(_) => Kind::PushRequest,
+            What::Token(Token::Ade(_)) => Kind::AdeToken,
+            What::Token(Token::Vpp(_)) => Kind::VppToken,
         }
     }
 }

@@ -17,12 +17,24 @@ pub enum Kind {
     MdmVendorCertificate,
     /// A Pass Type ID certificate of Wallet.
     PassCertificate,
+    /// The certificate of one device, with which it proves to its MDM who it is: what `IdentityCertificateUUID` of an
+    /// enrolment profile points to. Told by what it is allowed for, client authentication alone, so that other
+    /// certificates of clients count as this, too.
+    DeviceIdentity,
     /// A certificate that issues others.
     CaCertificate,
     /// Any other certificate.
     Certificate,
     /// A certificate request.
     Csr,
+    /// A certificate request that an MDM vendor has signed for the push portal.
+    PushRequest,
+    /// A container with a certificate, mostly with its private key.
+    Pkcs12,
+    /// A server token of Automated Device Enrolment.
+    AdeToken,
+    /// A content token of Apps and Books (VPP).
+    VppToken,
     /// A configuration profile, such as the one that enrols devices.
     Profile,
     /// A private key, seen and not read.
@@ -46,9 +58,14 @@ impl Kind {
             Self::AppPushCertificate => "app_push_certificate",
             Self::MdmVendorCertificate => "mdm_vendor_certificate",
             Self::PassCertificate => "pass_certificate",
+            Self::DeviceIdentity => "device_identity",
             Self::CaCertificate => "ca_certificate",
             Self::Certificate => "certificate",
             Self::Csr => "csr",
+            Self::PushRequest => "push_request",
+            Self::Pkcs12 => "pkcs12",
+            Self::AdeToken => "ade_token",
+            Self::VppToken => "vpp_token",
             Self::Profile => "profile",
             Self::PrivateKey => "private_key",
             Self::Html => "html",
@@ -66,9 +83,14 @@ impl Kind {
             Self::AppPushCertificate => "an app push certificate",
             Self::MdmVendorCertificate => "an MDM vendor certificate",
             Self::PassCertificate => "a Pass Type ID certificate",
+            Self::DeviceIdentity => "a device identity certificate",
             Self::CaCertificate => "a CA certificate",
             Self::Certificate => "a certificate",
             Self::Csr => "a certificate request",
+            Self::PushRequest => "a signed push request",
+            Self::Pkcs12 => "a PKCS#12 container",
+            Self::AdeToken => "a server token of Automated Device Enrolment",
+            Self::VppToken => "a content token of Apps and Books",
             Self::Profile => "a configuration profile",
             Self::PrivateKey => "a private key",
             Self::Html => "HTML",
@@ -88,9 +110,18 @@ impl Kind {
                 "signs the requests that go to the push portal, never talks to Apple's push service"
             }
             Self::PassCertificate => "signs passes for Wallet, of no use to an MDM",
+            Self::DeviceIdentity => {
+                "a device, or another client, proves by it who it is; people take it for the push certificate"
+            }
             Self::CaCertificate => "issues other certificates, its dates say nothing about a push certificate",
             Self::Certificate => "not one for MDM push",
             Self::Csr => "goes to whoever signs it, the certificate comes back from the push portal",
+            Self::PushRequest => {
+                "goes to the push portal (identity.apple.com/pushcert), behind Renew of the row it is for; never to an MDM"
+            }
+            Self::Pkcs12 => "a certificate and mostly its private key, behind a password",
+            Self::AdeToken => "lets an MDM see the devices that Apple enrols by itself, runs out after a year",
+            Self::VppToken => "lets an MDM hand out apps and books, runs out after a year",
             Self::Profile => "tells devices their MDM and the topic they listen on",
             Self::PrivateKey => "keep it secret, nothing here needs it",
             Self::Html => "a web page, most likely an error or a login that was saved instead of the file",

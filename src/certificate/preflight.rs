@@ -103,9 +103,8 @@ pub fn newest(contents: &Contents) -> Option<&Certificate> {
 }
 
 fn compare(new: &Contents, baseline: &Baseline, now: DateTime<Utc>) -> Preflight {
-    let kind = new.kind();
     let Some(certificate) = newest(new) else {
-        return if matches!(kind, Kind::Empty | Kind::Unknown) {
+        return if new.is_unreadable() {
             Preflight::new(
                 Verdict::CannotTell,
                 format!("the file {}", new.description()),
@@ -152,6 +151,12 @@ fn wrong_kind(new: &Contents) -> Preflight {
         Kind::Csr => {
             "It goes to the push portal, after the MDM or its vendor has signed it; what comes back is uploaded."
         }
+        Kind::PushRequest => {
+            "It goes to the push portal (identity.apple.com/pushcert), behind Renew of the row it is for; what is offered there \
+             for download afterwards is uploaded to the MDM."
+        }
+        Kind::DeviceIdentity => "It belongs to one device; leave it there.",
+        Kind::AdeToken | Kind::VppToken => "It belongs into another place of the MDM, and has a renewal of its own.",
         Kind::Html => "The page was saved in the place of the file; sign in again and download.",
         Kind::Json => "The portal gives such a file when the request was not signed; make the request anew in the MDM.",
         Kind::PrivateKey => "Keep it where it is; no MDM asks for it beside its own request.",

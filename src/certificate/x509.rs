@@ -63,7 +63,7 @@ pub(super) fn certificate(bytes: &[u8]) -> Result<(Certificate, usize), String> 
         Some(uid_guid.eq_ignore_ascii_case(guid))
     });
     let mut certificate = Certificate {
-        kind: kind(&extensions, &uids, common_name.as_deref()),
+        kind: kind(&extensions, &uids, odd_uids, common_name.as_deref()),
         uids,
         odd_uids,
         serial: Serial::from_der_integer(parsed.raw_serial()),
@@ -97,7 +97,7 @@ pub(super) fn request(bytes: &[u8]) -> Result<(Request, usize), String> {
     Ok((request, bytes.len() - rest.len()))
 }
 
-fn kind(extensions: &Extensions, uids: &[Topic], common_name: Option<&str>) -> Kind {
+fn kind(extensions: &Extensions, uids: &[Topic], odd_uids: usize, common_name: Option<&str>) -> Kind {
     let named = |start: &str| common_name.is_some_and(|name| name.starts_with(start));
     if extensions.client_auth && uids.iter().any(Topic::is_mdm) {
         Kind::MdmPushCertificate
@@ -109,6 +109,8 @@ fn kind(extensions: &Extensions, uids: &[Topic], common_name: Option<&str>) -> K
         Kind::MdmVendorCertificate
     } else if extensions.is_ca {
         Kind::CaCertificate
+    } else if extensions.client_auth && !extensions.server_auth && uids.len() + odd_uids == 0 {
+        Kind::DeviceIdentity
     } else {
         Kind::Certificate
     }
@@ -140,6 +142,7 @@ struct Extensions {
     pass: bool,
     is_ca: bool,
     client_auth: bool,
+    server_auth: bool,
     usages: Vec<String>,
 }
 
@@ -158,6 +161,7 @@ impl Extensions {
                 && let Ok((_, found)) = ExtendedKeyUsage::from_der(extension.value)
             {
                 out.client_auth |= found.client_auth;
+                out.server_auth |= found.server_auth || found.any;
                 out.usages.extend(usages(&found));
             }
         }

@@ -1,15 +1,20 @@
 //! `inspect`: says what files are and what is in them, for people or as JSON. Needs no configuration and no network.
 
+mod document;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::Serialize;
+use chrono::{DateTime, TimeDelta, Utc};
 
+use self::document::{Document, FileDocument};
+use crate::certificate::push_request::{PushRequest, Signature};
+use crate::certificate::token::{AdeForm, AdeToken, Token, VppToken};
 use crate::certificate::{self, Certificate, Contents, KeyProtection, Kind, Profile, What};
-use crate::model::{Failure, IssuerLevel, Serial, Topic};
+use crate::model::{Failure, IssuerLevel};
+use crate::secret::Secret;
 use crate::source::file;
-use crate::words::{clean, span, until};
+use crate::words::{clean, counted, span, until};
 
 /// The `schema` of the JSON document.
 pub const SCHEMA: &str = "apnswatch.inspect.v1";
@@ -19,13 +24,19 @@ pub const EXIT_OK: u8 = 0;
 /// A file could not be read, is empty, or is nothing known.
 pub const EXIT_UNKNOWN: u8 = 2;
 
-/// Writes what each file is and returns the exit status. `now` is for "expires in 289 days".
+/// Writes what each file is and returns the exit status. `now` is for "expires in 289 days", `password` for containers.
 ///
 /// # Errors
 ///
 /// Only those of writing. A file that cannot be read is part of the answer.
-pub fn run(paths: &[PathBuf], json: bool, now: DateTime<Utc>, out: &mut dyn Write) -> std::io::Result<u8> {
-    let looks: Vec<_> = paths.iter().map(|path| look(path)).collect();
+pub fn run(
+    paths: &[PathBuf],
+    password: Option<&Secret>,
+    json: bool,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> std::io::Result<u8> {
+    let looks: Vec<_> = paths.iter().map(|path| look(path, password)).collect();
     if json {
         let files = paths.iter().zip(&looks).map(|(path, look)| FileDocument::new(path, look, now)).collect();
         serde_json::to_writer_pretty(&mut *out, &Document { schema: SCHEMA, files })?;
@@ -38,14 +49,14 @@ pub fn run(paths: &[PathBuf], json: bool, now: DateTime<Utc>, out: &mut dyn Writ
             }
         }
     }
-    let is_known = |look: &Look| look.as_ref().is_ok_and(|found| !matches!(found.kind(), Kind::Empty | Kind::Unknown));
+    let is_known = |look: &Look| look.as_ref().is_ok_and(|found| !found.is_unreadable());
     Ok(if looks.iter().all(is_known) { EXIT_OK } else { EXIT_UNKNOWN })
 }
 
 type Look = Result<Contents, Failure>;
 
-fn look(path: &Path) -> Look {
-    file::read(path).map(|bytes| certificate::read(&bytes))
+fn look(path: &Path, password: Option<&Secret>) -> Look {
+    file::read(path).map(|bytes| certificate::read_with(&bytes, password.and_then(Secret::expose_str)))
 }
 
 /// What should be known of a certificate at this moment, the gravest first.
@@ -78,7 +89,7 @@ fn certificate_findings(certificate: &Certificate, now: DateTime<Utc>) -> Vec<St
 fn file_findings(contents: &Contents) -> Vec<String> {
     let mut out: Vec<String> = contents.notes.clone();
     out.extend(contents.flaws.iter().map(ToString::to_string));
-    if let Some(protection) = contents.private_key {
+    if let Some(protection) = contents.private_key.filter(|_| !contents.is_container) {
         out.push(match protection {
             KeyProtection::Plain => "a private key without a password is in it; it was not read".to_owned(),
             KeyProtection::Encrypted => "an encrypted private key is in it; it was not read".to_owned(),
@@ -95,8 +106,11 @@ fn write_file(path: &Path, contents: &Contents, now: DateTime<Utc>, out: &mut dy
     let kind = contents.kind();
     let main = contents.main();
     let noun = match main.map(|item| &item.what) {
-        Some(What::Profile(found)) => profile_noun(found),
-        _ => kind.noun(),
+        Some(What::Profile(found)) => profile_noun(found).to_owned(),
+        Some(What::Certificate(found)) if contents.is_container => {
+            format!("{} with {}", kind.noun(), found.kind.noun())
+        }
+        _ => kind.noun().to_owned(),
     };
     writeln!(out, "{}: {noun} ({})", file::shown(path), kind.purpose())?;
     match main.map(|item| &item.what) {
@@ -112,6 +126,8 @@ fn write_file(path: &Path, contents: &Contents, now: DateTime<Utc>, out: &mut dy
             }
             profile_findings(found).iter().try_for_each(|finding| line(out, "note", finding))?;
         }
+        Some(What::PushRequest(found)) => write_push_request(found, now, out)?,
+        Some(What::Token(found)) => write_token(found, now, out)?,
         None => {}
     }
     for finding in file_findings(contents) {
@@ -124,6 +140,7 @@ fn write_file(path: &Path, contents: &Contents, now: DateTime<Utc>, out: &mut dy
             }
             What::Request(found) => format!("{} ({})", Kind::Csr.noun(), found.subject),
             What::Profile(found) => profile_noun(found).to_owned(),
+            What::PushRequest(_) | What::Token(_) => other.kind().noun().to_owned(),
         };
         line(out, "also", &format!("{}: {what}", other.place))?;
     }
@@ -153,8 +170,70 @@ fn profile_findings(profile: &Profile) -> Vec<String> {
     out
 }
 
+/// What should be known of a push request at this moment.
+fn request_findings(request: &PushRequest, now: DateTime<Utc>) -> Vec<String> {
+    request.findings_at(now)
+}
+
+fn write_push_request(found: &PushRequest, now: DateTime<Utc>, out: &mut dyn Write) -> std::io::Result<()> {
+    if let Some(request) = &found.request {
+        line(out, "subject", &request.subject)?;
+        line(out, "key", &request.key.name)?;
+    }
+    if let Some(vendor) = found.vendor.and_then(|place| found.chain.get(place)) {
+        let name = vendor.common_name.as_ref().unwrap_or(&vendor.subject);
+        line(out, "vendor", &format!("{name}, {}", until(vendor.not_after, now)))?;
+    }
+    let signature = match found.signature {
+        Signature::Good => "good".to_owned(),
+        Signature::GoodSha1 => "good, with SHA-1".to_owned(),
+        Signature::Bad => "it fits no certificate of the chain".to_owned(),
+        Signature::NotChecked(why) => format!("not checked: {why}"),
+    };
+    line(out, "signed", &signature)?;
+    let chain = if found.chain_is_whole { "whole, up to the root" } else { "not whole" };
+    line(out, "chain", &format!("{}, {chain}", counted(found.chain.len() as u64, "certificate")))?;
+    request_findings(found, now).iter().try_for_each(|finding| line(out, "note", finding))
+}
+
+/// What should be known of a token at this moment.
+fn token_findings(token: &Token, now: DateTime<Utc>) -> Vec<String> {
+    let ended = token.not_after().filter(|end| *end <= now);
+    let ended = ended.map(|end| format!("{}: fetch a new one from Apple and upload it to the MDM", until(end, now)));
+    ended.into_iter().chain(token.findings()).collect()
+}
+
+fn write_token(found: &Token, now: DateTime<Utc>, out: &mut dyn Write) -> std::io::Result<()> {
+    match found {
+        Token::Ade(AdeToken { form, recipient, .. }) => {
+            let form = match form {
+                AdeForm::Mime => "as Apple gives it (S/MIME), encrypted for the MDM",
+                AdeForm::Der => "DER, encrypted for the MDM",
+                AdeForm::Pem => "PEM, encrypted for the MDM",
+                AdeForm::Decrypted => "decrypted",
+            };
+            line(out, "form", form)?;
+            if let Some(recipient) = recipient {
+                line(out, "for", &format!("the key of the certificate {} of {}", recipient.serial, recipient.issuer))?;
+            }
+        }
+        Token::Vpp(VppToken { organisation, .. }) => {
+            if let Some(organisation) = organisation {
+                line(out, "of", organisation)?;
+            }
+        }
+    }
+    if let Some(end) = found.not_after() {
+        line(out, "to", &format!("{}, {}", shown(end), until(end, now)))?;
+    }
+    token_findings(found, now).iter().try_for_each(|finding| line(out, "note", finding))
+}
+
+fn shown(moment: DateTime<Utc>) -> String {
+    moment.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 fn write_certificate(certificate: &Certificate, now: DateTime<Utc>, out: &mut dyn Write) -> std::io::Result<()> {
-    let shown = |moment: DateTime<Utc>| moment.format("%Y-%m-%d %H:%M:%S UTC").to_string();
     if let Some(topic) = certificate.topic() {
         line(out, "topic", &clean(topic.as_str(), 256))?;
     }
@@ -183,150 +262,4 @@ fn write_certificate(certificate: &Certificate, now: DateTime<Utc>, out: &mut dy
 
 fn line(out: &mut dyn Write, name: &str, value: &str) -> std::io::Result<()> {
     writeln!(out, "  {name:<9}{value}")
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: &'static str,
-    files: Vec<FileDocument<'a>>,
-}
-
-#[derive(Serialize)]
-struct FileDocument<'a> {
-    path: String,
-    kind: Kind,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    certificate: Option<CertificateDocument<'a>>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    request: Option<RequestDocument<'a>>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    profile: Option<ProfileDocument<'a>>,
-    /// Why there is nothing else.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    findings: Vec<String>,
-    /// All certificates in the order of the file, when there are several.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    certificates: Vec<ListedDocument<'a>>,
-}
-
-#[derive(Serialize)]
-struct ListedDocument<'a> {
-    kind: Kind,
-    #[serde(flatten)]
-    certificate: CertificateDocument<'a>,
-    findings: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct RequestDocument<'a> {
-    subject: &'a str,
-    key: &'a str,
-    key_sha256: &'a str,
-}
-
-#[derive(Serialize)]
-struct ProfileDocument<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    topic: Option<&'a Topic>,
-    topics: &'a [Topic],
-    signed: bool,
-}
-
-#[derive(Serialize)]
-struct CertificateDocument<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    topic: Option<&'a Topic>,
-    subject: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    serial: Option<&'a Serial>,
-    not_before: String,
-    not_after: String,
-    issuer: IssuerDocument<'a>,
-    key: &'a str,
-    key_sha256: &'a str,
-    sha256: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    country: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct IssuerDocument<'a> {
-    level: IssuerLevel,
-    name: &'a str,
-}
-
-impl<'a> FileDocument<'a> {
-    fn new(path: &Path, look: &'a Look, now: DateTime<Utc>) -> Self {
-        let path = path.to_string_lossy().into_owned();
-        let mut out = Self {
-            path,
-            kind: Kind::Unknown,
-            certificate: None,
-            request: None,
-            profile: None,
-            error: None,
-            findings: vec![],
-            certificates: vec![],
-        };
-        let contents = match look {
-            Ok(contents) => contents,
-            Err(failure) => {
-                out.error = Some(&failure.message);
-                out.findings.push(failure.message.clone());
-                return out;
-            }
-        };
-        out.kind = contents.kind();
-        match contents.main().map(|item| &item.what) {
-            Some(What::Certificate(found)) => {
-                out.certificate = Some(CertificateDocument::new(found));
-                out.findings = certificate_findings(found, now);
-            }
-            Some(What::Request(found)) => {
-                out.request = Some(RequestDocument {
-                    subject: &found.subject,
-                    key: &found.key.name,
-                    key_sha256: &found.key.sha256,
-                });
-            }
-            Some(What::Profile(found)) => {
-                // One of several would be taken for the one.
-                let topic = Some(&found.topics).filter(|topics| topics.len() == 1).and_then(|topics| topics.first());
-                out.profile = Some(ProfileDocument { topic, topics: &found.topics, signed: found.is_signed });
-                out.findings = profile_findings(found);
-            }
-            None => {}
-        }
-        out.findings.extend(file_findings(contents));
-        if contents.certificates().nth(1).is_some() {
-            out.certificates = contents.certificates().map(|found| ListedDocument::new(found, now)).collect();
-        }
-        out
-    }
-}
-
-impl<'a> ListedDocument<'a> {
-    fn new(found: &'a Certificate, now: DateTime<Utc>) -> Self {
-        let findings = certificate_findings(found, now);
-        Self { kind: found.kind, certificate: CertificateDocument::new(found), findings }
-    }
-}
-
-impl<'a> CertificateDocument<'a> {
-    fn new(found: &'a Certificate) -> Self {
-        let moment = |moment: DateTime<Utc>| moment.to_rfc3339_opts(SecondsFormat::Secs, true);
-        Self {
-            topic: found.topic(),
-            subject: &found.subject,
-            serial: found.serial.as_ref(),
-            not_before: moment(found.not_before),
-            not_after: moment(found.not_after),
-            issuer: IssuerDocument { level: found.issuer.level, name: &found.issuer.name },
-            key: &found.key.name,
-            key_sha256: &found.key.sha256,
-            sha256: &found.sha256,
-            country: found.country.as_deref(),
-        }
-    }
 }

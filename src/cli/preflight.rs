@@ -7,12 +7,13 @@ use anyhow::anyhow;
 use clap::Args;
 use serde_json::json;
 
-use super::{End, Scene};
+use super::{End, Scene, password_in};
 use crate::app;
 use crate::certificate::preflight::{Baseline, Evidence, Given, Preflight, Verdict, judge, newest};
 use crate::certificate::{self, Certificate, Contents, key};
 use crate::evaluate::baseline;
 use crate::model::{Failure, Problem, TenantName, Topic};
+use crate::secret::Secret;
 use crate::source::file;
 use crate::{status, words};
 
@@ -27,6 +28,9 @@ pub(super) struct Options {
     /// The request with which it was made, as the MDM gave it
     #[arg(long, value_name = "FILE")]
     csr: Option<PathBuf>,
+    /// A file with the password of NEW or OLD, where one is a PKCS#12 container
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
     /// The private key that belongs to it; it is read and forgotten
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -56,9 +60,10 @@ fn topic_of(text: &str) -> Result<Topic, String> {
 
 /// Judges the file, prints the verdict, and says it with the exit status. Keeps nothing.
 pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
-    let new = read(&options.new);
+    let password = password_in(options.password_file.as_deref())?;
+    let new = read(&options.new, password.as_ref());
     let compared = match &options.baseline {
-        Known { against: Some(old), .. } => against(old),
+        Known { against: Some(old), .. } => against(old, password.as_ref()),
         Known { topic: Some(topic), .. } => Ok(Baseline { topic: Some(topic.clone()), ..Baseline::default() }),
         Known { tenant: Some(tenant), .. } => match of_tenant(scene, tenant, new.as_ref().ok()).await {
             Err(End::Other(error)) => Err(error),
@@ -110,8 +115,8 @@ fn status_of(verdict: Verdict) -> u8 {
     }
 }
 
-fn read(path: &Path) -> Result<Contents, Failure> {
-    file::read(path).map(|bytes| certificate::read(&bytes))
+fn read(path: &Path, password: Option<&Secret>) -> Result<Contents, Failure> {
+    file::read(path).map(|bytes| certificate::read_with(&bytes, password.and_then(Secret::expose_str)))
 }
 
 /// What was given beside the certificate.
@@ -127,8 +132,8 @@ fn evidence(options: &Options) -> Evidence {
 }
 
 /// What the certificate in use says. A file that says nothing is a mistake, and no missing baseline.
-fn against(old: &Path) -> anyhow::Result<Baseline> {
-    let contents = read(old).map_err(|failure| anyhow!("{}", failure.message))?;
+fn against(old: &Path, password: Option<&Secret>) -> anyhow::Result<Baseline> {
+    let contents = read(old, password).map_err(|failure| anyhow!("{}", failure.message))?;
     let shown = file::shown(old);
     let certificate =
         newest(&contents).ok_or_else(|| anyhow!("{shown} {} and no MDM push certificate", contents.description()))?;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::defaults::Defaults;
 use super::table::{Table, join};
 use super::{
-    AccountPolicy, Certificate, Declared, DeclaredToken, Muted, Network, PollTimes, Tenant, mdm, sections, unbuilt,
-    values,
+    AccountPolicy, Certificate, Declared, DeclaredToken, Muted, Network, PollTimes, ProtectedFile, Tenant, mdm,
+    sections, values,
 };
 use crate::model::{AccountId, Policy, Source, TenantName, TokenKind, Topic};
 
@@ -161,10 +161,10 @@ fn labels(table: &mut Table<'_>) -> BTreeMap<String, String> {
 fn certificate(tenant: &mut Table<'_>, base: &Path) -> Certificate {
     let Some(mut table) = tenant.table("certificate") else { return Certificate::default() };
     let expected_topic = table.read("expected_topic", values::topic);
-    let mut files: Vec<PathBuf> = Vec::new();
+    let (mut files, mut protected): (Vec<PathBuf>, Vec<ProtectedFile>) = Default::default();
     for (path, entry) in table.entries_of("files").unwrap_or_default() {
-        if matches!(entry, Value::Object(_)) {
-            unbuilt::protected_file(path, entry, &table);
+        if let Value::Object(entries) = entry {
+            protected.extend(protected_file(path, entries, &table, base));
             continue;
         }
         match values::pattern(&entry, base) {
@@ -181,7 +181,18 @@ fn certificate(tenant: &mut Table<'_>, base: &Path) -> Certificate {
         (declared.not_after.is_some() || declared.topic.is_some()).then_some(declared)
     });
     table.finish();
-    Certificate { expected_topic, files, profiles, device_topics, declared, is_pooled: false }
+    Certificate { expected_topic, files, protected, profiles, device_topics, declared, is_pooled: false }
+}
+
+/// An entry of `certificate.files` with a password.
+fn protected_file(path: String, entries: Map<String, Value>, tenant: &Table<'_>, base: &Path) -> Option<ProtectedFile> {
+    let mut file = Table::new(path, entries, tenant.problems());
+    let (container, password) = (
+        file.required("path", |value| values::path(value, base)),
+        file.required("password_file", |value| values::path(value, base)),
+    );
+    file.finish();
+    Some(ProtectedFile { path: container?, password_file: password? })
 }
 
 /// `tokens` of a tenant, typed in where an MDM does not tell them.

@@ -1,9 +1,7 @@
 //! What the configuration knows and this version does not do: its shape is checked, so that a file written for a later
 //! version is told apart from a slip of the pen, and then it is refused.
 
-use serde_json::Value;
-
-use super::table::{Table, is_empty};
+use super::table::Table;
 use super::values;
 
 /// `notify`. The shape of a channel is decided with the channel.
@@ -23,19 +21,4 @@ pub(super) fn notify(root: &mut Table<'_>) {
         letter.finish();
     }
     notify.finish();
-}
-
-/// An entry of `certificate.files` with a password.
-pub(super) fn protected_file(path: String, entry: Value, tenant: &Table<'_>) {
-    if is_empty(&entry) {
-        tenant.problems().add(path, "must be text");
-        return;
-    }
-    if let Value::Object(entries) = entry {
-        let mut file = Table::new(path.clone(), entries, tenant.problems());
-        file.required("path", values::text);
-        file.required("password_file", values::text);
-        file.finish();
-    }
-    tenant.problems().add(path, "a file with a password is not built yet: remove it");
 }

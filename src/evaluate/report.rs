@@ -110,8 +110,7 @@ pub fn polled_sources(tenant: &Tenant, memory: Option<&Memory>) -> Vec<(Source, 
 /// Whether anything is known of certificate files of a tenant: in its configuration, or handed over by a person.
 #[must_use]
 pub fn has_files(tenant: &Tenant, memory: Option<&Memory>) -> bool {
-    let certificate = &tenant.certificate;
-    !certificate.files.is_empty() || certificate.is_pooled || memory.is_some_and(|memory| !memory.kept().is_empty())
+    tenant.certificate.has_files() || memory.is_some_and(|memory| !memory.kept().is_empty())
 }
 
 /// Judges everything.

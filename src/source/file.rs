@@ -27,8 +27,10 @@ use super::paths::{self, Named, Paths, sum_up};
 use super::pool::{Pool, Trouble};
 pub use super::read::shown;
 use super::read::{self, Limit};
+use crate::blocking::Guard;
 use crate::certificate::{self, Certificate, Contents, Kind};
 use crate::model::{Facts, Failure, Outcome, Presence, PushCertificate, Reason, Source, Topic};
+use crate::secret::SecretFile;
 use crate::source::Poll;
 
 /// A certificate has 2 KiB; a bundle of all the CAs of a machine has a quarter of this.
@@ -49,7 +51,31 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 pub struct Files {
     own: Paths,
     pool: Option<(Arc<Pool>, Claim)>,
+    protected: Vec<Protected>,
     added: Vec<Added>,
+}
+
+/// A container that a password opens.
+#[derive(Debug)]
+pub struct Protected {
+    path: PathBuf,
+    password: SecretFile,
+    reading: Guard,
+}
+
+impl Protected {
+    /// Names the container and the file with its password; touches neither.
+    #[must_use]
+    pub fn new(path: &Path, password_file: &Path) -> Self {
+        Self { path: path.to_owned(), password: SecretFile::new(password_file), reading: Guard::default() }
+    }
+
+    async fn open(&self) -> Result<Contents, Failure> {
+        let password = self.password.fetch().await?;
+        let path = self.path.clone();
+        let open = move || read(&path).map(|bytes| certificate::read_with(&bytes, password.expose_str()));
+        self.reading.run("a certificate file", open).await?
+    }
 }
 
 /// A certificate that a person handed over instead of putting it into a file.
@@ -91,13 +117,19 @@ impl Files {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
     pub fn new(paths: Vec<PathBuf>) -> Self {
-        Self { own: Paths::new(paths, "certificate files"), pool: None, added: Vec::new() }
+        Self { own: Paths::new(paths, "certificate files"), pool: None, protected: Vec::new(), added: Vec::new() }
     }
 
     /// Adds what a tenant can claim of the pool.
     #[must_use]
     pub fn with_pool(self, pool: Arc<Pool>, claim: Claim) -> Self {
         Self { pool: Some((pool, claim)), ..self }
+    }
+
+    /// Adds containers that a password opens.
+    #[must_use]
+    pub fn with_protected(self, protected: Vec<Protected>) -> Self {
+        Self { protected, ..self }
     }
 
     /// Adds certificates that people handed over. They count as files do.
@@ -114,6 +146,15 @@ impl Files {
         if !self.own.is_empty() {
             match self.own.visit(gather).await {
                 Ok(gathered) => found = gathered,
+                Err(failure) => found.failures.push(failure),
+            }
+        }
+        for file in &self.protected {
+            match file.open().await {
+                Ok(contents) => {
+                    let failure = found.take(&file.path, &contents);
+                    found.failures.extend(failure);
+                }
                 Err(failure) => found.failures.push(failure),
             }
         }
@@ -142,7 +183,7 @@ impl Files {
     /// Adds what the pool holds for this tenant. True if there is nothing there, nothing else to tell, and nothing
     /// wrong with that.
     async fn claim(&self, pool: &Pool, claimed: &Claimed, found: &mut Gathered) -> bool {
-        let only_pool = self.own.is_empty() && self.added.is_empty();
+        let only_pool = self.own.is_empty() && self.protected.is_empty() && self.added.is_empty();
         let Some(topic) = &claimed.topic else {
             if only_pool {
                 let why =
@@ -215,6 +256,20 @@ pub(super) struct Gathered {
     pub(super) failures: Vec<Failure>,
 }
 
+impl Gathered {
+    /// Takes the push certificates of a file; says why there are none.
+    fn take(&mut self, path: &Path, contents: &Contents) -> Option<Failure> {
+        let before = self.held.len();
+        let held = contents.push_certificates();
+        self.held.extend(held.map(|found| Held { path: path.to_owned(), found: found.clone(), is_pooled: false }));
+        if self.held.len() == before {
+            return Some(no_certificate(path, contents));
+        }
+        remark(path, contents, &mut self.remarks);
+        None
+    }
+}
+
 /// Reads all files. Blocks.
 pub(super) fn gather(paths: &[PathBuf]) -> Gathered {
     let mut out = Gathered::default();
@@ -227,18 +282,9 @@ pub(super) fn gather(paths: &[PathBuf]) -> Gathered {
                 continue;
             }
         };
-        let before = out.held.len();
-        out.held.extend(contents.push_certificates().map(|found| Held {
-            path: path.clone(),
-            found: found.clone(),
-            is_pooled: false,
-        }));
-        if out.held.len() == before {
-            let failure = no_certificate(&path, &contents);
+        if let Some(failure) = out.take(&path, &contents) {
             if named == Named::ByPattern && is_bystander(&contents) { &mut bystanders } else { &mut out.failures }
                 .push(failure);
-        } else {
-            remark(&path, &contents, &mut out.remarks);
         }
     }
     if out.held.is_empty() {
@@ -295,11 +341,12 @@ fn facts(mut held: Vec<Held>, mut remarks: Vec<String>) -> Option<Facts> {
 /// What should be known of a file that holds a push certificate.
 fn remark(path: &Path, contents: &Contents, remarks: &mut Vec<String>) {
     let name = shown(path);
-    remarks.extend(contents.notes.iter().map(|note| format!("{name} is {note}")));
+    let joint = if contents.is_container { ": " } else { " is " };
+    remarks.extend(contents.notes.iter().map(|note| format!("{name}{joint}{note}")));
     let flaws = contents.flaws.iter().take(3);
     remarks
         .extend(flaws.map(|flaw| format!("{name} holds a push certificate, and more that could not be read: {flaw}")));
-    if contents.private_key.is_some() {
+    if contents.private_key.is_some() && !contents.is_container {
         remarks.push(format!("{name} holds a private key; only the certificate is needed here"));
     }
 }
@@ -309,7 +356,7 @@ fn no_certificate(path: &Path, contents: &Contents) -> Failure {
     // "is" or "holds", as the description goes on; the finding says why a look-alike is none.
     let why = contents.main().and_then(|main| match &main.what {
         certificate::What::Certificate(found) => found.findings.first(),
-        certificate::What::Request(_) | certificate::What::Profile(_) => None,
+        _ => None,
     });
     let why = why.map(|finding| format!("; {finding}")).unwrap_or_default();
     let what = contents.description();

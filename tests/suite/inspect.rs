@@ -17,7 +17,7 @@ fn now() -> DateTime<Utc> {
 
 fn json(paths: &[PathBuf]) -> (Value, u8) {
     let mut out = Vec::new();
-    let status = inspect::run(paths, true, now(), &mut out).unwrap();
+    let status = inspect::run(paths, None, true, now(), &mut out).unwrap();
     let document: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(document["schema"], "apnswatch.inspect.v1");
     (document, status)
@@ -29,7 +29,7 @@ fn json_of(path: &Path) -> Value {
 
 fn text_of(path: &Path) -> (String, u8) {
     let mut out = Vec::new();
-    let status = inspect::run(&[path.to_owned()], false, now(), &mut out).unwrap();
+    let status = inspect::run(&[path.to_owned()], None, false, now(), &mut out).unwrap();
     (String::from_utf8(out).unwrap(), status)
 }
 
@@ -336,7 +336,7 @@ fn an_end_is_told_in_words_and_never_as_zero_days() {
         (-TimeDelta::days(1100), "expired 3 years ago"),
     ] {
         let mut out = Vec::new();
-        inspect::run(std::slice::from_ref(&path), false, end - left, &mut out).unwrap();
+        inspect::run(std::slice::from_ref(&path), None, false, end - left, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains(words) && !text.contains(" 0 days"), "{text}");
     }

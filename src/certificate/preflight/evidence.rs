@@ -25,7 +25,8 @@ impl Evidence {
     pub fn request_in(contents: &Contents) -> Given<PublicKey> {
         let mut keys = contents.items.iter().filter_map(|item| match &item.what {
             What::Request(request) => Some(&request.key),
-            What::Certificate(_) | What::Profile(_) => None,
+            What::PushRequest(found) => found.request.as_ref().map(|request| &request.key),
+            What::Certificate(_) | What::Profile(_) | What::Token(_) => None,
         });
         keys.next().cloned().ok_or_else(|| format!("the file {}", contents.description()))
     }
@@ -116,6 +117,12 @@ impl Weighed {
 
     /// What else is in the file.
     fn company(&mut self, new: &Contents) {
+        if new.is_container {
+            self.warnings.push(
+                "it is a PKCS#12 container, and an MDM asks for the .pem file as the push portal gives it".to_owned(),
+            );
+            return;
+        }
         match new.private_key {
             Some(KeyProtection::Plain | KeyProtection::Unknown) => self.warnings.push(
                 "a private key is in the file, and the portal's file has none: upload the certificate alone, unless the MDM \

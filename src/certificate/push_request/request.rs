@@ -44,11 +44,11 @@ impl Csr {
         if taken < der.len() {
             findings.push(format!("{} bytes stand behind the request inside", der.len() - taken));
         }
-        let bits = request.key.strip_prefix("RSA ").and_then(|bits| bits.parse::<u32>().ok());
+        let bits = request.key.name.strip_prefix("RSA ").and_then(|bits| bits.parse::<u32>().ok());
         if bits.is_none_or(|bits| bits < MIN_BITS) {
             findings.push(format!(
                 "the key of the request is {}; for a push certificate it has to be RSA of {MIN_BITS} bits or more",
-                request.key
+                request.key.name
             ));
         }
         if is_changed(&der) {

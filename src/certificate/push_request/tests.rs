@@ -155,7 +155,7 @@ fn a_good_one_has_no_finding() {
     assert_eq!(found.chain.len(), 3);
     assert_eq!(found.chain[0].kind, Kind::MdmVendorCertificate);
     let request = found.request.as_ref().unwrap();
-    assert_eq!((request.key.as_str(), request.subject.contains("Example School")), ("RSA 2048", true));
+    assert_eq!((request.key.name.as_str(), request.subject.contains("Example School")), ("RSA 2048", true));
     let now = found.chain[0].not_before + TimeDelta::days(1);
     assert_eq!(found.findings_at(now), Vec::<String>::new());
     assert!(found.chain.iter().all(|certificate| certificate.uids == Vec::<Topic>::new()));
