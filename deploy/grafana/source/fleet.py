@@ -1,0 +1,275 @@
+"""All tenants: what needs a human, by days left."""
+
+from panels import (ANY_IS_CRITICAL, ANY_IS_INFO, ANY_IS_WARNING, CRITICAL, DAYS_LEFT, FINDING_WORDS, INFO, OK,
+                    PHASE_STEPS, PHASE_WORDS, PHASES, QUESTIONS, QUIET, REASON_WORDS, TOKEN_DAYS, WARNING, bars, board,
+                    coloured, columns, fixed, lines, listing, measured, missing, override, panel, query, seconds, sorted_by, stat,
+                    table, to_tenant, values, variable)
+
+# What the variables choose. The team is no label of the series, so it is asked for beside.
+HERE = 'mdm=~"$mdm", tenant=~"$tenant"'
+TEAM = 'and on (tenant, mdm) apns_tenant_info{team=~"$team"}'
+TENANTS = f'apns_tenant_info{{{HERE}, team=~"$team"}}'
+
+
+def of(by, series, how="max", more=""):
+    """A series of the chosen tenants. Two daemons that watch one tenant count once."""
+    labels = f"{HERE}, {more}" if more else HERE
+    return f"{how} by ({by}) ({series}{{{labels}}}) {TEAM}"
+
+
+DAYS = f"({of('tenant, mdm', 'apns_certificate_not_after_timestamp_seconds', 'min')}) - time()"
+
+# Whoever has a date that is near, or trouble that no date shows.
+NEEDY = (
+    f"{of('tenant, mdm, phase', 'apns_certificate_phase')} and on (tenant, mdm) ("
+    f'apns_certificate_phase{{phase!~"ok|none"}} or apns_topic_drift == 1 or apns_finding or apns_certificate_revoked)'
+)
+JUST_THESE = NEEDY.replace("tenant, mdm, phase", "tenant, mdm", 1)
+
+
+def among_these(expr):
+    return f"{expr} and on (tenant, mdm) ({JUST_THESE})"
+
+
+def none_known(expr):
+    """A count that is 0 where nothing is wrong, and nothing where no tenant is known: unknown is not healthy."""
+    return f"count({expr}) or 0 * count({TENANTS})"
+
+
+def week(phase):
+    """How many end in each of the 26 weeks ahead: 0 is the next seven days."""
+    left = f"({DAYS} > 0) and on (tenant, mdm) apns_certificate_phase{{{phase}}}"
+    return f'count_values("week", floor(({left}) / 604800) < 26)'
+
+
+def ahead():
+    # A week in which nothing ends must show as an empty week, or a calendar would lie about its gaps.
+    empty = " or ".join(f'label_replace(vector(0), "week", "{number}", "", "")' for number in range(26))
+    later, now = week('phase!="renew"'), week('phase="renew"')
+    return table(f"{later} or ({empty})", now)
+
+
+def overview():
+    phases = of("tenant, mdm, phase", "apns_certificate_phase")
+    return [
+        stat(
+            "Tenants by phase",
+            "How many certificates are in which phase of their year. Usual policy: plan from 180 days, renew from 30, expired at 0, "
+            "lost 30 days after. `unknown` is not healthy: nobody can say when those end.",
+            [query(f"count by (phase) ({phases})", "{{phase}}")],
+            width=12, height=4, background=True, text="value_and_name", decimals=0,
+            overrides=[override(phase, color={"mode": "fixed", "fixedColor": color}, displayName=word)
+                       for phase, (color, word, _, _) in PHASES.items()],
+        ),
+        stat(
+            "Topics that drifted",
+            "Sources that tell another topic than the pinned one. Each of them is an emergency, whatever days are left.",
+            [query(f"sum({of('tenant, mdm, source', 'apns_topic_drift')})")],
+            width=3, height=4, thresholds=ANY_IS_CRITICAL, decimals=0,
+        ),
+        stat(
+            "Revoked or removed",
+            "Certificates of which the MDM says that they were revoked, or that are gone.",
+            [query(none_known(of("tenant, mdm", "apns_certificate_revoked") + " or "
+                              + of("tenant, mdm", "apns_finding", more='finding="removed"')))],
+            width=3, height=4, thresholds=ANY_IS_CRITICAL, decimals=0,
+        ),
+        stat(
+            "Sources failing",
+            "Sources whose last poll failed. What they told before still stands, and grows old.",
+            [query(f"sum(1 - ({of('tenant, mdm, source', 'apns_source_up', 'min')}))")],
+            width=3, height=4, thresholds=ANY_IS_WARNING, decimals=0,
+        ),
+        stat(
+            "apnswatch is heard",
+            "Whether Prometheus hears the daemon (job `apnswatch`), the worst one where there are several. If it is down, "
+            "everything else here is old or empty.",
+            [query('min(up{job="apnswatch"})')],
+            width=3, height=4, background=True, mappings=values(_0=("DOWN", CRITICAL), _1=("up", OK)),
+            thresholds=[(None, CRITICAL), (1, OK)],
+        ),
+    ]
+
+
+def needs_a_human():
+    table_of = table(
+        among_these(DAYS),
+        # The phase stands in two columns: as a word, and as what is to be done.
+        f'label_join({NEEDY}, "step", "", "phase")',
+        f"max by (tenant, mdm, team) ({TENANTS}) and on (tenant, mdm) ({JUST_THESE})",
+        among_these(f"sum by (tenant, mdm) ({of('tenant, mdm, source', 'apns_topic_drift')})"),
+        among_these(f"count by (tenant, mdm) ({of('tenant, mdm, finding', 'apns_finding')})"),
+        among_these(f"count by (tenant, mdm) ({of('tenant, mdm, question', 'apns_blind_spot')})"),
+        among_these(of("tenant, mdm", "apns_tenant_muted")),
+    )
+    names = {
+        "Value #A": "time left", "tenant": "tenant", "mdm": "mdm", "team": "team", "phase": "phase",
+        "step": "next step", "Value #D": "drift", "Value #E": "findings", "Value #F": "blind spots", "Value #G": "muted",
+    }
+    return listing(
+        "What needs a human, by time left",
+        "Every tenant whose date is near, gone or unknown, or that has a drift, a finding or a revoked certificate. Negative: so "
+        "long past the end. The colours follow the usual policy (180, 30, 0 days); the phase follows the tenant's own. A "
+        "muted tenant raises no alert. The name leads to everything that is known.",
+        table_of, columns(names, ["Value #B", "Value #C"]), sort=sorted_by("time left"), width=24, height=14,
+        overrides=[
+            measured("time left", "s", seconds(DAYS_LEFT), decimals=0,
+                     mappings=missing("unknown"), custom__width=110),
+            to_tenant(),
+            coloured("phase", PHASE_WORDS, custom__width=110),
+            coloured("next step", PHASE_STEPS, custom__width=430),
+            measured("drift", "none", ANY_IS_CRITICAL, mappings=missing("-"), custom__width=80),
+            measured("findings", "none", ANY_IS_WARNING, mappings=missing("-"), custom__width=90),
+            measured("blind spots", "none", ANY_IS_INFO, mappings=missing("-"), custom__width=100),
+            coloured("muted", values(_1=("muted", QUIET)) + missing("-"), custom__width=80),
+        ],
+    )
+
+
+def renewals():
+    return panel(
+        "barchart",
+        "Renewals per week ahead",
+        "How many certificates end in each of the next 26 weeks. 0 is the next seven days, 1 the seven days after, and so "
+        "on. The height is the work of that week.",
+        ahead(), width=24, height=8, decimals=0, least=0, by_threshold=False,
+        custom={"fillOpacity": 80, "lineWidth": 0, "axisLabel": "certificates", "axisSoftMax": 4},
+        options={
+            "xField": "weeks from now", "orientation": "auto", "stacking": "normal", "showValue": "auto",
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+            "tooltip": {"mode": "multi", "sort": "none"},
+        },
+        transformations=[
+            *columns({"week": "weeks from now", "Value #A": "to be planned", "Value #B": "to be renewed now"}),
+            {"id": "convertFieldType",
+             "options": {"conversions": [{"targetField": "weeks from now", "destinationType": "number"}], "fields": {}}},
+            {"id": "sortBy", "options": {"sort": [{"field": "weeks from now", "desc": False}]}},
+            # A bar chart wants words below its bars.
+            {"id": "convertFieldType",
+             "options": {"conversions": [{"targetField": "weeks from now", "destinationType": "string"}], "fields": {}}},
+        ],
+        overrides=[fixed("to be planned", INFO), fixed("to be renewed now", WARNING)],
+    )
+
+
+def topics_and_findings():
+    drifting = of("tenant, mdm, source, topic", "apns_topic_drift_info")
+    return [
+        listing(
+            "Drift: the wrong topic",
+            "Only while a source tells another topic than the pinned one. First undo: renew the ORIGINAL row with the ORIGINAL "
+            "account and upload that. Enrol no device again before that was tried.",
+            table(drifting), columns({"tenant": "tenant", "mdm": "mdm", "source": "source", "topic": "topic told"}, ["Value"]),
+            width=12, height=8, thresholds=[(None, CRITICAL)],
+            overrides=[to_tenant(), override("topic told", custom__cellOptions={"type": "color-text"},
+                                             color={"mode": "fixed", "fixedColor": CRITICAL})],
+        ),
+        listing(
+            "Findings",
+            "Only while something stands that a person should know, one line each.",
+            table(of("tenant, mdm, finding", "apns_finding")),
+            columns({"tenant": "tenant", "mdm": "mdm", "finding": "finding"}, ["Value"]),
+            width=12, height=8, thresholds=[(None, WARNING)], overrides=[to_tenant(), coloured("finding", FINDING_WORDS)],
+        ),
+    ]
+
+
+def knowledge():
+    failing = of("tenant, mdm, source, reason", "apns_source_failing")
+    age = (
+        f"time() - ({of('tenant, mdm, source', 'apns_source_last_success_timestamp_seconds')})"
+        f" and on (tenant, mdm, source) ({failing})"
+    )
+    return [
+        bars(
+            "Blind spots by question",
+            "For how many tenants nothing answers a question. A tenant with a blind spot is never plainly well. Most are closed "
+            "by naming a file, a profile or an account in the configuration.",
+            [query(f"count by (question) ({of('tenant, mdm, question', 'apns_blind_spot')})", "{{question}}")],
+            width=8, height=8, thresholds=ANY_IS_INFO, decimals=0, least=0,
+            overrides=[override(question, displayName=words) for question, words in QUESTIONS.items()],
+        ),
+        listing(
+            "Sources failing, and how old their knowledge is",
+            "Only while a source fails. `age` is how long ago it last answered; `never` means that it has told nothing yet.",
+            table(failing, age),
+            columns({"tenant": "tenant", "mdm": "mdm", "source": "source", "reason": "reason", "Value #B": "age"},
+                    ["Value #A"]),
+            width=16, height=8, thresholds=[(None, WARNING)], sort=sorted_by("age", descending=True),
+            overrides=[to_tenant(), coloured("reason", REASON_WORDS),
+                       override("age", unit="s", decimals=0, mappings=missing("never"), custom__width=120)],
+        ),
+        lines(
+            "Share of polls that fail",
+            "By kind of MDM and source, over the last hour, for all tenants of that kind: one line high is one trouble that "
+            "they share, the vendor's, the network's or the login's. Not narrowed by team and tenant.",
+            [query('sum by (mdm, source) (rate(apns_source_failures_total{mdm=~"$mdm"}[1h])) / '
+                   'sum by (mdm, source) (rate(apns_source_polls_total{mdm=~"$mdm"}[1h]))', "{{mdm}} {{source}}",
+                   over_time=True)],
+            width=12, height=8, unit="percentunit", least=0, most=1, thresholds=[(None, OK), (0.5, WARNING)],
+            threshold_lines=True,
+        ),
+        lines(
+            "How long polls take",
+            "Nine of ten polls took no longer, by kind of MDM and source, over the last six hours. What comes near `poll.timeout` "
+            "(usually 20 seconds) will soon fail. Not narrowed by team and tenant.",
+            [query('histogram_quantile(0.9, sum by (mdm, source, le) '
+                   '(rate(apns_source_poll_duration_seconds_bucket{mdm=~"$mdm"}[6h])))', "{{mdm}} {{source}}",
+                   over_time=True)],
+            width=12, height=8, unit="s", least=0, thresholds=[(None, OK), (15, WARNING)], threshold_lines=True,
+        ),
+    ]
+
+
+def other_ends():
+    tokens = "tenant, mdm, kind, token"
+    logins = of("tenant, mdm", "apnswatch_credential_not_after_timestamp_seconds", "min")
+    return [
+        listing(
+            "Apple's other tokens",
+            "Automated Device Enrolment (ade) and Apps and Books (vpp), those that end first on top. A token may be broken with 200 "
+            "days left: new terms may wait to be accepted.",
+            table(f"({of(tokens, 'apple_token_not_after_timestamp_seconds', 'min')}) - time()",
+                  of(tokens, "apple_token_usable", "min")),
+            columns({"Value #A": "time left", "tenant": "tenant", "mdm": "mdm", "kind": "kind", "token": "token",
+                     "Value #B": "usable"}),
+            width=12, height=8, sort=sorted_by("time left"),
+            overrides=[measured("time left", "s", seconds(TOKEN_DAYS), decimals=0, mappings=missing("unknown"),
+                                custom__width=110),
+                       to_tenant(),
+                       coloured("usable", values(_0=("NO", WARNING), _1=("yes", OK)) + missing("not told"))],
+        ),
+        listing(
+            "Duties for Apple Accounts",
+            "What a team must do by a date. Negative: overdue. A duty belongs to an account, which many tenants may share, so that "
+            "the choice of teams and tenants does not narrow it.",
+            table("min by (account, duty) (apns_duty_due_timestamp_seconds) - time()"),
+            columns({"Value": "due in", "account": "account", "duty": "duty"}),
+            width=6, height=8, sort=sorted_by("due in"),
+            overrides=[measured("due in", "s", [(None, INFO), (0, OK)], decimals=0)],
+        ),
+        listing(
+            "Our own logins",
+            "When the login of apnswatch at an MDM ends, where that is known. After it nobody watches that tenant.",
+            table(f"({logins}) - time()"), columns({"Value": "time left", "tenant": "tenant", "mdm": "mdm"}),
+            width=6, height=8, sort=sorted_by("time left"),
+            overrides=[measured("time left", "s", [(None, WARNING), (30 * 86400, OK)], decimals=0), to_tenant()],
+        ),
+    ]
+
+
+def dashboard():
+    return board(
+        "apnswatch-fleet", "apnswatch: fleet", "All Apple push certificates: what needs a human, by days left.",
+        [
+            variable("team", "Team", "label_values(apns_tenant_info, team)"),
+            variable("mdm", "MDM", 'label_values(apns_tenant_info{team=~"$team"}, mdm)'),
+            variable("tenant", "Tenant", 'label_values(apns_tenant_info{team=~"$team", mdm=~"$mdm"}, tenant)'),
+        ],
+        [
+            ("At a glance", overview()),
+            ("Needs a human", [needs_a_human(), renewals(), *topics_and_findings()]),
+            ("What we know and how well", knowledge()),
+            ("Other ends", other_ends()),
+        ],
+    )
