@@ -204,7 +204,7 @@ def knowledge():
             "By kind of MDM and source, over the last hour, for all tenants of that kind: one line high is one trouble that "
             "they share, the vendor's, the network's or the login's. Not narrowed by team and tenant.",
             [query('sum by (mdm, source) (rate(apns_source_failures_total{mdm=~"$mdm"}[1h])) / '
-                   'sum by (mdm, source) (rate(apns_source_polls_total{mdm=~"$mdm"}[1h]))', "{{mdm}} {{source}}",
+                   '(sum by (mdm, source) (rate(apns_source_polls_total{mdm=~"$mdm"}[1h])) > 0)', "{{mdm}} {{source}}",
                    over_time=True)],
             width=12, height=8, unit="percentunit", least=0, most=1, thresholds=[(None, OK), (0.5, WARNING)],
             threshold_lines=True,
@@ -214,7 +214,7 @@ def knowledge():
             "Nine of ten polls took no longer, by kind of MDM and source, over the last six hours. What comes near `poll.timeout` "
             "(usually 20 seconds) will soon fail. Not narrowed by team and tenant.",
             [query('histogram_quantile(0.9, sum by (mdm, source, le) '
-                   '(rate(apns_source_poll_duration_seconds_bucket{mdm=~"$mdm"}[6h])))', "{{mdm}} {{source}}",
+                   '(rate(apns_source_poll_duration_seconds_bucket{mdm=~"$mdm"}[6h]))) >= 0', "{{mdm}} {{source}}",
                    over_time=True)],
             width=12, height=8, unit="s", least=0, thresholds=[(None, OK), (15, WARNING)], threshold_lines=True,
         ),

@@ -73,7 +73,7 @@ def ports():
             "Ports, step by step",
             "How each step last ended: the name has an address (dns), a connection opens (tcp), TLS is spoken (tls), the protocol is "
             "agreed on (alpn), the certificate is Apple's (chain), Apple's front end answers (http2). An empty cell: not tried, or an "
-            "earlier step fails.",
+            "earlier step fails; dns is there only where a name is probed.",
             table(*(of(PORT, "apns_port_step_success", "min", f'step="{step}"') for step in STEPS)),
             columns(names, []), width=24, height=8,
             overrides=[coloured(step, values(_0=("FAILS", broken.get(step, WARNING)), _1=("ok", OK)) + missing("-"))
@@ -90,30 +90,26 @@ def ports():
 
 
 def trust():
+    by = "site, role, target"
     return [
         timeline(
-            "TLS broken open on the way",
-            "Whether a certificate was issued by somebody else than Apple when one was last looked at (every ten minutes). Devices refuse "
-            "such a connection: take Apple's names out of the inspection.",
-            [query(of("site, role, target", "apns_tls_intercepted"), "{{site}} {{role}} {{target}}", over_time=True)],
-            width=12, height=6, mappings=values(_0=("Apple's own", OK), _1=("INTERCEPTED", WARNING)),
-            thresholds=[(None, OK), (1, WARNING)],
-        ),
-        timeline(
-            "Names answered with foreign addresses",
-            "Only while names are probed: whether one was answered with an address that cannot be Apple's, or that leads nowhere. Targets "
-            "that are configured as an address have no name, and nothing here.",
-            [query(of("site, role, target", "apns_dns_outside_apple"), "{{site}} {{role}} {{target}}", over_time=True)],
-            width=12, height=6, mappings=values(_0=("Apple's own", OK), _1=("FOREIGN", WARNING)),
+            "Is it Apple?",
+            "TLS: whether a certificate was issued by somebody else than Apple when one was last looked at (every ten minutes); devices "
+            "refuse such a connection, so take Apple's names out of the inspection. DNS: whether a name was answered with an address "
+            "that cannot be Apple's, or that leads nowhere; only where names are probed and not addresses.",
+            [query(of(by, "apns_tls_intercepted"), "TLS {{site}} {{role}} {{target}}", over_time=True),
+             query(of(by, "apns_dns_outside_apple"), "DNS {{site}} {{role}} {{target}}", over_time=True)],
+            width=24, height=6, mappings=values(_0=("Apple", OK), _1=("NOT APPLE", WARNING)),
             thresholds=[(None, OK), (1, WARNING)],
         ),
     ]
 
 
 def figures():
-    bucket = "apns_port_connect_duration_seconds_bucket"
+    bucket = f"apns_port_connect_duration_seconds_bucket{{{HERE}}}"
+    failures, attempts = f"apns_port_failures_total{{{HERE}}}", f"apns_port_attempts_total{{{HERE}}}"
     quantiles = [
-        query(f"histogram_quantile({share}, sum by (site, role, port, le) (rate({bucket}{{{HERE}}}[$__rate_interval])))",
+        query(f"histogram_quantile({share}, sum by (site, role, port, le) (rate({bucket}[$__rate_interval]))) >= 0",
               f"{words}, {{{{site}}}} {{{{role}}}} {{{{port}}}}", over_time=True)
         for share, words in ((0.5, "half"), (0.9, "nine of ten"))
     ]
@@ -129,7 +125,7 @@ def figures():
             "Time to connect, all connections",
             "How many connections opened within which time, in the chosen sites. A second band is a second way, or a lost packet "
             "that was sent again.",
-            [query(f"sum by (le) (increase({bucket}{{{HERE}}}[$__rate_interval]))", "{{le}}", over_time=True, heatmap=True)],
+            [query(f"sum by (le) (increase({bucket}[$__rate_interval]))", "{{le}}", over_time=True, heatmap=True)],
             width=12, height=8, unit="none", thresholds=[(None, INFO)],
             custom={"hideFrom": {"legend": False, "tooltip": False, "viz": False}},
             options={
@@ -145,17 +141,19 @@ def figures():
         ),
         lines(
             "Failed attempts by reason",
-            "How many attempts failed in each step of the drawing, with the reason that tells most. What the reasons mean stands in "
-            "docs/metrics.md.",
-            [query(f"sum by (site, role, reason) (increase(apns_port_failures_total{{{HERE}}}[$__rate_interval])) > 0",
-                   "{{site}} {{role}}: {{reason}}", over_time=True)],
+            "How many attempts failed in each step of the drawing. A reason is shown only while it occurs, the sum always. What the "
+            "reasons mean stands in docs/metrics.md.",
+            [query(f"sum by (site, role, reason) (increase({failures}[$__rate_interval])) > 0",
+                   "{{site}} {{role}}: {{reason}}", over_time=True),
+             query(f"sum by (site, role) (increase({failures}[$__rate_interval]))", "{{site}} {{role}}: all reasons",
+                   over_time=True)],
             width=12, height=8, unit="short", least=0, thresholds=[(None, OK), (1, WARNING)],
         ),
         lines(
             "Share of attempts that fail",
             "By target and port. One of many couriers that is silent is no trouble; all of them at one port are a firewall.",
-            [query(f"sum by (site, target, port, ip_version) (rate(apns_port_failures_total{{{HERE}}}[$__rate_interval])) / "
-                   f"sum by (site, target, port, ip_version) (rate(apns_port_attempts_total{{{HERE}}}[$__rate_interval]))",
+            [query(f"sum by (site, target, port, ip_version) (rate({failures}[$__rate_interval])) / "
+                   f"(sum by (site, target, port, ip_version) (rate({attempts}[$__rate_interval])) > 0)",
                    "{{site}} {{target}}:{{port}} IPv{{ip_version}}", over_time=True)],
             width=12, height=8, unit="percentunit", least=0, most=1, thresholds=[(None, OK), (0.5, WARNING)],
             threshold_lines=True,
