@@ -64,27 +64,27 @@ def overview():
         stat(
             "Topics that drifted",
             "Sources that tell another topic than the pinned one. Each of them is an emergency, whatever days are left.",
-            [query(f"sum({of('tenant, mdm, source', 'apns_topic_drift')})")],
+            [query(f"sum({of('tenant, mdm, source', 'apns_topic_drift')})", "drifting")],
             width=3, height=4, thresholds=ANY_IS_CRITICAL, decimals=0,
         ),
         stat(
             "Revoked or removed",
             "Certificates of which the MDM says that they were revoked, or that are gone.",
             [query(none_known(of("tenant, mdm", "apns_certificate_revoked") + " or "
-                              + of("tenant, mdm", "apns_finding", more='finding="removed"')))],
+                              + of("tenant, mdm", "apns_finding", more='finding="removed"')), "revoked or removed")],
             width=3, height=4, thresholds=ANY_IS_CRITICAL, decimals=0,
         ),
         stat(
             "Sources failing",
             "Sources whose last poll failed. What they told before still stands, and grows old.",
-            [query(f"sum(1 - ({of('tenant, mdm, source', 'apns_source_up', 'min')}))")],
+            [query(f"sum(1 - ({of('tenant, mdm, source', 'apns_source_up', 'min')}))", "failing")],
             width=3, height=4, thresholds=ANY_IS_WARNING, decimals=0,
         ),
         stat(
             "apnswatch is heard",
             "Whether Prometheus hears the daemon (job `apnswatch`), the worst one where there are several. If it is down, "
             "everything else here is old or empty.",
-            [query('min(up{job="apnswatch"})')],
+            [query('min(up{job="apnswatch"})', "apnswatch")],
             width=3, height=4, background=True, mappings=values(_0=("DOWN", CRITICAL), _1=("up", OK)),
             thresholds=[(None, CRITICAL), (1, OK)],
         ),

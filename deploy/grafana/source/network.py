@@ -166,9 +166,9 @@ def dashboard():
         "apnswatch-network", "apnswatch: network", "The way to Apple, as seen from each site.",
         [variable("site", "Site", "label_values(apns_probe_interval_seconds, site)")],
         [
-            ("Paths", paths()),
+            ("At a glance", paths()),
             ("Ports", ports()),
-            ("Is it Apple?", trust()),
+            ("Certificates and names", trust()),
             ("Figures", figures()),
         ],
     )

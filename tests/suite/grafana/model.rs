@@ -225,8 +225,7 @@ pub(super) fn fields_are_named_as_they_come(panel: &Panel, found: &[Vec<Value>])
             names.extend(labels(series));
         } else {
             let format = target["legendFormat"].as_str().unwrap();
-            let alone = format.is_empty() && series.len() == 1;
-            names.extend(series.iter().filter(|_| !alone).map(|series| legend(format, &series["metric"])));
+            names.extend(series.iter().map(|series| legend(format, &series["metric"])));
         }
     }
     if is_table {
