@@ -1,9 +1,9 @@
 """All tenants: what needs a human, by days left."""
 
-from panels import (ANY_IS_CRITICAL, ANY_IS_INFO, ANY_IS_WARNING, CRITICAL, DAYS_LEFT, FINDING_WORDS, INFO, OK,
-                    PHASE_STEPS, PHASE_WORDS, PHASES, QUESTIONS, QUIET, REASON_WORDS, TOKEN_DAYS, WARNING, bars, board,
-                    coloured, columns, fixed, lines, listing, measured, missing, override, panel, query, seconds, sorted_by, stat,
-                    table, to_tenant, values, variable)
+from panels import (ANY_IS_CRITICAL, ANY_IS_INFO, ANY_IS_WARNING, CRITICAL, DAYS_LEFT, FINDING_WORDS, IN_DAYS, INFO,
+                    NEXT_STEPS, OK, PHASE_WORDS, PHASES, QUESTIONS, QUIET, REASON_WORDS, TOKEN_DAYS, URGENCIES, WARNING,
+                    bars, board, coloured, columns, fixed, lines, listing, measured, missing, override, panel, query,
+                    sorted_by, stat, table, to_tenant, values, variable)
 
 # What the variables choose. The team is no label of the series, so it is asked for beside.
 HERE = 'mdm=~"$mdm", tenant=~"$tenant"'
@@ -17,14 +17,51 @@ def of(by, series, how="max", more=""):
     return f"{how} by ({by}) ({series}{{{labels}}}) {TEAM}"
 
 
-DAYS = f"({of('tenant, mdm', 'apns_certificate_not_after_timestamp_seconds', 'min')}) - time()"
+def days(end):
+    return f"(({end}) - time()) / 86400"
+
+
+DAYS = days(of("tenant, mdm", "apns_certificate_not_after_timestamp_seconds", "min"))
+
+# What no date shows.
+DRIFT, REVOKED, REMOVED = "apns_topic_drift == 1", "apns_certificate_revoked", 'apns_finding{finding="removed"}'
 
 # Whoever has a date that is near, or trouble that no date shows.
+PHASE = of("tenant, mdm, phase", "apns_certificate_phase")
 NEEDY = (
-    f"{of('tenant, mdm, phase', 'apns_certificate_phase')} and on (tenant, mdm) ("
-    f'apns_certificate_phase{{phase!~"ok|none"}} or apns_topic_drift == 1 or apns_finding or apns_certificate_revoked)'
+    f'{PHASE} and on (tenant, mdm) (apns_certificate_phase{{phase!~"ok|none"}} or {DRIFT} or apns_finding or {REVOKED})'
 )
-JUST_THESE = NEEDY.replace("tenant, mdm, phase", "tenant, mdm", 1)
+JUST_THESE = f"max by (tenant, mdm) ({NEEDY})"
+
+
+def if_also(condition):
+    return f"{JUST_THESE} and on (tenant, mdm) ({condition})"
+
+
+CRITICAL_PHASE = 'apns_certificate_phase{phase=~"expired|lost"}'
+WARNING_PHASE = 'apns_certificate_phase{phase=~"renew|unknown"}'
+# As the alerts have it.
+URGENCY = " or ".join((
+    f"3 * ({if_also(f'{CRITICAL_PHASE} or {DRIFT} or {REVOKED} or {REMOVED}')})",
+    f"2 * ({if_also(f'{WARNING_PHASE} or apns_finding')})",
+    JUST_THESE,
+))
+
+
+def trouble(word, condition):
+    return f'label_replace({NEEDY} and on (tenant, mdm) ({condition}), "step", "{word}", "", "")'
+
+
+# What is to be done: first what goes before the date, then by the phase, and a finding where the date asks for nothing yet.
+NEXT_STEP = " or on (tenant, mdm) ".join((
+    trouble("drift", DRIFT),
+    trouble("revoked", REVOKED),
+    trouble("removed", REMOVED),
+    trouble("upload", 'apns_finding{finding=~"renewal_not_uploaded|renewal_unconfirmed"} '
+                      f'unless on (tenant, mdm) {CRITICAL_PHASE}'),
+    trouble("finding", 'apns_finding and on (tenant, mdm) apns_certificate_phase{phase=~"ok|none|plan"}'),
+    f'label_join({NEEDY}, "step", "", "phase")',
+))
 
 
 def among_these(expr):
@@ -39,7 +76,7 @@ def none_known(expr):
 def week(phase):
     """How many end in each of the 26 weeks ahead: 0 is the next seven days."""
     left = f"({DAYS} > 0) and on (tenant, mdm) apns_certificate_phase{{{phase}}}"
-    return f'count_values("week", floor(({left}) / 604800) < 26)'
+    return f'count_values("week", floor(({left}) / 7) < 26)'
 
 
 def ahead():
@@ -54,8 +91,8 @@ def overview():
     return [
         stat(
             "Tenants by phase",
-            "How many certificates are in which phase of their year. Usual policy: plan from 180 days, renew from 30, expired at 0, "
-            "lost 30 days after. `unknown` is not healthy: nobody can say when those end.",
+            "How many certificates are in which phase of their year. Usual policy: plan from 180 days, renew from 30, "
+            "expired at 0, lost 30 days after. `unknown` is not healthy: nobody can say when those end.",
             [query(f"count by (phase) ({phases})", "{{phase}}")],
             width=12, height=4, background=True, text="value_and_name", decimals=0,
             overrides=[override(phase, color={"mode": "fixed", "fixedColor": color}, displayName=word)
@@ -82,8 +119,8 @@ def overview():
         ),
         stat(
             "apnswatch is heard",
-            "Whether Prometheus hears the daemon (job `apnswatch`), the worst one where there are several. If it is down, "
-            "everything else here is old or empty.",
+            "Whether Prometheus hears the daemon (job `apnswatch`), the worst one where there are several. If it is "
+            "down, everything else here is old or empty.",
             [query('min(up{job="apnswatch"})', "apnswatch")],
             width=3, height=4, background=True, mappings=values(_0=("DOWN", CRITICAL), _1=("up", OK)),
             thresholds=[(None, CRITICAL), (1, OK)],
@@ -92,10 +129,11 @@ def overview():
 
 
 def needs_a_human():
-    table_of = table(
-        among_these(DAYS),
-        # The phase stands in two columns: as a word, and as what is to be done.
-        f'label_join({NEEDY}, "step", "", "phase")',
+    asked = table(
+        # In this order the rows stand where their urgency is the same.
+        f"sort({among_these(DAYS)})",
+        NEXT_STEP,
+        URGENCY,
         f"max by (tenant, mdm, team) ({TENANTS}) and on (tenant, mdm) ({JUST_THESE})",
         among_these(f"sum by (tenant, mdm) ({of('tenant, mdm, source', 'apns_topic_drift')})"),
         among_these(f"count by (tenant, mdm) ({of('tenant, mdm, finding', 'apns_finding')})"),
@@ -103,50 +141,56 @@ def needs_a_human():
         among_these(of("tenant, mdm", "apns_tenant_muted")),
     )
     names = {
-        "Value #A": "time left", "tenant": "tenant", "mdm": "mdm", "team": "team", "phase": "phase",
-        "step": "next step", "Value #D": "drift", "Value #E": "findings", "Value #F": "blind spots", "Value #G": "muted",
+        "Value #C": "urgency", "Value #A": "time left", "tenant": "tenant", "mdm": "mdm", "team": "team", "phase": "phase",
+        "step": "next step", "Value #E": "drift", "Value #F": "findings", "Value #G": "blind spots", "Value #H": "muted",
     }
     return listing(
-        "What needs a human, by time left",
-        "Every tenant whose date is near, gone or unknown, or that has a drift, a finding or a revoked certificate. Negative: so "
-        "long past the end. The colours follow the usual policy (180, 30, 0 days); the phase follows the tenant's own. A "
-        "muted tenant raises no alert. The name leads to everything that is known.",
-        table_of, columns(names, ["Value #B", "Value #C"]), sort=sorted_by("time left"), width=24, height=14,
+        "What needs a human, by urgency and time left",
+        "Every tenant whose date is near, gone or unknown, or that has a drift, a finding or a revoked certificate. "
+        "The urgency is that of its alerts; a muted tenant raises none. Negative: so long past the end. The colours of "
+        "the days follow the usual policy (180, 30, 0), the phase the tenant's own. The name leads to everything that "
+        "is known.",
+        asked, columns(names, ["Value #B", "Value #D"]), sort=sorted_by("urgency", descending=True), width=24, height=14,
         overrides=[
-            measured("time left", "s", seconds(DAYS_LEFT), decimals=0,
-                     mappings=missing("unknown"), custom__width=110),
+            coloured("urgency", URGENCIES, custom__width=100),
+            measured("time left", DAYS_LEFT, **IN_DAYS, mappings=missing("unknown"), custom__width=110),
             to_tenant(),
-            coloured("phase", PHASE_WORDS, custom__width=110),
-            coloured("next step", PHASE_STEPS, custom__width=430),
-            measured("drift", "none", ANY_IS_CRITICAL, mappings=missing("-"), custom__width=80),
-            measured("findings", "none", ANY_IS_WARNING, mappings=missing("-"), custom__width=90),
-            measured("blind spots", "none", ANY_IS_INFO, mappings=missing("-"), custom__width=100),
+            coloured("phase", PHASE_WORDS, custom__width=120),
+            coloured("next step", NEXT_STEPS, custom__width=480),
+            measured("drift", ANY_IS_CRITICAL, mappings=missing("-"), custom__width=70),
+            measured("findings", ANY_IS_WARNING, mappings=missing("-"), custom__width=90),
+            measured("blind spots", ANY_IS_INFO, mappings=missing("-"), custom__width=100),
             coloured("muted", values(_1=("muted", QUIET)) + missing("-"), custom__width=80),
         ],
     )
 
 
+def converted(kind):
+    conversions = [{"targetField": "week", "destinationType": kind}]
+    return {"id": "convertFieldType", "options": {"conversions": conversions, "fields": {}}}
+
+
 def renewals():
+    merged, named = columns({"week": "week", "Value #A": "to be planned", "Value #B": "to be renewed now"})
     return panel(
         "barchart",
         "Renewals per week ahead",
-        "How many certificates end in each of the next 26 weeks. 0 is the next seven days, 1 the seven days after, and so "
-        "on. The height is the work of that week.",
+        "How many certificates end in each of the next 26 weeks. 0 is the next seven days, 1 the seven days after, and "
+        "so on. The height is the work of that week.",
         ahead(), width=24, height=8, decimals=0, least=0, by_threshold=False,
         custom={"fillOpacity": 80, "lineWidth": 0, "axisLabel": "certificates", "axisSoftMax": 4},
         options={
-            "xField": "weeks from now", "orientation": "auto", "stacking": "normal", "showValue": "auto",
+            "xField": "week", "orientation": "auto", "stacking": "normal", "showValue": "auto",
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
             "tooltip": {"mode": "multi", "sort": "none"},
         },
         transformations=[
-            *columns({"week": "weeks from now", "Value #A": "to be planned", "Value #B": "to be renewed now"}),
-            {"id": "convertFieldType",
-             "options": {"conversions": [{"targetField": "weeks from now", "destinationType": "number"}], "fields": {}}},
-            {"id": "sortBy", "options": {"sort": [{"field": "weeks from now", "desc": False}]}},
-            # A bar chart wants words below its bars.
-            {"id": "convertFieldType",
-             "options": {"conversions": [{"targetField": "weeks from now", "destinationType": "string"}], "fields": {}}},
+            merged,
+            # Numbers are sorted as numbers; a bar chart wants words below its bars.
+            converted("number"),
+            {"id": "sortBy", "options": {"sort": [{"field": "week", "desc": False}]}},
+            converted("string"),
+            named,
         ],
         overrides=[fixed("to be planned", INFO), fixed("to be renewed now", WARNING)],
     )
@@ -157,8 +201,8 @@ def topics_and_findings():
     return [
         listing(
             "Drift: the wrong topic",
-            "Only while a source tells another topic than the pinned one. First undo: renew the ORIGINAL row with the ORIGINAL "
-            "account and upload that. Enrol no device again before that was tried.",
+            "Only while a source tells another topic than the pinned one. First undo: renew the ORIGINAL row with the "
+            "ORIGINAL account and upload that. Enrol no device again before that was tried.",
             table(drifting), columns({"tenant": "tenant", "mdm": "mdm", "source": "source", "topic": "topic told"}, ["Value"]),
             width=12, height=8, thresholds=[(None, CRITICAL)],
             overrides=[to_tenant(), override("topic told", custom__cellOptions={"type": "color-text"},
@@ -183,8 +227,8 @@ def knowledge():
     return [
         bars(
             "Blind spots by question",
-            "For how many tenants nothing answers a question. A tenant with a blind spot is never plainly well. Most are closed "
-            "by naming a file, a profile or an account in the configuration.",
+            "For how many tenants nothing answers a question. A tenant with a blind spot is never plainly well. Most "
+            "are closed by naming a file, a profile or an account in the configuration.",
             [query(f"count by (question) ({of('tenant, mdm, question', 'apns_blind_spot')})", "{{question}}")],
             width=8, height=8, thresholds=ANY_IS_INFO, decimals=0, least=0,
             overrides=[override(question, displayName=words) for question, words in QUESTIONS.items()],
@@ -201,8 +245,8 @@ def knowledge():
         ),
         lines(
             "Share of polls that fail",
-            "By kind of MDM and source, over the last hour, for all tenants of that kind: one line high is one trouble that "
-            "they share, the vendor's, the network's or the login's. Not narrowed by team and tenant.",
+            "By kind of MDM and source, over the last hour, for all tenants of that kind: one line high is one trouble "
+            "that they share, the vendor's, the network's or the login's. Not narrowed by team and tenant.",
             [query('sum by (mdm, source) (rate(apns_source_failures_total{mdm=~"$mdm"}[1h])) / '
                    '(sum by (mdm, source) (rate(apns_source_polls_total{mdm=~"$mdm"}[1h])) > 0)', "{{mdm}} {{source}}",
                    over_time=True)],
@@ -211,8 +255,8 @@ def knowledge():
         ),
         lines(
             "How long polls take",
-            "Nine of ten polls took no longer, by kind of MDM and source, over the last six hours. What comes near `poll.timeout` "
-            "(usually 20 seconds) will soon fail. Not narrowed by team and tenant.",
+            "Nine of ten polls took no longer, by kind of MDM and source, over the last six hours. What comes near "
+            "`poll.timeout` (usually 20 seconds) will soon fail. Not narrowed by team and tenant.",
             [query('histogram_quantile(0.9, sum by (mdm, source, le) '
                    '(rate(apns_source_poll_duration_seconds_bucket{mdm=~"$mdm"}[6h]))) >= 0', "{{mdm}} {{source}}",
                    over_time=True)],
@@ -223,44 +267,42 @@ def knowledge():
 
 def other_ends():
     tokens = "tenant, mdm, kind, token"
-    logins = of("tenant, mdm", "apnswatch_credential_not_after_timestamp_seconds", "min")
     return [
         listing(
             "Apple's other tokens",
-            "Automated Device Enrolment (ade) and Apps and Books (vpp), those that end first on top. A token may be broken with 200 "
-            "days left: new terms may wait to be accepted.",
-            table(f"({of(tokens, 'apple_token_not_after_timestamp_seconds', 'min')}) - time()",
-                  of(tokens, "apple_token_usable", "min")),
+            "Automated Device Enrolment (ade) and Apps and Books (vpp), those that end first on top. A token may be "
+            "broken with 200 days left: new terms may wait to be accepted.",
+            table(days(of(tokens, "apple_token_not_after_timestamp_seconds", "min")), of(tokens, "apple_token_usable", "min")),
             columns({"Value #A": "time left", "tenant": "tenant", "mdm": "mdm", "kind": "kind", "token": "token",
                      "Value #B": "usable"}),
             width=12, height=8, sort=sorted_by("time left"),
-            overrides=[measured("time left", "s", seconds(TOKEN_DAYS), decimals=0, mappings=missing("unknown"),
-                                custom__width=110),
+            overrides=[measured("time left", TOKEN_DAYS, **IN_DAYS, mappings=missing("unknown"), custom__width=110),
                        to_tenant(),
                        coloured("usable", values(_0=("NO", WARNING), _1=("yes", OK)) + missing("not told"))],
         ),
         listing(
             "Duties for Apple Accounts",
-            "What a team must do by a date. Negative: overdue. A duty belongs to an account, which many tenants may share, so that "
-            "the choice of teams and tenants does not narrow it.",
-            table("min by (account, duty) (apns_duty_due_timestamp_seconds) - time()"),
+            "What a team must do by a date. Negative: overdue. A duty belongs to an account, which many tenants may "
+            "share, so that the choice of teams and tenants does not narrow it.",
+            table(days("min by (account, duty) (apns_duty_due_timestamp_seconds)")),
             columns({"Value": "due in", "account": "account", "duty": "duty"}),
             width=6, height=8, sort=sorted_by("due in"),
-            overrides=[measured("due in", "s", [(None, INFO), (0, OK)], decimals=0)],
+            overrides=[measured("due in", [(None, INFO), (0, OK)], **IN_DAYS)],
         ),
         listing(
             "Our own logins",
             "When the login of apnswatch at an MDM ends, where that is known. After it nobody watches that tenant.",
-            table(f"({logins}) - time()"), columns({"Value": "time left", "tenant": "tenant", "mdm": "mdm"}),
+            table(days(of("tenant, mdm", "apnswatch_credential_not_after_timestamp_seconds", "min"))),
+            columns({"Value": "time left", "tenant": "tenant", "mdm": "mdm"}),
             width=6, height=8, sort=sorted_by("time left"),
-            overrides=[measured("time left", "s", [(None, WARNING), (30 * 86400, OK)], decimals=0), to_tenant()],
+            overrides=[measured("time left", [(None, WARNING), (30, OK)], **IN_DAYS), to_tenant()],
         ),
     ]
 
 
 def dashboard():
     return board(
-        "apnswatch-fleet", "apnswatch: fleet", "All Apple push certificates: what needs a human, by days left.",
+        "apnswatch-fleet", "apnswatch: fleet", "All Apple push certificates: what needs a human, and when.",
         [
             variable("team", "Team", "label_values(apns_tenant_info, team)"),
             variable("mdm", "MDM", 'label_values(apns_tenant_info{team=~"$team"}, mdm)'),

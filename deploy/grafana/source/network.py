@@ -27,30 +27,30 @@ def paths():
     return [
         stat(
             "Paths",
-            "`device`: what devices need, `server`: what an MDM needs to push. Down: nothing answers. Degraded: a port is closed, or "
-            "what answers is not plainly Apple. A site speaks for itself alone.",
+            "`device`: what devices need, `server`: what an MDM needs to push. Down: nothing answers. Degraded: a port "
+            "is closed, or what answers is not plainly Apple. A site speaks for itself alone.",
             [query(PATH, "{{site}} {{role}}")],
             width=10, height=4, background=True, text="value_and_name", mappings=PATH_WORDS, thresholds=PATH_STEPS,
         ),
         stat(
             "An MDM runs here",
-            "Whether the site is said to run an MDM (`probe.site_runs_mdm`). Where none does, a server path that is down is a "
-            "warning and no page.",
+            "Whether the site is said to run an MDM (`probe.site_runs_mdm`). Where none does, a server path that is "
+            "down is a warning and no page.",
             [query(of("site", "apns_site_runs_mdm"), "{{site}}")],
             width=4, height=4, text="value_and_name", mappings=values(_0=("no", QUIET), _1=("yes", OK)),
         ),
         stat(
             "The probe can be trusted",
-            "Whether an address that must not open stays closed. If it opens, something on the way accepts everything, and an open port "
-            "proves nothing. Where `probe.control` is set.",
+            "Whether an address that must not open stays closed. If it opens, something on the way accepts everything, "
+            "and an open port proves nothing. Where `probe.control` is set.",
             [query(of("site", "apns_control_open"), "{{site}}")],
             width=5, height=4, text="value_and_name", mappings=values(_0=("yes", OK), _1=("NO", WARNING)),
             thresholds=[(None, OK), (1, WARNING)],
         ),
         stat(
             "Last round, in intervals",
-            "How many intervals ago the last round of probes ended, of the target that is furthest behind. Over 3 the probes have "
-            "stopped, and what was good is withdrawn.",
+            "How many intervals ago the last round of probes ended, of the target that is furthest behind. Over 3 the "
+            "probes have stopped, and what was good is withdrawn.",
             [query(f"(time() - {of('site, role', 'apns_probe_last_round_timestamp_seconds', 'min')}) / "
                    f"{of('site, role', 'apns_probe_interval_seconds')}", "{{site}} {{role}}")],
             width=5, height=4, text="value_and_name", decimals=1, thresholds=[(None, OK), (3, WARNING)],
@@ -71,9 +71,9 @@ def ports():
     return [
         listing(
             "Ports, step by step",
-            "How each step last ended: the name has an address (dns), a connection opens (tcp), TLS is spoken (tls), the protocol is "
-            "agreed on (alpn), the certificate is Apple's (chain), Apple's front end answers (http2). An empty cell: not tried, or an "
-            "earlier step fails; dns is there only where a name is probed.",
+            "How each step last ended: the name has an address (dns), a connection opens (tcp), TLS is spoken (tls), "
+            "the protocol is agreed on (alpn), the certificate is Apple's (chain), Apple's front end answers (http2). "
+            "An empty cell: not tried, or an earlier step fails; dns is there only where a name is probed.",
             table(*(of(PORT, "apns_port_step_success", "min", f'step="{step}"') for step in STEPS)),
             columns(names, []), width=24, height=8,
             overrides=[coloured(step, values(_0=("FAILS", broken.get(step, WARNING)), _1=("ok", OK)) + missing("-"))
@@ -94,9 +94,10 @@ def trust():
     return [
         timeline(
             "Is it Apple?",
-            "TLS: whether a certificate was issued by somebody else than Apple when one was last looked at (every ten minutes); devices "
-            "refuse such a connection, so take Apple's names out of the inspection. DNS: whether a name was answered with an address "
-            "that cannot be Apple's, or that leads nowhere; only where names are probed and not addresses.",
+            "TLS: whether a certificate was issued by somebody else than Apple when one was last looked at (every ten "
+            "minutes); devices refuse such a connection, so take Apple's names out of the inspection. DNS: whether a "
+            "name was answered with an address that cannot be Apple's, or that leads nowhere; only where names are "
+            "probed and not addresses.",
             [query(of(by, "apns_tls_intercepted"), "TLS {{site}} {{role}} {{target}}", over_time=True),
              query(of(by, "apns_dns_outside_apple"), "DNS {{site}} {{role}} {{target}}", over_time=True)],
             width=24, height=6, mappings=values(_0=("Apple", OK), _1=("NOT APPLE", WARNING)),
@@ -116,15 +117,15 @@ def figures():
     return [
         lines(
             "Time to connect",
-            "How long it took until a connection was open: half of them, and nine of ten, took no longer. A distant host that opens "
-            "within a millisecond is somebody nearer.",
+            "How long it took until a connection was open: half of them, and nine of ten, took no longer. A distant "
+            "host that opens within a millisecond is somebody nearer.",
             quantiles, width=12, height=8, unit="s", least=0, thresholds=[(None, OK), (1, WARNING)], threshold_lines=True,
         ),
         panel(
             "heatmap",
             "Time to connect, all connections",
-            "How many connections opened within which time, in the chosen sites. A second band is a second way, or a lost packet "
-            "that was sent again.",
+            "How many connections opened within which time, in the chosen sites. A second band is a second way, or a "
+            "lost packet that was sent again.",
             [query(f"sum by (le) (increase({bucket}[$__rate_interval]))", "{{le}}", over_time=True, heatmap=True)],
             width=12, height=8, unit="none", thresholds=[(None, INFO)],
             custom={"hideFrom": {"legend": False, "tooltip": False, "viz": False}},
@@ -135,14 +136,14 @@ def figures():
                 "filterValues": {"le": 1e-9},
                 "legend": {"show": True},
                 "rowsFrame": {"layout": "auto"},
-                "tooltip": {"mode": "single", "yHistogram": False},
+                "tooltip": {"mode": "single", "show": True, "yHistogram": False},
                 "yAxis": {"axisPlacement": "left", "reverse": False, "unit": "s"},
             },
         ),
         lines(
             "Failed attempts by reason",
-            "How many attempts failed in each step of the drawing. A reason is shown only while it occurs, the sum always. What the "
-            "reasons mean stands in docs/metrics.md.",
+            "How many attempts failed in each step of the drawing. A reason is shown only while it occurs, the sum "
+            "always. What the reasons mean stands in docs/metrics.md.",
             [query(f"sum by (site, role, reason) (increase({failures}[$__rate_interval])) > 0",
                    "{{site}} {{role}}: {{reason}}", over_time=True),
              query(f"sum by (site, role) (increase({failures}[$__rate_interval]))", "{{site}} {{role}}: all reasons",

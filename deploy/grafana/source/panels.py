@@ -2,7 +2,8 @@
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
-# One colour for each severity of the alerts, wherever it shows. Colour never stands alone: there is always a word or a number.
+# One colour for each severity of the alerts, wherever it shows. Colour never stands alone: there is always a word or a
+# number.
 OK, INFO, WARNING, CRITICAL, QUIET = "green", "blue", "orange", "red", "#808080"
 
 # Phase: the colour of its alert, a word, the next step, and a number to draw it by (the worse, the higher).
@@ -14,6 +15,15 @@ PHASES = {
     "unknown": (WARNING, "unknown", "find out: nobody can say when it ends", 4),
     "expired": (CRITICAL, "expired", "renew at once: no device is reached", 5),
     "lost": (CRITICAL, "lost", "renew all the same, and at once: no device is reached", 6),
+}
+
+# What goes before the date.
+TROUBLES = {
+    "drift": (CRITICAL, "wrong topic: do not upload it; if it is in use, undo by renewing the ORIGINAL row"),
+    "revoked": (CRITICAL, "find out who revoked it; see the runbook before anything else"),
+    "removed": (CRITICAL, "find out who removed it, then renew the row of the same topic"),
+    "upload": (WARNING, "a renewed file is there: upload it, or say that it was uploaded"),
+    "finding": (WARNING, "look at its findings"),
 }
 
 FINDINGS = {
@@ -63,6 +73,9 @@ NOTICES = {
     "apns_unreachable": "the MDM does not reach Apple",
 }
 
+# Grafana's own units of time would say weeks. One decimal, so that nothing is "0 days" away.
+IN_DAYS = {"unit": "suffix:days", "decimals": 1}
+
 # The days at which the usual policy changes the phase.
 DAYS_LEFT = [(None, CRITICAL), (0, WARNING), (30, INFO), (180, OK)]
 # Tokens and logins have no "plan": their alerts stand at 30 and 0.
@@ -71,10 +84,6 @@ PLAIN = [(None, "text")]
 ANY_IS_CRITICAL = [(None, OK), (1, CRITICAL)]
 ANY_IS_WARNING = [(None, OK), (1, WARNING)]
 ANY_IS_INFO = [(None, OK), (1, INFO)]
-
-
-def seconds(days):
-    return [(at and at * 86400, color) for at, color in days]
 
 
 def values(**words):
@@ -96,7 +105,9 @@ def missing(text):
 
 
 PHASE_WORDS = texts({phase: (word, color) for phase, (color, word, _, _) in PHASES.items()})
-PHASE_STEPS = texts({phase: (step, color) for phase, (color, _, step, _) in PHASES.items()})
+NEXT_STEPS = texts({phase: (step, color) for phase, (color, _, step, _) in PHASES.items()}
+                   | {trouble: (step, color) for trouble, (color, step) in TROUBLES.items()})
+URGENCIES = values(_1=("info", INFO), _2=("warning", WARNING), _3=("CRITICAL", CRITICAL))
 PHASE_NUMBERS = texts({str(number): (word, color) for color, word, _, number in PHASES.values()})
 FINDING_WORDS = texts({finding: (text, color) for finding, (color, text) in FINDINGS.items()})
 REASON_WORDS = texts({reason: (f"{reason}: {text}", WARNING) for reason, text in REASONS.items()})
@@ -129,11 +140,9 @@ def coloured(name, mappings, **more):
     return override(name, mappings=mappings, custom__cellOptions={"type": "color-text"}, **more)
 
 
-def measured(name, unit, thresholds, **more):
+def measured(name, thresholds, **more):
     """A column of numbers whose colour follows thresholds."""
-    return override(
-        name, unit=unit, thresholds=steps(thresholds), custom__cellOptions={"type": "color-text"}, **more
-    )
+    return override(name, thresholds=steps(thresholds), custom__cellOptions={"type": "color-text"}, **more)
 
 
 def fixed(name, color):

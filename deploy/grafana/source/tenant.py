@@ -1,8 +1,8 @@
 """One tenant: everything that is known about it, from where, and how old that is."""
 
-from panels import (ANY_IS_INFO, ANY_IS_WARNING, CRITICAL, DAYS_LEFT, DRIFT_WORDS, FINDING_WORDS, INFO, NOTICES, OK,
+from panels import (ANY_IS_INFO, ANY_IS_WARNING, CRITICAL, DAYS_LEFT, DRIFT_WORDS, FINDING_WORDS, IN_DAYS, INFO, NOTICES, OK,
                     PHASE_NUMBERS, PHASES, QUESTIONS, QUIET, REASON_WORDS, TOKEN_DAYS, WARNING, bars, board, coloured,
-                    columns, lines, listing, measured, missing, override, query, seconds, sorted_by, stat, table, texts,
+                    columns, lines, listing, measured, missing, override, query, sorted_by, stat, table, texts,
                     timeline, values, variable)
 
 # The name of a tenant is unique, over all MDMs. Two daemons that watch it count once.
@@ -37,10 +37,10 @@ def overview():
     return [
         stat(
             "Time left",
-            "Until the push certificate ends; negative after it. The colours follow the usual policy (180, 30, 0 days), the "
-            "phase beside it the tenant's own. No data: nobody can say.",
-            [query(f"{END} - time()", "time left")],
-            width=5, height=4, unit="s", decimals=0, thresholds=seconds(DAYS_LEFT),
+            "Until the push certificate ends; negative after it. The colours follow the usual policy (180, 30, 0 "
+            "days), the phase beside it the tenant's own. No data: nobody can say.",
+            [query(f"({END} - time()) / 86400", "time left")],
+            width=5, height=4, **IN_DAYS, thresholds=DAYS_LEFT,
         ),
         stat(
             "Phase",
@@ -51,8 +51,8 @@ def overview():
         ),
         stat(
             "Dates",
-            "Begin and end of the certificate. Some sources do not tell when it begins. The renewal is there only since one was "
-            "watched.",
+            "Begin and end of the certificate. Some sources do not tell when it begins. The renewal is there only "
+            "since one was watched.",
             [query(f"1000 * {one('apns_certificate_not_before_timestamp_seconds')}", "begins"),
              query(f"1000 * {END}", "ends"),
              query(f"1000 * {one('apns_certificate_renewed_timestamp_seconds')}", "renewal seen")],
@@ -77,16 +77,17 @@ def identity():
     return [
         listing(
             "Certificate",
-            "The one that counts, and where it is known from. `estimate` was reckoned from a notice, `declared` was typed. The "
-            "serial is written as openssl prints it; topic and serial are empty where the source does not tell them.",
+            "The one that counts, and where it is known from. `estimate` was reckoned from a notice, `declared` was "
+            "typed. The serial is written as openssl prints it; topic and serial are empty where the source does not "
+            "tell them.",
             table(of("source, precision, serial, topic", "apns_certificate_info")),
             columns({"source": "source", "precision": "precision", "serial": "serial", "topic": "topic"}, ["Value"]),
             width=12, height=4,
         ),
         listing(
             "Pinned topic",
-            "The topic that must stay. `first_seen` was taken when it was first told and cannot show a mistake made before; "
-            "compare it on an enrolled device.",
+            "The topic that must stay. `first_seen` was taken when it was first told and cannot show a mistake made "
+            "before; compare it on an enrolled device.",
             table(of("origin, topic", "apns_topic_pin_info")),
             columns({"origin": "origin", "topic": "topic"}, ["Value"]), width=8, height=4,
             overrides=[coloured("origin", texts({"config": ("from the configuration", OK), "confirmed": ("confirmed", OK),
@@ -111,8 +112,8 @@ def trouble():
         ),
         timeline(
             "Topic by source over time",
-            "Whether each source tells the pinned topic. Bad news stays until the source told the pinned topic twice running. A "
-            "gap: the source has told no topic of late.",
+            "Whether each source tells the pinned topic. Bad news stays until the source told the pinned topic twice "
+            "running. A gap: the source has told no topic of late.",
             [query(of("source", "apns_topic_drift"), "{{source}}", over_time=True)],
             width=12, height=5, mappings=DRIFT_WORDS, thresholds=[(None, OK), (1, CRITICAL)],
         ),
@@ -124,8 +125,8 @@ def trouble():
         ),
         listing(
             "Drift: the wrong topic",
-            "Only while a source tells another topic than the pinned one. First undo: renew the ORIGINAL row with the ORIGINAL "
-            "account and upload that.",
+            "Only while a source tells another topic than the pinned one. First undo: renew the ORIGINAL row with the "
+            "ORIGINAL account and upload that.",
             table(of("source, topic", "apns_topic_drift_info")), columns({"source": "source", "topic": "topic told"}, ["Value"]),
             width=8, height=6, thresholds=[(None, CRITICAL)],
         ),
@@ -138,8 +139,8 @@ def trouble():
         ),
         timeline(
             "Notices of the MDM",
-            "What the MDM shows to our login. Jamf Pro alone has notices. That none is shown proves nothing: a login with few rights "
-            "is shown none, and anybody can click one away.",
+            "What the MDM shows to our login. Jamf Pro alone has notices. That none is shown proves nothing: a login "
+            "with few rights is shown none, and anybody can click one away.",
             [query(of("notice", "apns_mdm_notice"), "{{notice}}", over_time=True)],
             width=12, height=6, mappings=values(_0=("not shown", QUIET), _1=("shown", WARNING)),
             thresholds=[(None, QUIET), (1, WARNING)],
@@ -147,8 +148,8 @@ def trouble():
         ),
         stat(
             "Account and revocation",
-            "Whether the MDM shows another Apple Account than the configured one, where both are known; and whether the certificate "
-            "counts as revoked, which is there only while it does.",
+            "Whether the MDM shows another Apple Account than the configured one, where both are known; and whether "
+            "the certificate counts as revoked, which is there only while it does.",
             [query(one("apns_account_mismatch"), "account"), query(one("apns_certificate_revoked"), "revoked")],
             width=12, height=6, text="value_and_name", thresholds=ANY_IS_INFO,
             overrides=[override("account", mappings=values(_0=("as configured", OK), _1=("ANOTHER ACCOUNT", INFO))),
@@ -163,8 +164,9 @@ def sources():
     return [
         listing(
             "Sources and their age",
-            "What is asked for this tenant, whether that went well, how old the last good answer is, how often it is asked, and the end "
-            "it told. Two ends that differ: a renewal on its way, or one that never arrived. `declared` is typed and not asked.",
+            "What is asked for this tenant, whether that went well, how old the last good answer is, how often it is "
+            "asked, and the end it told. Two ends that differ: a renewal on its way, or one that never arrived. "
+            "`declared` is typed and not asked.",
             table(of(by, "apns_source_up", "min"), age, of(by, "apns_source_poll_interval_seconds"),
                   f"1000 * {of(by, 'apns_source_not_after_timestamp_seconds')}", of("source, reason", "apns_source_failing")),
             columns({"source": "source", "Value #A": "last poll", "Value #B": "age", "Value #C": "interval",
@@ -192,8 +194,8 @@ def arrival():
     return [
         lines(
             "Silent devices by family",
-            "The share of devices that are alive by another channel and have not checked in for three days. Over one half pushes "
-            "do not arrive. Only Kandji and Mosyle tell it, and only for ten devices or more.",
+            "The share of devices that are alive by another channel and have not checked in for three days. Over one "
+            "half pushes do not arrive. Only Kandji and Mosyle tell it, and only for ten devices or more.",
             [query(of(by, "apns_push_silent_ratio"), "{{family}}", over_time=True)],
             width=8, height=7, unit="percentunit", least=0, most=1, thresholds=[(None, OK), (0.5, WARNING)],
             threshold_lines=True,
@@ -211,8 +213,8 @@ def arrival():
         ),
         stat(
             "Devices that cannot be pushed",
-            "Those for which the MDM has switched push off, which Jamf Pro tells, and those that listen on another topic, where topics "
-            "are read on devices.",
+            "Those for which the MDM has switched push off, which Jamf Pro tells, and those that listen on another "
+            "topic, where topics are read on devices.",
             [query(one("apns_push_disabled_devices"), "push switched off"),
              query(one("apns_devices_off_topic"), "on another topic")],
             width=5, height=7, text="value_and_name", decimals=0, thresholds=ANY_IS_WARNING,
@@ -225,19 +227,20 @@ def other_ends():
     return [
         listing(
             "Apple's other tokens",
-            "Automated Device Enrolment (ade) and Apps and Books (vpp), those that end first on top. A token may be broken with "
-            "200 days left.",
-            table(f"{of(by, 'apple_token_not_after_timestamp_seconds', 'min')} - time()", of(by, "apple_token_usable", "min")),
+            "Automated Device Enrolment (ade) and Apps and Books (vpp), those that end first on top. A token may be "
+            "broken with 200 days left.",
+            table(f"({of(by, 'apple_token_not_after_timestamp_seconds', 'min')} - time()) / 86400",
+                  of(by, "apple_token_usable", "min")),
             columns({"Value #A": "time left", "kind": "kind", "token": "token", "Value #B": "usable"}),
             width=16, height=6, sort=sorted_by("time left"),
-            overrides=[measured("time left", "s", seconds(TOKEN_DAYS), decimals=0, mappings=missing("unknown")),
+            overrides=[measured("time left", TOKEN_DAYS, **IN_DAYS, mappings=missing("unknown")),
                        coloured("usable", values(_0=("NO", WARNING), _1=("yes", OK)) + missing("not told"))],
         ),
         stat(
             "Our own login ends in",
             "The login of apnswatch at this MDM, where its end is known. After it nobody watches this tenant.",
-            [query(f"{one('apnswatch_credential_not_after_timestamp_seconds', 'min')} - time()", "login")],
-            width=8, height=6, unit="s", decimals=0, thresholds=[(None, WARNING), (30 * 86400, OK)],
+            [query(f"({one('apnswatch_credential_not_after_timestamp_seconds', 'min')} - time()) / 86400", "login")],
+            width=8, height=6, **IN_DAYS, thresholds=[(None, WARNING), (30, OK)],
         ),
     ]
 
