@@ -58,9 +58,10 @@ impl Prometheus {
         Self::start(tempfile::tempdir().unwrap(), &scraping(targets, ""), &["--web.enable-remote-write-receiver"]).await
     }
 
-    /// Without rules, only to be asked.
-    pub(crate) async fn asked(targets: &[SocketAddr]) -> Self {
-        Self::start(tempfile::tempdir().unwrap(), &scraping(targets, ""), &[]).await
+    /// Without rules, only to be asked. It takes the target for two daemons that watch the same tenants.
+    pub(crate) async fn asked(target: SocketAddr) -> Self {
+        let second = format!("}}, {{ targets: ['{target}'], labels: {{ instance: second }}");
+        Self::start(tempfile::tempdir().unwrap(), &scraping(&[target], &second), &[]).await
     }
 
     /// An agent that sends what it scrapes, under the name of an instance.
