@@ -1,7 +1,7 @@
 //! Everything that is tested through public doors, in one binary. Nothing here leaves loopback.
 //!
 //! `daemon` runs the program as an operator sees it, `demo` asks whether the demo shows everything,
-//! `prometheus` lets a real Prometheus look at the demo, and
+//! `prometheus` lets a real Prometheus look at the demo, `grafana` asks it what the dashboards would ask, and
 //! `consistency` holds the code, its documents and its rules against each other.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may stop anywhere")]
@@ -12,6 +12,7 @@ mod config;
 mod consistency;
 mod daemon;
 mod demo;
+mod grafana;
 mod guide;
 mod handed;
 mod inspect;
