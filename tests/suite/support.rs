@@ -367,7 +367,7 @@ pub(crate) async fn signal(pid: u32, name: &str) {
 
 /// The first address of the form `http://127.0.0.1:PORT/`.
 fn address_in(log: &str) -> Option<SocketAddr> {
-    log.split("http://").skip(1).find_map(|rest| rest.split('/').next()?.parse().ok())
+    log.replace("https://", "http://").split("http://").skip(1).find_map(|rest| rest.split('/').next()?.parse().ok())
 }
 
 /// What came back.
