@@ -13,6 +13,7 @@ mod config;
 mod consistency;
 mod daemon;
 mod demo;
+mod drill;
 mod grafana;
 mod guide;
 mod handed;

@@ -153,7 +153,10 @@ impl Site {
 
     pub(crate) async fn serve_with(&self, arguments: &[&str]) -> Daemon {
         let mut command = self.command();
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments);
+        command.arg("serve").args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         Daemon::start(command).await
     }
 
