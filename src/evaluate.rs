@@ -5,9 +5,11 @@
 //! page and the command line cannot disagree.
 
 pub mod account;
+pub mod answers;
 pub mod baseline;
 pub mod certificate;
 mod findings;
+pub mod history;
 pub mod learn;
 pub mod network;
 pub mod report;

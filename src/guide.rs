@@ -21,6 +21,10 @@ use crate::model::MdmKind;
 /// The whole walkthrough in one sentence, for whoever has no time.
 pub const IN_SHORT: &str = "The same account, the same row, Renew and nothing else; try the file before you upload it.";
 
+/// How a topic is read on a Mac. By its pattern, and not by a column, because the layout changes between systems.
+pub const MAC_COMMAND: &str =
+    r"system_profiler SPConfigurationProfileDataType | grep -Eo 'com\.apple\.mgmt\.[A-Za-z]+\.[0-9A-Fa-f-]{36}'";
+
 /// One step of the walkthrough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {

@@ -1,10 +1,11 @@
-//! The HTTP side: metrics, the status document, health, reload, and a first page.
+//! The HTTP side: the pages, metrics, the status document, health, reload.
 //!
 //! Nothing here waits for a vendor: every answer comes from what the store holds.
 
 pub mod access;
+mod assets;
 mod host;
-mod page;
+mod pages;
 mod preflight;
 mod problem;
 mod server;
@@ -79,7 +80,17 @@ impl Context {
 /// All routes.
 pub fn router(context: Context) -> Router {
     Router::new()
-        .route("/", get(landing))
+        .route("/", get(pages::fleet))
+        .route("/tenants.csv", get(pages::csv))
+        .route("/findings", get(pages::findings))
+        .route("/ahead", get(pages::ahead))
+        .route("/network", get(pages::network))
+        .route("/tenants/{name}", get(pages::tenant))
+        .route(
+            "/tenants/{name}/renewal",
+            get(pages::renewal).post(pages::judge).layer(DefaultBodyLimit::max(preflight::LIMIT)),
+        )
+        .route("/assets/{name}", get(assets::serve))
         .route("/metrics", get(scrape))
         .route("/api/v1/status", get(status_document))
         .route("/api/v1/preflight", post(preflight::judge).layer(DefaultBodyLimit::max(preflight::LIMIT)))
@@ -99,11 +110,6 @@ pub fn health(context: Context) -> Router {
         .route("/-/ready", get(ready))
         .layer(middleware::map_response(harden))
         .with_state(context)
-}
-
-async fn landing(State(context): State<Context>) -> Response {
-    let (_, report) = context.report().await;
-    page::landing(&report).into_response()
 }
 
 async fn scrape(State(context): State<Context>) -> Response {
@@ -151,12 +157,12 @@ async fn reload(State(context): State<Context>) -> Response {
     }
 }
 
-/// Headers that every answer has. Nothing is ever loaded from anywhere, and no script runs.
+/// Headers that every answer has. Nothing is ever loaded from elsewhere, and no script runs but our own.
 async fn harden(mut response: Response) -> Response {
     for (name, value) in [
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; \
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; \
              frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

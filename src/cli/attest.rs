@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use super::{End, Scene};
 use crate::config::{self, Config};
 use crate::evaluate::report::has_files;
+use crate::guide::MAC_COMMAND;
 use crate::model::{
     Attestation, Memory, Pin as PinState, PinOrigin, PushCertificate, Serial, Source, Statement, TenantName, Topic,
 };
@@ -21,7 +22,7 @@ pub(super) enum Pin {
     /// Print every pinned topic and why it is trusted
     List,
     /// Say that an enrolled device listens on this topic
-    #[command(after_help = CONFIRM_HELP)]
+    #[command(after_help = confirm_help())]
     Confirm {
         #[command(flatten)]
         who: Who,
@@ -50,18 +51,10 @@ pub(super) enum Pin {
     },
 }
 
-/// The command, as a literal.
-macro_rules! mac_command {
-    () => {
-        r"system_profiler SPConfigurationProfileDataType | grep -Eo 'com\.apple\.mgmt\.[A-Za-z]+\.[0-9A-Fa-f-]{36}'"
-    };
+/// What `pin confirm --help` closes with.
+fn confirm_help() -> String {
+    format!("On a Mac that the MDM manages, this prints the topic it listens on:\n\n  {MAC_COMMAND}")
 }
-
-/// How a topic is read on a device. The pattern, and not a column, because the layout changes between systems.
-pub(super) const MAC_COMMAND: &str = mac_command!();
-
-const CONFIRM_HELP: &str =
-    concat!("On a Mac that the MDM manages, this prints the topic it listens on:\n\n  ", mac_command!());
 
 /// `confirm`.
 #[derive(Debug, Args)]

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::attest::MAC_COMMAND;
 use super::{End, Scene};
 use crate::config::{Config, Mdm, Tenant};
 use crate::evaluate::account::{HOLDERS, SECOND_FACTOR_AUDIT, SIGN_IN};
 use crate::evaluate::report::polled_sources;
 use crate::evaluate::summary::cannot_know;
+use crate::guide::MAC_COMMAND;
 use crate::model::Question;
 use crate::probe::Settings;
 use crate::web::Access;

@@ -1,4 +1,4 @@
-//! `POST /api/v1/preflight`: the verdict on a file before its upload. Nothing of it is kept.
+//! `POST /api/v1/preflight`, and the same from the page: the verdict on a file before its upload. Nothing of it is kept.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,10 +9,11 @@ use zeroize::Zeroizing;
 
 use super::Context;
 use super::problem::Problem;
-use crate::certificate::preflight::{Evidence, judge as verdict, newest};
-use crate::certificate::{self, Certificate};
-use crate::evaluate::baseline;
-use crate::model::TenantName;
+use crate::certificate::preflight::{Baseline, Evidence, Preflight, judge as verdict, newest};
+use crate::certificate::{self, Certificate, Contents};
+use crate::config::Config;
+use crate::evaluate::{Report, TenantReport, baseline};
+use crate::model::{Memory, TenantName};
 use crate::status;
 
 /// The most bytes of a request. A certificate has 2 KiB.
@@ -21,11 +22,67 @@ pub(super) const LIMIT: usize = 1024 * 1024;
 /// A name has at most 128 characters of at most 4 bytes.
 const NAME_LIMIT: usize = 512;
 
+type Form = Result<Multipart, MultipartRejection>;
+
 /// Judges the part `file` against what is known of the tenant in the part `tenant`.
-pub(super) async fn judge(
-    State(context): State<Context>,
-    form: Result<Multipart, MultipartRejection>,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn judge(State(context): State<Context>, form: Form) -> Result<Json<Value>, Problem> {
+    let Sent { file, tenant } = sent(form).await?;
+    let tenant = tenant.ok_or_else(|| missing("tenant"))?;
+    let name = Some(tenant).filter(|name| name.len() <= NAME_LIMIT);
+    let name = name.and_then(|name| TenantName::parse(std::str::from_utf8(&name).ok()?).ok());
+    let contents = read(&file)?;
+    let (running, report) = context.report().await;
+    let known = name.and_then(|name| report.tenants.iter().find(|tenant| tenant.name == name));
+    let Some(known) = known else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "no tenant of this name is watched"));
+    };
+    let memory = context.store.memory(&known.name).as_deref().cloned().unwrap_or_default();
+    let (baseline, preflight) = compare(&contents, known, &memory, &report, &running.config);
+    Ok(Json(status::preflight::document(Some(&contents), &baseline, &preflight)))
+}
+
+/// Judges the part `file` of a form that stands on the page of a tenant.
+pub(super) async fn of_form(
+    form: Form,
+    tenant: &TenantReport,
+    memory: &Memory,
+    report: &Report,
+    config: &Config,
+) -> Result<Preflight, Problem> {
+    let contents = read(&sent(form).await?.file)?;
+    Ok(compare(&contents, tenant, memory, report, config).1)
+}
+
+fn compare(
+    contents: &Contents,
+    tenant: &TenantReport,
+    memory: &Memory,
+    report: &Report,
+    config: &Config,
+) -> (Baseline, Preflight) {
+    let topic = newest(contents).and_then(Certificate::topic);
+    let baseline = baseline::of(report, memory, config, &tenant.name, topic);
+    let preflight = verdict(contents, &baseline, &Evidence::default(), report.now);
+    (baseline, preflight)
+}
+
+fn read(file: &[u8]) -> Result<Contents, Problem> {
+    certificate::read_public(file).map_err(|why| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{why}: send the certificate alone; nothing was kept"))
+    })
+}
+
+fn missing(part: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, format!("the part {part} is missing"))
+}
+
+/// What was sent.
+struct Sent {
+    file: Zeroizing<Vec<u8>>,
+    tenant: Option<Zeroizing<Vec<u8>>>,
+}
+
+async fn sent(form: Form) -> Result<Sent, Problem> {
     let mut form =
         form.map_err(|error| Problem::new(error.status(), "send multipart/form-data with file and tenant"))?;
     let (mut file, mut tenant) = (None, None);
@@ -40,25 +97,7 @@ pub(super) async fn judge(
         }
         *slot = Some(content(field).await?);
     }
-    let missing = |part: &str| Problem::new(StatusCode::BAD_REQUEST, format!("the part {part} is missing"));
-    let (file, tenant) = (file.ok_or_else(|| missing("file"))?, tenant.ok_or_else(|| missing("tenant"))?);
-    let name = Some(tenant).filter(|name| name.len() <= NAME_LIMIT);
-    let name = name.and_then(|name| TenantName::parse(std::str::from_utf8(&name).ok()?).ok());
-
-    let contents = certificate::read_public(&file).map_err(|why| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{why}: send the certificate alone; nothing was kept"))
-    })?;
-    let (running, report) = context.report().await;
-    let known = |name: &TenantName| report.tenants.iter().any(|tenant| tenant.name == *name);
-    let Some(name) = name.filter(known) else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "no tenant of this name is watched"));
-    };
-    let memory = context.store.memory(&name);
-    let topic = newest(&contents).and_then(Certificate::topic);
-    let baseline =
-        baseline::of(&report, &memory.as_deref().cloned().unwrap_or_default(), &running.config, &name, topic);
-    let preflight = verdict(&contents, &baseline, &Evidence::default(), report.now);
-    Ok(Json(status::preflight::document(Some(&contents), &baseline, &preflight)))
+    Ok(Sent { file: file.ok_or_else(|| missing("file"))?, tenant })
 }
 
 /// The bytes of a part, wiped when dropped: somebody may have sent a private key.

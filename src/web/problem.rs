@@ -18,6 +18,18 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The status of the answer.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Why.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self { status, detail } = self;

@@ -1,0 +1,125 @@
+//! The five questions of a tenant, each with its answer for the eye: how it stands, and who says so.
+
+use super::tenant::{TenantReport, Verdict};
+use crate::model::{Finding, Phase, Precision, Question, Source};
+
+/// How a question stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Well.
+    Good,
+    /// Something is to be done.
+    Attention,
+    /// Devices are not reached, or will be lost.
+    Bad,
+    /// Only the configuration says so, or a reckoning: nobody measured it.
+    Declared,
+    /// Nobody watches it.
+    Nobody,
+}
+
+impl Standing {
+    /// The word in documents and style sheets.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Attention => "attention",
+            Self::Bad => "bad",
+            Self::Declared => "declared",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+/// One question and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The question.
+    pub question: Question,
+    /// How it stands.
+    pub standing: Standing,
+    /// The answer in a word or three.
+    pub words: &'static str,
+}
+
+/// The answers, in the order of [`Question::ALL`].
+#[must_use]
+pub fn answers(tenant: &TenantReport) -> [Answer; 5] {
+    Question::ALL.map(|question| {
+        let (standing, words) = match question {
+            Question::Expiry => expiry(tenant),
+            Question::Lineage => lineage(tenant),
+            Question::WayOut => match tenant.way_out {
+                Some(true) => (Standing::Good, "open"),
+                Some(false) => (Standing::Bad, "closed"),
+                None => NOBODY,
+            },
+            Question::Arrival => arrival(tenant),
+            Question::Renewable => renewable(tenant),
+        };
+        Answer { question, standing, words }
+    })
+}
+
+const NOBODY: (Standing, &str) = (Standing::Nobody, "nobody watches");
+
+fn expiry(tenant: &TenantReport) -> (Standing, &'static str) {
+    if tenant.revoked {
+        return (Standing::Bad, "revoked");
+    }
+    if tenant.findings.contains_key(&Finding::Removed) {
+        return (Standing::Bad, "removed");
+    }
+    let precision = tenant.effective.as_ref().map(|known| known.precision);
+    let standing = match tenant.phase {
+        Phase::Expired | Phase::Lost => return (Standing::Bad, "expired"),
+        Phase::Unknown => return NOBODY,
+        Phase::None => return (Standing::Good, "no certificate"),
+        Phase::Renew => (Standing::Attention, "renew now"),
+        Phase::Plan => (Standing::Attention, "plan it"),
+        Phase::Ok => (Standing::Good, "far away"),
+    };
+    match precision {
+        Some(Precision::Declared) if standing.0 == Standing::Good => (Standing::Declared, "only declared"),
+        Some(Precision::Estimate) if standing.0 == Standing::Good => (Standing::Declared, "only estimated"),
+        _ => standing,
+    }
+}
+
+fn lineage(tenant: &TenantReport) -> (Standing, &'static str) {
+    if tenant.drift.values().any(|verdict| matches!(verdict, Verdict::Drifts(..))) {
+        return (Standing::Bad, "another topic");
+    }
+    if tenant.findings.contains_key(&Finding::DevicesOffTopic) {
+        return (Standing::Bad, "devices off topic");
+    }
+    if tenant.blind_spots.contains(&Question::Lineage) {
+        let declared = tenant.drift.contains_key(&Source::Declared);
+        return if declared { (Standing::Declared, "only declared") } else { NOBODY };
+    }
+    if tenant.phase == Phase::None {
+        return (Standing::Good, "no certificate");
+    }
+    let is_confirmed = tenant.pin.as_ref().is_some_and(|pin| pin.origin != crate::model::PinOrigin::FirstSeen);
+    (Standing::Good, if is_confirmed { "same" } else { "same, unconfirmed" })
+}
+
+fn arrival(tenant: &TenantReport) -> (Standing, &'static str) {
+    if tenant.blind_spots.contains(&Question::Arrival) {
+        return NOBODY;
+    }
+    let is_silent = tenant
+        .push
+        .iter()
+        .flat_map(|push| push.families.values())
+        .any(|family| family.silent_ratio().is_some_and(|ratio| ratio > crate::model::push::SILENT_RATIO));
+    if is_silent { (Standing::Attention, "devices silent") } else { (Standing::Good, "devices check in") }
+}
+
+fn renewable(tenant: &TenantReport) -> (Standing, &'static str) {
+    if tenant.not_renewable.is_some() {
+        return (Standing::Nobody, "nobody knows");
+    }
+    (Standing::Good, "ready")
+}

@@ -1,0 +1,34 @@
+//! The style sheet and the script, in the program itself: nothing is ever loaded from elsewhere.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+const STYLE: &str = include_str!("assets/style.css");
+const SCRIPT: &str = include_str!("assets/script.js");
+
+/// Where the style sheet is. The name changes with the content, so that a browser may keep it for ever.
+pub(super) static STYLE_PATH: LazyLock<String> = LazyLock::new(|| path("style", STYLE, "css"));
+/// Where the script is.
+pub(super) static SCRIPT_PATH: LazyLock<String> = LazyLock::new(|| path("script", SCRIPT, "js"));
+
+fn path(name: &str, content: &str, kind: &str) -> String {
+    format!("/assets/{name}-{}.{kind}", &hex::encode(Sha256::digest(content))[..12])
+}
+
+/// Answers for the two.
+pub(super) async fn serve(Path(name): Path<String>) -> Response {
+    let path = format!("/assets/{name}");
+    let (kind, content) = if path == *STYLE_PATH {
+        ("text/css; charset=utf-8", STYLE)
+    } else if path == *SCRIPT_PATH {
+        ("text/javascript; charset=utf-8", SCRIPT)
+    } else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, kept)], content).into_response()
+}

@@ -1,0 +1,245 @@
+//! `/`, `/findings`, `/ahead`: all tenants, what needs a human first.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, TimeDelta};
+use maud::{Markup, html};
+
+use super::filter::{Choices, Filter, PAGE};
+use super::layout::{Place, page as layout};
+use super::parts::{address, badge, days, questions, year};
+use crate::evaluate::{Level, Report, TenantReport};
+use crate::words;
+
+/// How far the page of what is ahead looks.
+const WEEKS: i64 = 26;
+
+/// `/`.
+pub(super) fn page(report: &Report, filter: &Filter) -> Markup {
+    let tenants = filter.apply(report);
+    let pages = tenants.len().div_ceil(PAGE).max(1);
+    let number = filter.number().min(pages);
+    let shown = tenants.iter().skip((number - 1) * PAGE).take(PAGE);
+    let main = html! {
+        h1 { (headline(report)) }
+        (counts(report))
+        @if let Some(network) = &report.network {
+            div data-part="network" {
+                @for path in &network.paths { p { strong { (path.role) } ": " (path.sentence) ". " a href="/network" { "More" } } }
+            }
+        }
+        @if report.tenants.is_empty() {
+            p { @if report.network.is_some() { "No tenant is watched: this site only probes the way to Apple." }
+                @else { strong { "No tenant is watched." } } }
+        } @else {
+            (form(report, filter, "/"))
+            div data-part="tenants" {
+                p.soft.small aria-live="polite" {
+                    (words::counted(tenants.len() as u64, "tenant"))
+                    @if pages > 1 { ", page " (number) " of " (pages) }
+                    ". " a href={ "/tenants.csv" (filter.query(1)) } { "As CSV" }
+                }
+                ul.tenants { @for tenant in shown { (row(tenant, report)) } }
+                @if tenants.is_empty() { p { "None fits this filter." } }
+                @if pages > 1 {
+                    nav.pages aria-label="Pages of tenants" {
+                        @if number > 1 { a href={ "/" (filter.query(number - 1)) } { "Previous" } }
+                        span { (number) " / " (pages) }
+                        @if number < pages { a href={ "/" (filter.query(number + 1)) } { "Next" } }
+                    }
+                }
+            }
+        }
+        @if !report.strays.is_empty() {
+            h2 { "Files in the pool that belong to no tenant" }
+            ul { @for stray in report.strays.iter().take(PAGE) { li {
+                (stray.path.to_string_lossy()) ": "
+                (stray.topic.as_ref().map_or("no single topic", |topic| topic.as_str())) ", ends "
+                (stray.not_after.format("%Y-%m-%d"))
+            } } }
+        }
+    };
+    layout("Tenants", Place::Fleet, report, &main)
+}
+
+/// The state of everything in one sentence.
+fn headline(report: &Report) -> String {
+    let of =
+        |level| report.tenants.iter().filter(|tenant| tenant.muted.is_none() && tenant.level == level).count() as u64;
+    let network = report.network.as_ref().map(|network| network.level);
+    match (of(Level::Critical), of(Level::Warning), of(Level::Unknown)) {
+        (0, 0, 0) if report.tenants.is_empty() => "Nothing is watched".to_owned(),
+        (0, 0, 0) if network == Some(Level::Critical) => "Pushes do not get out from here".to_owned(),
+        (0, 0, 0) => "Nothing to do today".to_owned(),
+        (0, 0, unknown) => format!("Nobody can say for {}", words::counted(unknown, "tenant")),
+        (0, warning, _) => format!("Something to do for {}", words::counted(warning, "tenant")),
+        (critical, ..) => format!("Act now for {}", words::counted(critical, "tenant")),
+    }
+}
+
+fn counts(report: &Report) -> Markup {
+    let levels = [Level::Critical, Level::Warning, Level::Unknown, Level::Ok];
+    html! {
+        ul.counts data-part="counts" {
+            @for level in levels {
+                li { b { (report.tenants.iter().filter(|tenant| tenant.level == level).count()) } (badge(level)) }
+            }
+        }
+    }
+}
+
+fn form(report: &Report, filter: &Filter, action: &str) -> Markup {
+    let Choices { mdms, teams, phases, findings } = Choices::of(report);
+    let select = |name: &str, title: &str, chosen: &str, all: &std::collections::BTreeSet<String>| {
+        html! {
+            label { (title) select name=(name) {
+                option value="" { "all" }
+                @for value in all { option value=(value) selected[value == chosen] { (value) } }
+            } }
+        }
+    };
+    html! {
+        form.filter method="get" action=(action) role="search" {
+            label.wide { "Search" input type="search" name="q" value=(filter.q) placeholder="name, topic, serial, account"; }
+            (select("mdm", "MDM", &filter.mdm, &mdms))
+            @if !teams.is_empty() { (select("team", "Team", &filter.team, &teams)) }
+            (select("phase", "Phase", &filter.phase, &phases))
+            @if !findings.is_empty() { (select("finding", "Finding", &filter.finding, &findings)) }
+            label { "Order" select name="sort" {
+                @for (value, title) in [("", "urgency"), ("end", "end"), ("name", "name")] {
+                    option value=(value) selected[value == filter.sort] { (title) }
+                }
+            } }
+            button type="submit" { "Show" }
+        }
+    }
+}
+
+fn row(tenant: &TenantReport, report: &Report) -> Markup {
+    html! {
+        li class={ "tenant " (tenant.level.as_str()) } {
+            (days(tenant, report))
+            div {
+                div.name { a href=(address(&tenant.name)) { (tenant.name) } " " (badge(tenant.level))
+                    @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
+                div.soft.small { (tenant.mdm) ", phase " (tenant.phase)
+                    @for (name, value) in &tenant.labels { ", " (name) " " (value) } }
+                (year(tenant, report))
+                div.small { (tenant.sentence) }
+            }
+            (questions(tenant))
+        }
+    }
+}
+
+/// `/findings`: everything that a person should know, in one list.
+pub(super) fn findings(report: &Report, filter: &Filter) -> Markup {
+    let tenants = filter.apply(report);
+    let all: Vec<_> = tenants
+        .iter()
+        .flat_map(|tenant| tenant.findings.iter().map(move |(finding, sentence)| (tenant, finding, sentence)))
+        .collect();
+    let main = html! {
+        h1 { "Findings" }
+        (form(report, filter, "/findings"))
+        div data-part="findings" {
+            p.soft.small { (words::counted(all.len() as u64, "finding")) @if all.len() > 10 * PAGE { ", the first " (10 * PAGE) " are shown" } }
+            @if all.is_empty() { p { "None stands." } }
+            div.scroll { table {
+                thead { tr { th { "Tenant" } th { "Finding" } th { "In words" } } }
+                tbody { @for (tenant, finding, sentence) in all.into_iter().take(10 * PAGE) { tr {
+                    th scope="row" { a href=(address(&tenant.name)) { (tenant.name) } }
+                    td { code { (finding.as_str()) } }
+                    td { (sentence) }
+                } } }
+            } }
+        }
+    };
+    layout("Findings", Place::Findings, report, &main)
+}
+
+/// `/ahead`: renewals by week, team and account.
+pub(super) fn ahead(report: &Report, filter: &Filter) -> Markup {
+    let mut weeks: BTreeMap<(i32, u32), Vec<&TenantReport>> = BTreeMap::new();
+    let horizon = report.now + TimeDelta::weeks(WEEKS);
+    for tenant in filter.apply(report) {
+        let Some(known) = tenant.effective.as_ref().filter(|known| known.not_after <= horizon) else { continue };
+        // What has ended already is due this week.
+        let week = known.not_after.max(report.now).iso_week();
+        weeks.entry((week.year(), week.week())).or_default().push(tenant);
+    }
+    let main = html! {
+        h1 { "Renewals ahead" }
+        p.soft { "By the week in which the certificate ends, for half a year. Renew well before that." }
+        (form(report, filter, "/ahead"))
+        div data-part="ahead" {
+            @if weeks.is_empty() { p { "None ends within half a year, as far as anybody knows." } }
+            @for ((year, week), tenants) in &weeks {
+                h2 { (year) ", week " (week) ": " (words::counted(tenants.len() as u64, "renewal")) }
+                div.scroll { table {
+                    thead { tr { th { "Team" } th { "Account" } th { "Tenants" } } }
+                    tbody { @for ((team, account), names) in by_people(tenants) { tr {
+                        td { (team) } td { (account) }
+                        td { @for tenant in names.iter().take(PAGE) { a href=(address(&tenant.name)) { (tenant.name) } " " }
+                            @if names.len() > PAGE { "and " (names.len() - PAGE) " more" } }
+                    } } }
+                } }
+            }
+        }
+    };
+    layout("Ahead", Place::Ahead, report, &main)
+}
+
+fn by_people<'t>(tenants: &[&'t TenantReport]) -> BTreeMap<(String, String), Vec<&'t TenantReport>> {
+    let mut out: BTreeMap<(String, String), Vec<&TenantReport>> = BTreeMap::new();
+    for tenant in tenants {
+        let team = tenant.labels.get("team").cloned().unwrap_or_else(|| "no team".to_owned());
+        let account = tenant.account.as_ref().map_or_else(|| "no account".to_owned(), ToString::to_string);
+        out.entry((team, account)).or_default().push(tenant);
+    }
+    out
+}
+
+/// `/tenants.csv`: the same tenants for a spreadsheet.
+pub(super) fn csv(report: &Report, filter: &Filter) -> Result<Vec<u8>, csv::Error> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record([
+        "tenant",
+        "mdm",
+        "team",
+        "account",
+        "level",
+        "phase",
+        "not_after",
+        "precision",
+        "source",
+        "topic",
+        "findings",
+        "sentence",
+    ])?;
+    for tenant in filter.apply(report) {
+        let known = tenant.effective.as_ref();
+        let findings: Vec<&str> = tenant.findings.keys().map(|finding| finding.as_str()).collect();
+        let fields = [
+            tenant.name.to_string(),
+            tenant.mdm.to_string(),
+            tenant.labels.get("team").cloned().unwrap_or_default(),
+            tenant.account.as_ref().map(ToString::to_string).unwrap_or_default(),
+            tenant.level.as_str().to_owned(),
+            tenant.phase.to_string(),
+            known.map(|known| crate::status::time(known.not_after)).unwrap_or_default(),
+            known.map(|known| known.precision.as_str().to_owned()).unwrap_or_default(),
+            known.map(|known| known.source.to_string()).unwrap_or_default(),
+            tenant.pin.as_ref().map(|pin| pin.topic.to_string()).unwrap_or_default(),
+            findings.join(" "),
+            tenant.sentence.clone(),
+        ];
+        out.write_record(fields.map(|field| harmless(&field)))?;
+    }
+    out.into_inner().map_err(|error| error.into_error().into())
+}
+
+/// A spreadsheet takes what begins so for a formula.
+fn harmless(field: &str) -> String {
+    if field.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{field}") } else { field.to_owned() }
+}

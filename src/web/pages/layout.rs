@@ -1,0 +1,95 @@
+//! What every page has.
+
+use maud::{DOCTYPE, Markup, html};
+
+use crate::evaluate::Report;
+use crate::web::assets::{SCRIPT_PATH, STYLE_PATH};
+
+/// How often a page refreshes itself, in seconds.
+const REFRESH: u32 = 30;
+
+/// The places of the menu.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Fleet,
+    Findings,
+    Ahead,
+    Network,
+    Elsewhere,
+}
+
+/// A whole page around its main part.
+pub(super) fn page(title: &str, place: Place, report: &Report, main: &Markup) -> Markup {
+    let menu = [
+        ("/", "Tenants", Place::Fleet),
+        ("/findings", "Findings", Place::Findings),
+        ("/ahead", "Ahead", Place::Ahead),
+        ("/network", "Network", Place::Network),
+    ];
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · apnswatch" }
+                link rel="stylesheet" href=(*STYLE_PATH);
+                script src=(*SCRIPT_PATH) defer {}
+            }
+            body data-refresh=[(place != Place::Elsewhere).then_some(REFRESH)] {
+                a.skip href="#main" { "To the content" }
+                header.top { div {
+                    a.brand href="/" { "apnswatch" }
+                    nav aria-label="Pages" {
+                        @for (path, name, of) in menu {
+                            a href=(path) aria-current=[(of == place).then_some("page")] { (name) } " "
+                        }
+                    }
+                } }
+                main id="main" {
+                    (warnings(report))
+                    (main)
+                }
+                footer data-part="footer" {
+                    p {
+                        (report.tenants.len()) " watched, " (report.retired) " retired, " (report.missing) " missing. "
+                        "As of " (report.now.format("%Y-%m-%d %H:%M:%S UTC")) ". "
+                        a href="/metrics" { "Metrics" } ", " a href="/api/v1/status" { "status as JSON" } ". "
+                        "apnswatch " (env!("CARGO_PKG_VERSION"))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What makes everything below doubtful.
+fn warnings(report: &Report) -> Markup {
+    html! {
+        div data-part="warnings" {
+            @if !report.clock_plausible {
+                p.alarm { strong { "The clock of this machine cannot be right" } ", so nobody can say what has expired." }
+            }
+            @if !report.store_up {
+                p.alarm { strong { "The store cannot be used" } ": what is learnt now is lost at the end." }
+            }
+            @if report.config_errors > 0 {
+                p.alarm { strong { (report.config_errors) " problems in tenant files" } ": run apnswatch check-config." }
+            }
+            @for drill in &report.drills {
+                p.alarm.warn { "A drill of severity " (drill.severity) " runs until " (drill.until.format("%H:%M:%S UTC")) "." }
+            }
+        }
+    }
+}
+
+/// There is no such page.
+pub(super) fn missing(report: &Report) -> Markup {
+    let main = html! {
+        h1 { "Not found" }
+        p { "No tenant of this name is watched. It may have left the configuration, or be retired." }
+        p { a href="/" { "All tenants" } }
+    };
+    page("Not found", Place::Elsewhere, report, &main)
+}

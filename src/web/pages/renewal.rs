@@ -1,0 +1,115 @@
+//! `/tenants/{name}/renewal`: the room for renewal day.
+
+use maud::{Markup, html};
+
+use super::layout::{Place, page as layout};
+use super::parts::{address, badge};
+use crate::certificate::preflight::Preflight;
+use crate::config::Config;
+use crate::evaluate::verification::{State, verify};
+use crate::evaluate::{Report, TenantReport};
+use crate::guide::{self, Part, StepId, Values};
+use crate::model::Memory;
+use crate::web::problem::Problem;
+
+/// The page, with the verdict on a file that was just sent.
+pub(super) fn page(
+    tenant: &TenantReport,
+    memory: &Memory,
+    report: &Report,
+    config: &Config,
+    verdict: Option<Result<Preflight, Problem>>,
+) -> Markup {
+    let configured = config.tenants.get(&tenant.name);
+    let account = tenant.account.as_ref().and_then(|id| config.accounts.get(id));
+    let mut values = configured.map(|tenant| Values::of(tenant, account, Some(report))).unwrap_or_default();
+    values.today = Some(report.now.date_naive());
+    let main = html! {
+        p { a href=(address(&tenant.name)) { (tenant.name) } }
+        h1 { "Renewal of " (tenant.name) " " (badge(tenant.level)) }
+        p { strong { (guide::IN_SHORT) } }
+        section aria-label="The file" {
+            @if let Some(verdict) = &verdict { (told(verdict)) }
+            form.drop method="post" enctype="multipart/form-data" action={ (address(&tenant.name)) "/renewal" } {
+                label for="file" { strong { "Before the upload: " } "drop the new certificate here, or choose it. It is judged and not kept. Never send a private key." }
+                p { input type="file" id="file" name="file" required; " " button.main type="submit" { "Is it a renewal?" } }
+            }
+        }
+        h2 { "Step by step, for " (guide::product(tenant.mdm)) }
+        ol.steps { @for step in guide::steps(tenant.mdm, &values) { li id=(step.id.as_str()) {
+            h3 { (step.title) }
+            @for part in &step.parts { (piece(part)) }
+            @if step.id == StepId::Preflight { p { a href="#file" { "Try the file above." } } }
+        } } }
+        (state(tenant, memory, report))
+    };
+    layout(&format!("Renewal of {}", tenant.name), Place::Elsewhere, report, &main)
+}
+
+fn told(verdict: &Result<Preflight, Problem>) -> Markup {
+    html! {
+        div.card role="status" {
+            @match verdict {
+                Ok(preflight) => {
+                    p { span class={ "badge " (preflight.verdict.as_str()) } { (preflight.verdict.headline()) } }
+                    ul { @for reason in &preflight.reasons { li { (reason) } } }
+                    p { strong { "Next: " } (preflight.next) }
+                }
+                Err(problem) => p { span.badge.bad { "Not judged" } " " (problem.detail()) "." },
+            }
+        }
+    }
+}
+
+fn piece(part: &Part) -> Markup {
+    html! {
+        @match part {
+            Part::Text(text) => p { (text) },
+            Part::Item(text) => p { "• " (text) },
+            Part::Command(command) => pre { (command) },
+            Part::Verbatim(lines) => pre { @for line in lines { (line) "\n" } },
+        }
+    }
+}
+
+/// What can be seen of the renewal now; the command line waits for it.
+fn state(tenant: &TenantReport, memory: &Memory, report: &Report) -> Markup {
+    let verification = verify(tenant, memory, report.now, report.now);
+    html! {
+        div data-part="verification" {
+            h2 { "After the upload: what can be seen now" }
+            div.scroll { table {
+                thead { tr { th { "What" } th { "State" } th { "Why" } } }
+                tbody {
+                    @for check in &verification.checks { tr {
+                        th scope="row" { (check.title) }
+                        td { (word(check.state)) }
+                        td { (check.sentence) }
+                    } }
+                    @for step in &verification.steps { tr {
+                        th scope="row" { "A person saw" }
+                        td { @match (&step.said, step.needless) {
+                            (Some(_), _) => span.badge.good { "said" },
+                            (None, Some(_)) => span.badge { "needless" },
+                            (None, None) => span.badge.attention { "open" },
+                        } }
+                        td { (step.step.sentence())
+                            @if let Some((by, at)) = &step.said { ", says " (by) " on " (at.format("%Y-%m-%d %H:%M UTC")) }
+                            @else if let Some(why) = step.needless { ": " (why) }
+                            @else { ": say so with " code { "apnswatch verify --tenant NAME --" (step.step.as_str()) "-by PERSON" } } }
+                    } }
+                }
+            } }
+        }
+    }
+}
+
+fn word(state: State) -> Markup {
+    let (class, words) = match state {
+        State::Good => ("good", "good"),
+        State::Waiting => ("attention", "not yet"),
+        State::Bad => ("bad", "bad"),
+        State::CannotTell => ("", "not seen"),
+    };
+    html! { span class={ "badge " (class) } { (words) } }
+}
