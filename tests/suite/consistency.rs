@@ -16,8 +16,8 @@ const RULES: &str = "deploy/prometheus/apnswatch.rules.yaml";
 /// Label names by series.
 type Series = BTreeMap<String, BTreeSet<String>>;
 
-/// The label that `tenant_labels` adds here and in the demo; the document tells of such labels in words.
-const CONFIGURED: &str = "team";
+/// Labels that `tenant_labels` adds, in the demo and in the example; the document tells of such labels in words.
+const CONFIGURED: [&str; 2] = ["team", "customer"];
 
 /// Everything that can be exported: by the demo, and by a daemon with what the demo does not show.
 async fn exported() -> Series {
@@ -63,7 +63,7 @@ fn collect(scrape: &Scrape, series: &mut Series) {
         let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| sample.name.strip_suffix(suffix));
         let histogram = base.filter(|base| scrape.types.get(*base).is_some_and(|kind| kind == "histogram"));
         let labels =
-            sample.labels.keys().filter(|label| *label != CONFIGURED && (histogram.is_none() || *label != "le"));
+            sample.labels.keys().filter(|label| !CONFIGURED.contains(&label.as_str()) && (histogram.is_none() || *label != "le"));
         let name = histogram.unwrap_or(&sample.name).to_owned();
         series.entry(name).or_default().extend(labels.cloned());
     }
@@ -112,7 +112,7 @@ async fn what_is_exported_is_documented_and_used_as_it_is() {
 
     let recorded: BTreeSet<String> = rules().iter().filter_map(|rule| rule.record.clone()).collect();
     let all_labels: BTreeSet<&str> =
-        exported.values().flatten().map(String::as_str).chain(["job", "instance"]).collect();
+        exported.values().flatten().map(String::as_str).chain(["job", "instance"]).chain(CONFIGURED).collect();
     let mut used = BTreeSet::new();
     for rule in rules() {
         let asked = Asked::by(&rule.expression);
