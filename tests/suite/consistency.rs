@@ -62,8 +62,10 @@ fn collect(scrape: &Scrape, series: &mut Series) {
     for sample in &scrape.samples {
         let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| sample.name.strip_suffix(suffix));
         let histogram = base.filter(|base| scrape.types.get(*base).is_some_and(|kind| kind == "histogram"));
-        let labels =
-            sample.labels.keys().filter(|label| !CONFIGURED.contains(&label.as_str()) && (histogram.is_none() || *label != "le"));
+        let labels = sample
+            .labels
+            .keys()
+            .filter(|label| !CONFIGURED.contains(&label.as_str()) && (histogram.is_none() || *label != "le"));
         let name = histogram.unwrap_or(&sample.name).to_owned();
         series.entry(name).or_default().extend(labels.cloned());
     }
@@ -216,10 +218,15 @@ struct Rule {
     expression: String,
 }
 
-fn rules() -> Vec<Rule> {
+/// A YAML file of the project.
+pub(crate) fn parsed(path: &str) -> Value {
     use ::config::{Config, File, FileFormat};
-    let file = File::from_str(&document(RULES), FileFormat::Yaml);
-    let rules: Value = Config::builder().add_source(file).build().unwrap().try_deserialize().unwrap();
+    let file = File::from_str(&document(path), FileFormat::Yaml);
+    Config::builder().add_source(file).build().unwrap().try_deserialize().unwrap()
+}
+
+fn rules() -> Vec<Rule> {
+    let rules = parsed(RULES);
     let groups = rules["groups"].as_array().unwrap().iter();
     let text = |rule: &Value, key: &str| rule[key].as_str().map(ToOwned::to_owned);
     groups
