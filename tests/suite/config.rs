@@ -239,10 +239,10 @@ fn every_kind_of_mdm_and_every_other_source_is_read() {
     assert_eq!(school.tokens[1].not_after.to_rfc3339(), "2027-04-01T10:00:00+00:00");
 
     let sources =
-        |name| polled_sources(tenant(&config, name)).into_iter().map(|(source, _)| source).collect::<Vec<_>>();
+        |name| polled_sources(tenant(&config, name), None).into_iter().map(|(source, _)| source).collect::<Vec<_>>();
     assert_eq!(sources("west"), [Source::Tokens, Source::Profile, Source::File]);
     assert!(sources("east").ends_with(&[Source::File, Source::Device]));
-    assert_eq!(polled_sources(tenant(&fixture("full.yaml"), "east")), []);
+    assert_eq!(polled_sources(tenant(&fixture("full.yaml"), "east"), None), []);
 }
 
 #[test]

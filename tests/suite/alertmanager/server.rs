@@ -142,7 +142,7 @@ impl Alertmanager {
     async fn ready(&self) {
         eventually("Alertmanager listens", SOON, || async {
             let log = self.log.lock().unwrap().clone();
-            log.contains("msg=Listening").then_some(())
+            log.contains("msg=\"Listening on\"").then_some(())
         })
         .await;
         eventually("Alertmanager is ready", SOON, || async {
@@ -174,6 +174,7 @@ impl Alertmanager {
             .iter()
             .map(|alert| {
                 let mut alert = alert.clone();
+                alert["startsAt"] = (now - chrono::TimeDelta::minutes(1)).to_rfc3339().into();
                 alert["endsAt"] = end.to_rfc3339().into();
                 alert
             })
