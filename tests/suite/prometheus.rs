@@ -33,6 +33,15 @@ fn scraping(targets: &[SocketAddr], more: &str) -> String {
     )
 }
 
+/// The same, with rules whose alerts an Alertmanager hears of.
+fn told_to(alertmanager: SocketAddr, targets: &[SocketAddr]) -> String {
+    format!(
+        "rule_files: [rules.yaml]\n\
+         alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{alertmanager}'] }}] }}] }}\n{}",
+        scraping(targets, "")
+    )
+}
+
 pub(crate) struct Prometheus {
     address: SocketAddr,
     process: Child,
@@ -62,13 +71,19 @@ impl Prometheus {
     /// The same, and an Alertmanager hears of it. What the head of the shipped routes asks for is made short, too: a grace
     /// period of a minute, and news at least once a minute, which are worth four.
     pub(crate) async fn telling(targets: &[SocketAddr], alertmanager: SocketAddr) -> Self {
-        let config = format!(
-            "rule_files: [rules.yaml]\n\
-             alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{alertmanager}'] }}] }}] }}\n{}",
-            scraping(targets, "")
-        );
+        let config = told_to(alertmanager, targets);
         let arguments = ["--rules.alert.for-grace-period=1s", "--rules.alert.resend-delay=3s"];
         Self::start(short_rules().await, &config, &arguments).await
+    }
+
+    /// With one rule that fires after `wait`; a restart is judged with this grace period.
+    pub(crate) async fn with_an_alert(name: &str, wait: &str, grace: &str, alertmanager: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let rule = format!("{{ alert: {name}, expr: vector(1), for: {wait}, labels: {{ severity: critical }} }}");
+        std::fs::write(folder.path().join("rules.yaml"), format!("groups: [{{ name: one, rules: [{rule}] }}]\n"))
+            .unwrap();
+        let arguments = [&format!("--rules.alert.for-grace-period={grace}"), "--rules.alert.resend-delay=3s"];
+        Self::start(folder, &told_to(alertmanager, &[]), &arguments).await
     }
 
     /// Without rules, taking also what others send.

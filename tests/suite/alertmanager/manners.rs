@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Alertmanager, Notice, Receiver};
+use crate::prometheus::Prometheus;
 use crate::support::eventually;
 
 /// The longest wait of a group is 15 s.
@@ -191,4 +192,34 @@ async fn the_watchdog_beats_and_reaches_nobody_else() {
     // 4m30s made short are 3 s, and its group is looked at each second: a beat is not skipped.
     let gaps = beats.windows(2).map(|pair| pair[1].at - pair[0].at);
     assert!(gaps.clone().all(|gap| gap < Duration::from_secs(6)), "{:?}", gaps.collect::<Vec<_>>());
+}
+
+/// The changes of an alert that were told.
+fn changes(receiver: &Receiver, name: &str) -> Vec<String> {
+    let notices = receiver.of("pager");
+    let of_it = notices.iter().filter(|notice| notice.body["groupLabels"]["alertname"] == name);
+    of_it.map(|notice| notice.body["status"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What the head of the routes says of the grace period. News are worth 12 s here, and the `for` is longer than that, as 5 minutes
+/// are longer than 4.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_prometheus_pages_again_unless_its_grace_is_short() {
+    let receiver = Receiver::start().await;
+    let alertmanager = Alertmanager::short(&receiver, &[]).await;
+    let address = alertmanager.address;
+    let mut shipped = Prometheus::with_an_alert("ApnsTestShipped", "18s", "3s", address).await;
+    let mut stock = Prometheus::with_an_alert("ApnsTestStock", "18s", "36s", address).await;
+    for name in ["ApnsTestShipped", "ApnsTestStock"] {
+        eventually(&format!("{name} pages"), PATIENCE, || async {
+            (changes(&receiver, name) == ["firing"]).then_some(())
+        })
+        .await;
+    }
+    tokio::join!(shipped.restart(), stock.restart());
+    eventually("the other one pages again", PATIENCE, || async {
+        (changes(&receiver, "ApnsTestStock") == ["firing", "resolved", "firing"]).then_some(())
+    })
+    .await;
+    assert_eq!(changes(&receiver, "ApnsTestShipped"), ["firing"]);
 }
