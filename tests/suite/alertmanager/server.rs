@@ -174,7 +174,8 @@ impl Alertmanager {
             .iter()
             .map(|alert| {
                 let mut alert = alert.clone();
-                alert["startsAt"] = (now - chrono::TimeDelta::minutes(1)).to_rfc3339().into();
+                // One that is older than the wait of its group is told at once, alone.
+                alert["startsAt"] = now.to_rfc3339().into();
                 alert["endsAt"] = end.to_rfc3339().into();
                 alert
             })

@@ -1,4 +1,4 @@
-//! The shipped texts, as PagerDuty, Slack and a mail server get them from a real Alertmanager.
+//! The shipped texts, as `PagerDuty`, Slack and a mail server get them from a real Alertmanager.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
