@@ -16,8 +16,8 @@ const RULES: &str = "deploy/prometheus/apnswatch.rules.yaml";
 /// Label names by series.
 type Series = BTreeMap<String, BTreeSet<String>>;
 
-/// The label that `tenant_labels` adds here and in the demo; the document tells of such labels in words.
-const CONFIGURED: &str = "team";
+/// Labels that `tenant_labels` adds, in the demo and in the example; the document tells of such labels in words.
+const CONFIGURED: [&str; 2] = ["team", "customer"];
 
 /// Everything that can be exported: by the demo, and by a daemon with what the demo does not show.
 async fn exported() -> Series {
@@ -64,8 +64,10 @@ fn collect(scrape: &Scrape, series: &mut Series) {
     for sample in &scrape.samples {
         let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| sample.name.strip_suffix(suffix));
         let histogram = base.filter(|base| scrape.types.get(*base).is_some_and(|kind| kind == "histogram"));
-        let labels =
-            sample.labels.keys().filter(|label| *label != CONFIGURED && (histogram.is_none() || *label != "le"));
+        let labels = sample
+            .labels
+            .keys()
+            .filter(|label| !CONFIGURED.contains(&label.as_str()) && (histogram.is_none() || *label != "le"));
         let name = histogram.unwrap_or(&sample.name).to_owned();
         series.entry(name).or_default().extend(labels.cloned());
     }
@@ -114,13 +116,13 @@ async fn what_is_exported_is_documented_and_used_as_it_is() {
 
     let recorded: BTreeSet<String> = rules().iter().filter_map(|rule| rule.record.clone()).collect();
     let all_labels: BTreeSet<&str> =
-        exported.values().flatten().map(String::as_str).chain(["job", "instance"]).collect();
+        exported.values().flatten().map(String::as_str).chain(["job", "instance"]).chain(CONFIGURED).collect();
     let mut used = BTreeSet::new();
     for rule in rules() {
         let asked = Asked::by(&rule.expression);
         assert!(!asked.series.is_empty() || rule.expression == "vector(1)", "{}", rule.expression);
         for (name, labels) in &asked.series {
-            if name == "up" {
+            if name == "up" || recorded.contains(name) {
                 continue;
             }
             used.insert(name.clone());
@@ -218,10 +220,15 @@ struct Rule {
     expression: String,
 }
 
-fn rules() -> Vec<Rule> {
+/// A YAML file of the project.
+pub(crate) fn parsed(path: &str) -> Value {
     use ::config::{Config, File, FileFormat};
-    let file = File::from_str(&document(RULES), FileFormat::Yaml);
-    let rules: Value = Config::builder().add_source(file).build().unwrap().try_deserialize().unwrap();
+    let file = File::from_str(&document(path), FileFormat::Yaml);
+    Config::builder().add_source(file).build().unwrap().try_deserialize().unwrap()
+}
+
+fn rules() -> Vec<Rule> {
+    let rules = parsed(RULES);
     let groups = rules["groups"].as_array().unwrap().iter();
     let text = |rule: &Value, key: &str| rule[key].as_str().map(ToOwned::to_owned);
     groups

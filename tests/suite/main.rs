@@ -1,13 +1,16 @@
 //! Everything that is tested through public doors, in one binary. Nothing here leaves loopback.
 //!
 //! `daemon` runs the program as an operator sees it, `demo` asks whether the demo shows everything,
-//! `prometheus` lets a real Prometheus look at the demo, `grafana` asks it what the dashboards would ask, and
+//! `prometheus` lets a real Prometheus look at the demo, `grafana` asks it what the dashboards would ask, `alertmanager` tries
+//! the routes, `chain` goes from the event to the message with all of them, and
 //! `consistency` holds the code, its documents and its rules against each other.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may stop anywhere")]
 
 mod access;
+mod alertmanager;
 mod cells;
+mod chain;
 mod commands;
 mod config;
 mod consistency;

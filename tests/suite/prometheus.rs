@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
-use crate::support::{Daemon, SOON, Site, ended, eventually, project, request, spawn, tenant, topic};
+use crate::support::{Daemon, SOON, Site, ended, eventually, project, request, signal, spawn, tenant, topic};
 
 /// Everything takes the longest `for` (15 s), the demo's interval (5 s) a few times, and a busy machine.
 const FIRING: Duration = Duration::from_secs(120);
@@ -33,24 +34,57 @@ fn scraping(targets: &[SocketAddr], more: &str) -> String {
     )
 }
 
+/// The same, with rules whose alerts an Alertmanager hears of.
+fn told_to(alertmanager: SocketAddr, targets: &[SocketAddr]) -> String {
+    format!(
+        "rule_files: [rules.yaml]\n\
+         alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{alertmanager}'] }}] }}] }}\n{}",
+        scraping(targets, "")
+    )
+}
+
 pub(crate) struct Prometheus {
     address: SocketAddr,
-    _process: Child,
-    _folder: tempfile::TempDir,
+    process: Child,
+    folder: tempfile::TempDir,
+    arguments: Vec<String>,
+}
+
+/// The shipped rules, made short, in a new folder.
+async fn short_rules() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut script = Command::new("python3");
+    script.arg(project("scripts/fast-rules")).arg(project("deploy/prometheus/apnswatch.rules.yaml"));
+    script.stdin(Stdio::null()).kill_on_drop(true);
+    let rules = ended(script).await;
+    assert_eq!((rules.status, rules.stderr.as_str()), (Some(0), ""));
+    std::fs::write(folder.path().join("rules.yaml"), rules.stdout).unwrap();
+    folder
 }
 
 impl Prometheus {
     /// With the shipped rules made short.
     pub(crate) async fn watching(targets: &[SocketAddr]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut script = Command::new("python3");
-        script.arg(project("scripts/fast-rules")).arg(project("deploy/prometheus/apnswatch.rules.yaml"));
-        script.stdin(Stdio::null()).kill_on_drop(true);
-        let rules = ended(script).await;
-        assert_eq!((rules.status, rules.stderr.as_str()), (Some(0), ""));
-        std::fs::write(folder.path().join("rules.yaml"), rules.stdout).unwrap();
         let config = format!("rule_files: [rules.yaml]\n{}", scraping(targets, ""));
-        Self::start(folder, &config, &[]).await
+        Self::start(short_rules().await, &config, &[]).await
+    }
+
+    /// The same, and an Alertmanager hears of it. What the head of the shipped routes asks for is made short, too: a grace
+    /// period of a minute, and news at least once a minute, which are worth four.
+    pub(crate) async fn telling(targets: &[SocketAddr], alertmanager: SocketAddr) -> Self {
+        let config = told_to(alertmanager, targets);
+        let arguments = ["--rules.alert.for-grace-period=1s", "--rules.alert.resend-delay=3s"];
+        Self::start(short_rules().await, &config, &arguments).await
+    }
+
+    /// With one rule that fires after `wait`; a restart is judged with this grace period.
+    pub(crate) async fn with_an_alert(name: &str, wait: &str, grace: &str, alertmanager: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let rule = format!("{{ alert: {name}, expr: vector(1), for: {wait}, labels: {{ severity: critical }} }}");
+        std::fs::write(folder.path().join("rules.yaml"), format!("groups: [{{ name: one, rules: [{rule}] }}]\n"))
+            .unwrap();
+        let arguments = [&format!("--rules.alert.for-grace-period={grace}"), "--rules.alert.resend-delay=3s"];
+        Self::start(folder, &told_to(alertmanager, &[]), &arguments).await
     }
 
     /// Without rules, taking also what others send.
@@ -75,10 +109,24 @@ impl Prometheus {
 
     async fn start(folder: tempfile::TempDir, config: &str, arguments: &[&str]) -> Self {
         std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let (address, process) = Self::run(folder.path(), &arguments).await;
+        Self { address, process, folder, arguments }
+    }
+
+    /// Ends it as a service manager does, and starts it again with what it kept, at another address.
+    pub(crate) async fn restart(&mut self) {
+        signal(self.process.id().unwrap(), "TERM").await;
+        tokio::time::timeout(SOON, self.process.wait()).await.expect("it ends").unwrap();
+        (self.address, self.process) = Self::run(self.folder.path(), &self.arguments).await;
+    }
+
+    async fn run(folder: &Path, arguments: &[String]) -> (SocketAddr, Child) {
         let mut command = Command::new("prometheus");
-        command.arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()));
-        let storage = if arguments.contains(&"--enable-feature=agent") { "agent" } else { "tsdb" };
-        command.arg(format!("--storage.{storage}.path={}", folder.path().join("data").display()));
+        command.arg(format!("--config.file={}", folder.join("prometheus.yml").display()));
+        let is_agent = arguments.iter().any(|argument| argument == "--enable-feature=agent");
+        let storage = if is_agent { "agent" } else { "tsdb" };
+        command.arg(format!("--storage.{storage}.path={}", folder.join("data").display()));
         command.args(arguments);
         command.arg("--web.listen-address=127.0.0.1:0");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -96,7 +144,7 @@ impl Prometheus {
             (request(address, "GET", "/-/ready", "localhost").await.status == 200).then_some(())
         })
         .await;
-        Self { address, _process: process, _folder: folder }
+        (address, process)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
