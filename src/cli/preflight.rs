@@ -83,13 +83,19 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
             let preflight = judge(contents, &baseline, &evidence(&options), scene.clock.now());
             (baseline, preflight)
         }
-        (Ok(_), Err(error)) => (
-            Baseline::default(),
-            cannot_tell(
-                format!("there is nothing to compare it with: {error:#}"),
-                "Give the certificate that is in use (--against), its topic (--topic) or a tenant (--tenant).",
-            ),
-        ),
+        (Ok(contents), Err(error)) => {
+            // What is wrong in itself, or cannot be read, is so without anything to compare it with.
+            let alone = judge(contents, &Baseline::default(), &evidence(&options), scene.clock.now());
+            let preflight = if alone.verdict == Verdict::DoNotUpload || contents.is_unreadable() {
+                alone
+            } else {
+                cannot_tell(
+                    format!("there is nothing to compare it with: {error:#}"),
+                    "Give the certificate that is in use (--against), its topic (--topic) or a tenant (--tenant).",
+                )
+            };
+            (Baseline::default(), preflight)
+        }
     };
     let mut out = io::stdout().lock();
     let printed = if scene.json {
