@@ -12,6 +12,7 @@ mod config;
 mod consistency;
 mod daemon;
 mod demo;
+mod desk;
 mod guide;
 mod handed;
 mod inspect;
