@@ -143,7 +143,11 @@ fn against(old: &Path, password: Option<&Secret>) -> anyhow::Result<Baseline> {
     let shown = file::shown(old);
     let certificate =
         newest(&contents).ok_or_else(|| anyhow!("{shown} {} and no MDM push certificate", contents.description()))?;
-    let topic = certificate.topic().ok_or_else(|| anyhow!("{shown} has no single topic to compare with"))?;
+    let topic = certificate.topic().filter(|topic| {
+        let mut topics = contents.push_certificates().filter_map(Certificate::topic);
+        topics.all(|other| other == *topic)
+    });
+    let topic = topic.ok_or_else(|| anyhow!("{shown} has no single topic to compare with"))?;
     Ok(Baseline {
         topic: Some(topic.clone()),
         not_after: Some(certificate.not_after),
@@ -165,7 +169,16 @@ async fn of_tenant(scene: &Scene, name: &TenantName, new: Option<&Contents>) -> 
         Err(app::Error::Other(error)) => return Err(End::Other(error)),
     };
     let topic = new.and_then(newest).and_then(Certificate::topic);
-    Ok(baseline::of(&report, &memory, &config, name, topic))
+    let baseline = baseline::of(&report, &memory, &config, name, topic);
+    if baseline.topic.is_some() {
+        return Ok(baseline);
+    }
+    // "Nothing yet" and "it could not be asked" call for different things.
+    let sources = report.tenants.iter().filter(|tenant| tenant.name == *name).flat_map(|tenant| &tenant.sources);
+    let failure = sources.filter_map(|source| Some((source.source, source.failure.as_ref()?))).next();
+    let why =
+        failure.map_or_else(String::new, |(source, failure)| format!(", and {source} failed: {}", failure.message));
+    Err(anyhow!("no topic of tenant {name} is known yet{why}").into())
 }
 
 fn print(path: &Path, preflight: &Preflight, out: &mut dyn Write) -> io::Result<()> {
