@@ -6,6 +6,7 @@ mod certificate;
 mod check;
 mod daemon;
 mod doctor;
+mod drill;
 mod duty;
 mod guide;
 pub mod inspect;
@@ -128,6 +129,10 @@ enum Command {
     /// What a team must do with its Apple Accounts, and when it was done
     #[command(subcommand)]
     Duty(duty::Duty),
+    /// Send an alert on purpose through the running daemon and the real route, so that it is proven before it is needed
+    ///
+    /// Exit status: 0, or 1 if no daemon shows it.
+    Drill(drill::Options),
     /// Run the whole daemon against simulated MDMs and a simulated Apple on loopback
     Demo(daemon::Demo),
 }
@@ -254,6 +259,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Confirm(command) => attest::confirm(scene, command).await,
         Command::Certificate(command) => certificate::run(scene, command).await,
         Command::Duty(command) => duty::run(scene, command).await,
+        Command::Drill(options) => drill::run(scene, options).await,
         Command::Demo(options) => daemon::demo(scene, options).await,
     }
 }

@@ -24,6 +24,7 @@ mod table;
 mod tenants;
 mod unbuilt;
 mod values;
+pub mod web_access;
 mod wire;
 
 /// Reads the configuration at `path`, with `environment` laid over its single values.
@@ -78,6 +79,10 @@ pub struct Config {
 pub struct Web {
     /// The address to listen on.
     pub listen: SocketAddr,
+    /// The web-config file of Prometheus: TLS, logins, headers.
+    pub config_file: Option<PathBuf>,
+    /// A second address, plain and open, for `/-/healthy` and `/-/ready` alone.
+    pub health_listen: Option<SocketAddr>,
     /// Where people reach the page, if that is not `listen`.
     pub external_url: Option<url::Url>,
     /// What makes the process read its configuration again.
