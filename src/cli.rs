@@ -267,7 +267,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
 /// The password in a file.
 fn password_in(path: Option<&std::path::Path>) -> Result<Option<Secret>, End> {
     let Some(path) = path else { return Ok(None) };
-    let password = SecretFile::new(path).read().map_err(|failure| End::Usage(failure.message))?;
+    let password = SecretFile::of_container(path).read().map_err(|failure| End::Usage(failure.message))?;
     if password.expose_str().is_none() {
         return Err(End::Usage(format!("the password in {} is not UTF-8", path.display())));
     }

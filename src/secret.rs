@@ -59,12 +59,18 @@ impl fmt::Debug for Secret {
 pub struct SecretFile {
     path: PathBuf,
     reading: Guard,
+    may_be_empty: bool,
 }
 
 impl SecretFile {
     /// Names the file; does not touch it.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), reading: Guard::default() }
+        Self { path: path.into(), reading: Guard::default(), may_be_empty: false }
+    }
+
+    /// Names the file with the password of a container, which is empty now and then; does not touch it.
+    pub fn of_container(path: impl Into<PathBuf>) -> Self {
+        Self { may_be_empty: true, ..Self::new(path) }
     }
 
     /// The path.
@@ -88,7 +94,7 @@ impl SecretFile {
     /// # Errors
     ///
     /// [`Reason::NotFound`] if the file is missing, [`Reason::Io`] if it cannot be read, is not a regular file, is
-    /// empty, or holds more than 64 KiB. The message names the file, never what is in it.
+    /// empty and may not be, or holds more than 64 KiB. The message names the file, never what is in it.
     pub fn read(&self) -> Result<Secret, Failure> {
         let shown = self.path.display();
         let failure = |error: &std::io::Error| {
@@ -111,7 +117,7 @@ impl SecretFile {
             .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
             .map_err(|error| failure(&error))?;
         let secret = Secret::from_file_bytes(bytes);
-        if secret.expose().is_empty() {
+        if secret.expose().is_empty() && !self.may_be_empty {
             return Err(Failure::new(Reason::Io, format!("the secret file {shown} is empty")));
         }
         Ok(secret)
@@ -152,5 +158,7 @@ mod tests {
         std::fs::write(folder.path().join("empty"), "\n").unwrap();
         let empty = SecretFile::new(folder.path().join("empty")).read().unwrap_err();
         assert_eq!(empty.reason, Reason::Io);
+        let password = SecretFile::of_container(folder.path().join("empty")).read().unwrap();
+        assert!(password.expose().is_empty());
     }
 }

@@ -119,6 +119,13 @@ impl Contents {
         self.certificates().filter(|certificate| certificate.kind == Kind::MdmPushCertificate)
     }
 
+    /// Whether there are different push certificates; one and the same twice is one.
+    #[must_use]
+    pub fn has_several_push_certificates(&self) -> bool {
+        let mut ders = self.push_certificates().map(|certificate| &certificate.der);
+        ders.next().is_some_and(|first| ders.any(|other| other != first))
+    }
+
     /// The item that the file is about: the push certificate that ends last, else the first of the rarest kind.
     #[must_use]
     pub fn main(&self) -> Option<&Item> {

@@ -40,7 +40,9 @@ fn pretender(certificate: &Certificate, out: &mut Vec<String>) {
                  is none"
                     .to_owned(),
             ),
-            None => out.push("it looks like an MDM push certificate, but its subject has no UID".to_owned()),
+            None => {
+                out.push("it looks like an MDM push certificate, but its subject has no UID and so no topic".to_owned())
+            }
         }
     }
     if certificate.topic_ambiguous() {

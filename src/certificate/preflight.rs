@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::evidence::{Evidence, Given};
 use super::findings::SHORT_LIFE;
-use super::{Certificate, Contents, Kind, PublicKey};
+use super::{Certificate, Contents, Item, Kind, PublicKey, What};
 use crate::model::{IssuerLevel, Serial, Topic};
 use crate::words::{clean, span, until};
 
@@ -164,11 +164,16 @@ fn wrong_kind(new: &Contents, baseline: &Baseline) -> Preflight {
         Kind::PrivateKey => "Keep it where it is; no MDM asks for it beside its own request.",
         _ => "Look for another file.",
     };
-    Preflight::new(
+    let mut preflight = Preflight::new(
         Verdict::DoNotUpload,
         format!("the file {}: {}", new.description(), kind.purpose()),
         format!("{next} In any case {WANTED}.{}", place(baseline)),
-    )
+    );
+    // What looks like the right one is told by what it lacks: the topic, or what it is allowed for.
+    if let Some(Item { what: What::Certificate(found), .. }) = new.main() {
+        preflight.reasons.extend(found.findings.iter().cloned());
+    }
+    preflight
 }
 
 fn another_topic(topic: &Topic, expected: &Topic, baseline: &Baseline) -> Preflight {

@@ -99,6 +99,8 @@ pub(super) fn request(bytes: &[u8]) -> Result<(Request, usize), String> {
 
 fn kind(extensions: &Extensions, uids: &[Topic], odd_uids: usize, common_name: Option<&str>) -> Kind {
     let named = |start: &str| common_name.is_some_and(|name| name.starts_with(start));
+    // What calls itself a push certificate and has no topic is no device's.
+    let may_be_a_device = uids.len() + odd_uids == 0 && !named("APSP:");
     if extensions.client_auth && uids.iter().any(Topic::is_mdm) {
         Kind::MdmPushCertificate
     } else if extensions.pass || named("Pass Type ID:") {
@@ -109,7 +111,7 @@ fn kind(extensions: &Extensions, uids: &[Topic], odd_uids: usize, common_name: O
         Kind::MdmVendorCertificate
     } else if extensions.is_ca {
         Kind::CaCertificate
-    } else if extensions.client_auth && !extensions.server_auth && uids.len() + odd_uids == 0 {
+    } else if extensions.client_auth && !extensions.server_auth && may_be_a_device {
         Kind::DeviceIdentity
     } else {
         Kind::Certificate

@@ -96,7 +96,7 @@ fn file_findings(contents: &Contents) -> Vec<String> {
             KeyProtection::Unknown => "a private key is in it; it was not read".to_owned(),
         });
     }
-    if contents.push_certificates().nth(1).is_some() {
+    if contents.has_several_push_certificates() {
         out.push("several push certificates are in it; shown first is the one that ends last".to_owned());
     }
     out

@@ -62,34 +62,34 @@ fn topic_of(text: &str) -> Result<Topic, String> {
 pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
     let password = password_in(options.password_file.as_deref())?;
     let new = read(&options.new, password.as_ref());
-    let compared = match &options.baseline {
-        Known { against: Some(old), .. } => against(old, password.as_ref()),
-        Known { topic: Some(topic), .. } => Ok(Baseline { topic: Some(topic.clone()), ..Baseline::default() }),
+    // What is known, and why that is nothing, if it is.
+    let (baseline, lack) = match &options.baseline {
+        Known { against: Some(old), .. } => against(old, password.as_ref()).map(|baseline| (baseline, None)),
+        Known { topic: Some(topic), .. } => Ok((Baseline { topic: Some(topic.clone()), ..Baseline::default() }, None)),
         Known { tenant: Some(tenant), .. } => match of_tenant(scene, tenant, new.as_ref().ok()).await {
             Err(End::Other(error)) => Err(error),
             Err(end) => return Err(end),
-            Ok(baseline) => Ok(baseline),
+            Ok(known) => Ok(known),
         },
-        Known { .. } => Ok(Baseline::default()),
-    };
+        Known { .. } => Ok((Baseline::default(), None)),
+    }
+    .unwrap_or_else(|error| (Baseline::default(), Some(format!("{error:#}"))));
     let cannot_tell =
         |why: String, next: &str| Preflight { verdict: Verdict::CannotTell, reasons: vec![why], next: next.to_owned() };
     // Whatever goes wrong is told by a status that nobody takes for leave to upload.
-    let (baseline, preflight) = match (&new, compared) {
-        (Err(failure), baseline) => {
-            (baseline.unwrap_or_default(), cannot_tell(failure.message.clone(), "Give a file that can be read."))
+    let preflight = match &new {
+        Err(failure) => cannot_tell(failure.message.clone(), "Give a file that can be read."),
+        Ok(contents) => {
+            let judged = judge(contents, &baseline, &evidence(&options), scene.clock.now());
+            match lack {
+                // What is wrong in itself, or cannot be read, is so without anything to compare it with.
+                Some(lack) if judged.verdict != Verdict::DoNotUpload && !contents.is_unreadable() => cannot_tell(
+                    format!("there is nothing to compare it with: {lack}"),
+                    "Give the certificate that is in use (--against), its topic (--topic) or a tenant (--tenant).",
+                ),
+                _ => judged,
+            }
         }
-        (Ok(contents), Ok(baseline)) => {
-            let preflight = judge(contents, &baseline, &evidence(&options), scene.clock.now());
-            (baseline, preflight)
-        }
-        (Ok(_), Err(error)) => (
-            Baseline::default(),
-            cannot_tell(
-                format!("there is nothing to compare it with: {error:#}"),
-                "Give the certificate that is in use (--against), its topic (--topic) or a tenant (--tenant).",
-            ),
-        ),
     };
     let mut out = io::stdout().lock();
     let printed = if scene.json {
@@ -137,7 +137,11 @@ fn against(old: &Path, password: Option<&Secret>) -> anyhow::Result<Baseline> {
     let shown = file::shown(old);
     let certificate =
         newest(&contents).ok_or_else(|| anyhow!("{shown} {} and no MDM push certificate", contents.description()))?;
-    let topic = certificate.topic().ok_or_else(|| anyhow!("{shown} has no single topic to compare with"))?;
+    let topic = certificate.topic().filter(|topic| {
+        let mut topics = contents.push_certificates().filter_map(Certificate::topic);
+        topics.all(|other| other == *topic)
+    });
+    let topic = topic.ok_or_else(|| anyhow!("{shown} has no single topic to compare with"))?;
     Ok(Baseline {
         topic: Some(topic.clone()),
         not_after: Some(certificate.not_after),
@@ -147,8 +151,13 @@ fn against(old: &Path, password: Option<&Secret>) -> anyhow::Result<Baseline> {
     })
 }
 
-/// What is known of a tenant: its pin, the certificate in use, what was seen before, and who keeps the new topic.
-async fn of_tenant(scene: &Scene, name: &TenantName, new: Option<&Contents>) -> Result<Baseline, End> {
+/// What is known of a tenant: its pin, the certificate in use, what was seen before, and who keeps the new topic. And why
+/// no topic of it is known, if none is.
+async fn of_tenant(
+    scene: &Scene,
+    name: &TenantName,
+    new: Option<&Contents>,
+) -> Result<(Baseline, Option<String>), End> {
     let config = scene.load()?;
     if config.tenants.get(name).is_none_or(|tenant| tenant.retired) {
         return Err(End::Config(vec![Problem::new("tenants", format!("no tenant {name} is watched"))]));
@@ -159,7 +168,16 @@ async fn of_tenant(scene: &Scene, name: &TenantName, new: Option<&Contents>) -> 
         Err(app::Error::Other(error)) => return Err(End::Other(error)),
     };
     let topic = new.and_then(newest).and_then(Certificate::topic);
-    Ok(baseline::of(&report, &memory, &config, name, topic))
+    let baseline = baseline::of(&report, &memory, &config, name, topic);
+    if baseline.topic.is_some() {
+        return Ok((baseline, None));
+    }
+    // "Nothing yet" and "it could not be asked" call for different things.
+    let sources = report.tenants.iter().filter(|tenant| tenant.name == *name).flat_map(|tenant| &tenant.sources);
+    let failure = sources.filter_map(|source| Some((source.source, source.failure.as_ref()?))).next();
+    let why =
+        failure.map_or_else(String::new, |(source, failure)| format!(", and {source} failed: {}", failure.message));
+    Ok((baseline, Some(format!("no topic of tenant {name} is known yet{why}"))))
 }
 
 fn print(path: &Path, preflight: &Preflight, out: &mut dyn Write) -> io::Result<()> {

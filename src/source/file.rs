@@ -67,7 +67,7 @@ impl Protected {
     /// Names the container and the file with its password; touches neither.
     #[must_use]
     pub fn new(path: &Path, password_file: &Path) -> Self {
-        Self { path: path.to_owned(), password: SecretFile::new(password_file), reading: Guard::default() }
+        Self { path: path.to_owned(), password: SecretFile::of_container(password_file), reading: Guard::default() }
     }
 
     async fn open(&self) -> Result<Contents, Failure> {

@@ -16,6 +16,7 @@ mod config;
 mod consistency;
 mod daemon;
 mod demo;
+mod desk;
 mod drill;
 mod grafana;
 mod guide;

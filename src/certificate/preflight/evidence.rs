@@ -3,6 +3,7 @@
 use super::{Baseline, Preflight, Verdict, newest};
 use crate::certificate::key::KeyError;
 use crate::certificate::{Certificate, Contents, KeyProtection, PublicKey, What, x509};
+use crate::model::IssuerLevel;
 use crate::words::clean;
 
 /// What is at hand beside the new certificate.
@@ -98,6 +99,10 @@ impl Weighed {
 
     fn signature(&mut self, certificate: &Certificate, evidence: &Evidence) {
         match &evidence.push_ca {
+            None if certificate.issuer.level == IssuerLevel::Apple => self.notes.push(
+                "its issuer is Apple by name, the signature was not checked: give the CA that must have signed it (--push-ca)"
+                    .to_owned(),
+            ),
             None => {}
             Some(Ok(cas)) => match cas.iter().find(|ca| x509::is_signed_by(&certificate.der, &ca.der)) {
                 Some(ca) => {
@@ -114,6 +119,13 @@ impl Weighed {
 
     /// What else is in the file.
     fn company(&mut self, new: &Contents) {
+        if new.has_several_push_certificates() {
+            self.warnings.push(
+                "more than one push certificate is in the file, and who reads it may take another one: upload a file with \
+                 the new one alone"
+                    .to_owned(),
+            );
+        }
         if new.is_container {
             self.warnings.push(
                 "it is a PKCS#12 container, and an MDM asks for the .pem file as the push portal gives it".to_owned(),

@@ -1,5 +1,5 @@
 use super::super::read;
-use super::super::sample::{Sample, T1, T2, UID, UTF8, attribute, name, pem, subject};
+use super::super::sample::{CN, Sample, T1, T2, UID, UTF8, attribute, name, pem, subject};
 use super::*;
 
 fn now() -> DateTime<Utc> {
@@ -69,6 +69,10 @@ fn what_cannot_be_uploaded_is_told_by_why() {
     says(&judged(two.pem(), &baseline()), Verdict::DoNotUpload, "two different UIDs");
     let both = leaf().pem() + &Sample::leaf(T2).pem();
     says(&judged(both, &baseline()), Verdict::DoNotUpload, "certificates of two topics");
+    let nobody = Sample { subject: name(&[&[attribute(CN, UTF8, b"APSP:made-up")]]), ..leaf() };
+    let nobody = judged(nobody.pem(), &baseline());
+    says(&nobody, Verdict::DoNotUpload, "no UID and so no topic");
+    says(&nobody, Verdict::DoNotUpload, "is a certificate (APSP:made-up)");
     // Without anything to compare with, what is wrong in itself is still wrong.
     says(&judged(own.pem(), &Baseline::default()), Verdict::DoNotUpload, "signed by itself");
 }
@@ -98,6 +102,11 @@ fn a_renewal_can_need_a_warning() {
     let unknown = Sample { issuer: Sample::ca().issuer, subject: subject(T1), ..Sample::leaf(T1) };
     let unknown = Sample { issuer: name(&[&[attribute(super::super::sample::O, UTF8, b"Example")]]), ..unknown };
     says(&judged(unknown.pem(), &baseline()), Verdict::Warning, "does not call itself Apple Inc.");
+    let old = Sample { not_after: "260916000000Z", not_before: "250916000000Z", ..Sample::leaf(T1) };
+    let both = judged(old.pem() + &Sample::leaf(T1).pem(), &baseline());
+    says(&both, Verdict::Warning, "more than one push certificate is in the file");
+    let twice = judged(Sample::leaf(T1).pem().repeat(2), &baseline());
+    says(&twice, Verdict::Renewal, "must stay");
     let seen = Baseline { seen: Serial::parse_hex("0552818DF267903F").into_iter().collect(), ..baseline() };
     says(&judged(Sample::leaf(T1).pem(), &seen), Verdict::Warning, "seen for this tenant before");
 }

@@ -38,6 +38,32 @@ async fn a_certificate_is_told_with_its_origin() {
     bench.assert_read_only();
 }
 
+/// R-A14: the field holds whatever an admin typed, and can be blank.
+#[tokio::test]
+async fn an_odd_account_costs_neither_the_date_nor_the_topic() {
+    let bench = Bench::new().await;
+    let intune = bench.intune();
+    for (typed, told) in [
+        (None, None),
+        (Some(json!(null)), None),
+        (Some(json!("")), None),
+        (Some(json!("a\nb@example.com")), Some("a\\nb@example.com".to_owned())),
+        (Some(json!("x".repeat(300))), Some("x".repeat(256) + "\u{2026}")),
+    ] {
+        let mut answer = json!({ "topicIdentifier": TOPIC, "expirationDateTime": "2027-06-05T14:39:25Z" });
+        if let Some(typed) = typed {
+            answer["appleIdentifier"] = typed;
+        }
+        bench.microsoft.set_answer(DIRECTORY, Answer::Json(answer.clone()));
+        let outcome = poll(&intune).await;
+        assert_eq!(outcome.failure, None, "{answer}");
+        let facts = outcome.facts.unwrap();
+        let certificate = facts.present().unwrap();
+        assert!(certificate.not_after.is_some() && certificate.topic.is_some(), "{answer}");
+        assert_eq!(facts.account, told, "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn no_certificate_is_an_answer() {
     let bench = Bench::answering(Answer::NotConfigured).await;
