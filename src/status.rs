@@ -2,6 +2,7 @@
 
 pub mod network;
 pub mod preflight;
+pub mod tenant;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;

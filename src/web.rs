@@ -13,7 +13,7 @@ mod server;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -22,12 +22,13 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::access::Access;
+use self::problem::Problem;
 pub use self::server::serve;
 use crate::clock::Clock;
 use crate::config::{Config, Reload};
 use crate::evaluate::{Report, evaluate};
 use crate::metrics::{self, Counters, ProcessState};
-use crate::model::Problem;
+use crate::model;
 use crate::status;
 use crate::store::Store;
 
@@ -46,7 +47,7 @@ pub struct Running {
 }
 
 /// A wish to read the configuration again, and where the answer goes.
-pub type ReloadRequest = oneshot::Sender<Result<(), Vec<Problem>>>;
+pub type ReloadRequest = oneshot::Sender<Result<(), Vec<model::Problem>>>;
 
 /// What the pages need. Clones share it.
 #[derive(Clone, Debug)]
@@ -93,6 +94,7 @@ pub fn router(context: Context) -> Router {
         .route("/assets/{name}", get(assets::serve))
         .route("/metrics", get(scrape))
         .route("/api/v1/status", get(status_document))
+        .route("/api/v1/tenants/{name}", get(tenant_document))
         .route("/api/v1/preflight", post(preflight::judge).layer(DefaultBodyLimit::max(preflight::LIMIT)))
         .route("/-/healthy", get(|| async { "healthy\n" }))
         .route("/-/ready", get(ready))
@@ -128,6 +130,16 @@ async fn scrape(State(context): State<Context>) -> Response {
 async fn status_document(State(context): State<Context>) -> Response {
     let (_, report) = context.report().await;
     axum::Json(status::document(&report)).into_response()
+}
+
+async fn tenant_document(State(context): State<Context>, Path(name): Path<String>) -> Response {
+    let (_, report) = context.report().await;
+    let known = report.tenants.iter().find(|tenant| tenant.name.as_str() == name);
+    let Some(tenant) = known else {
+        return Problem::new(StatusCode::NOT_FOUND, "no tenant of this name is watched").into_response();
+    };
+    let memory = context.store.memory(&tenant.name).as_deref().cloned().unwrap_or_default();
+    axum::Json(status::tenant::document(tenant, &memory, &report)).into_response()
 }
 
 async fn ready(State(context): State<Context>) -> Response {

@@ -27,6 +27,7 @@ mod jamf;
 mod kandji;
 mod mosyle;
 mod network;
+mod pages;
 mod polls;
 mod preflight;
 mod prometheus;
