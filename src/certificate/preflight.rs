@@ -116,8 +116,7 @@ fn compare(new: &Contents, baseline: &Baseline, now: DateTime<Utc>) -> Preflight
             wrong_kind(new, baseline)
         };
     };
-    let mut topics = new.push_certificates().filter_map(Certificate::topic);
-    if topics.any(|topic| certificate.topic().is_some_and(|of| of != topic)) {
+    if new.push_certificates().any(|other| other.topic() != certificate.topic()) {
         let next = "Take a file with the new certificate alone.";
         return Preflight::new(Verdict::DoNotUpload, "there are certificates of two topics in it", next);
     }

@@ -114,6 +114,20 @@ impl Weighed {
 
     /// What else is in the file.
     fn company(&mut self, new: &Contents) {
+        let others = new.certificates().filter(|other| !other.is_ca).count().saturating_sub(1);
+        if others > 0 {
+            // An MDM takes the first one, or the last, or refuses the file.
+            self.warnings.push(format!(
+                "there are {others} more certificates in the file, and an MDM may take another one of them: upload a file with \
+                 the new certificate alone"
+            ));
+        }
+        if let Some(flaw) = new.flaws.first() {
+            self.warnings.push(format!(
+                "there is something in the file that could not be read: {}",
+                clean(&flaw.to_string(), 500)
+            ));
+        }
         if new.is_container {
             self.warnings.push(
                 "it is a PKCS#12 container, and an MDM asks for the .pem file as the push portal gives it".to_owned(),
