@@ -14,6 +14,9 @@ use crate::words::{clean, span, until};
 /// A clock that is wrong by no more than this explains a start in the future.
 const SKEW: TimeDelta = TimeDelta::minutes(15);
 
+/// A new certificate begins when it is made, and is uploaded soon after. One that began longer ago may be the one in use.
+const RECENT: TimeDelta = TimeDelta::days(30);
+
 /// What a new certificate is compared with. Whatever is not known is not compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
@@ -216,6 +219,13 @@ fn same_topic(certificate: &Certificate, baseline: &Baseline, now: DateTime<Utc>
         warnings.push(format!(
             "it begins in {}: until then no device is reached by it",
             span(certificate.not_before - now)
+        ));
+    }
+    // Where the end of the one in use is known, what ends later is not that one.
+    if baseline.not_after.is_none() && certificate.not_before < now - RECENT {
+        warnings.push(format!(
+            "it began {} ago, and nothing here knows the certificate in use: is it that one, and nothing was renewed?",
+            span(now - certificate.not_before)
         ));
     }
     if certificate.issuer.level == IssuerLevel::Unknown {
