@@ -82,6 +82,15 @@ async fn a_tenant_knows_its_topic_its_history_and_whose_another_topic_is() {
     assert_eq!(status, Some(64));
     assert!(err.contains("no tenant nobody is watched"), "{err}");
 
+    // While the MDM holds a certificate of another topic, the original one is the way back although it ends earlier.
+    site.set("acme", answer("wrong", 364));
+    let daemon = site.serve().await;
+    daemon.until("it drifts", |scrape| scrape.drift("acme") == Some(1.0)).await;
+    daemon.stop().await;
+    site.certificate("original.pem", &topic("acme"), "0B03", 300);
+    let (status, out, _) = preflight(&site, "original.pem", &of("acme")).await;
+    assert_eq!(status, Some(1), "{out}");
+
     let (status, out, _) = preflight(&site, "new.pem", &[&of("acme")[..], &["--json"]].concat()).await;
     let document: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(status, Some(2));
