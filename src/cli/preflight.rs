@@ -138,6 +138,9 @@ fn against(old: &Path, password: Option<&Secret>) -> anyhow::Result<Baseline> {
     let certificate =
         newest(&contents).ok_or_else(|| anyhow!("{shown} {} and no MDM push certificate", contents.description()))?;
     let topic = certificate.topic().ok_or_else(|| anyhow!("{shown} has no single topic to compare with"))?;
+    if contents.push_certificates().any(|other| other.topic() != Some(topic)) {
+        return Err(anyhow!("{shown} holds certificates of several topics, and nobody can say which one is in use"));
+    }
     Ok(Baseline {
         topic: Some(topic.clone()),
         not_after: Some(certificate.not_after),
