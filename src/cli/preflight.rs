@@ -100,8 +100,13 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
         print(&options.new, &preflight, &mut out)
     };
     match printed {
+        // A verdict that nobody could read is no leave to upload, and the status of any other failure would be that of a
+        // renewal with a warning.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "apnswatch: the verdict cannot be printed: {error}");
+            Ok(status_of(preflight.verdict).max(status_of(Verdict::DoNotUpload)))
+        }
         // Whoever reads has seen enough; the verdict stays as it is.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(status_of(preflight.verdict)),
     }
 }
