@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::tenant::{Level, TenantReport, Verdict};
-use crate::model::{Attestation, Family, HumanStep, Memory, Precision, Reason, Source, Statement};
+use crate::model::{Attestation, Family, HumanStep, Memory, Precision, PushCertificate, Reason, Source, Statement};
 use crate::words::{clean, span, until};
 
 /// A renewal is verified on its day or soon after. What was seen or said earlier was about an earlier one.
@@ -154,7 +154,10 @@ impl Case<'_> {
         if known.renewed.is_some_and(|renewed| renewed > self.now - RECENT) {
             return of(State::Good, format!("the MDM shows {shown}"));
         }
-        if file.is_some_and(|file| file.is_same_as(&known.certificate)) && known.renewed.is_none() {
+        // A file that says the same is as old as what the MDM shows, unless it is a new one itself.
+        let is_new = |file: &PushCertificate| file.not_before.is_some_and(|begun| begun > self.now - RECENT);
+        let same = file.filter(|file| file.is_same_as(&known.certificate) && known.renewed.is_none());
+        if same.is_some_and(is_new) {
             return of(State::Good, format!("the MDM shows {shown}, as the file says; the one before was not seen"));
         }
         of(State::Waiting, format!("the MDM still shows {shown}"))
