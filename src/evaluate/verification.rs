@@ -145,7 +145,9 @@ impl Case<'_> {
             return of(State::Waiting, "the MDM shows no certificate".to_owned());
         };
         let shown = format!("{} ({})", known.not_after.format("%Y-%m-%d %H:%M UTC"), until(known.not_after, self.now));
-        let file = self.memory.sources.get(&Source::File).and_then(|file| file.present());
+        // What is not looked at any more, such as a certificate that was added and taken away again, is waited for by nobody.
+        let file = self.tenant.sources.iter().find(|source| source.source == Source::File);
+        let file = file.and_then(|file| file.certificate.as_ref());
         // A file that ends later is what is waited for, whatever the MDM changed before.
         if let Some(end) = file.and_then(|file| file.not_after).filter(|end| *end > known.not_after) {
             let wanted = end.format("%Y-%m-%d %H:%M UTC");

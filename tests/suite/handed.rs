@@ -66,6 +66,13 @@ async fn a_certificate_that_is_handed_over_counts_as_a_file_at_once() {
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
     let kept = listed["certificates"].as_array().unwrap();
     assert_eq!((kept.len(), &kept[0]["serial"], &kept[0]["tenant"]), (1, &"0A01".into(), &"acme".into()));
+
+    // What is kept no more cannot be confirmed any more.
+    let removed = site.run(&["certificate", "remove", "--tenant", "acme", "--serial", "0a01"]).await;
+    assert_eq!((removed.status, removed.stderr.as_str()), (Some(0), ""));
+    let confirmed = site.run(&["confirm", "--tenant", "acme", "--by", "kim"]).await;
+    assert_eq!(confirmed.status, Some(1), "{}", confirmed.stdout);
+    assert!(confirmed.stderr.contains("give its --serial"), "{}", confirmed.stderr);
     daemon.stop().await;
 }
 
