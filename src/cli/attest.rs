@@ -127,6 +127,11 @@ impl<'a> Case<'a> {
         self.config.tenants.get(&self.name)?.certificate.expected_topic.as_ref()
     }
 
+    /// Whether the MDM tells its certificate by itself.
+    pub(super) fn mdm_tells(&self) -> bool {
+        self.config.tenants.get(&self.name).is_some_and(|tenant| tenant.mdm.kind().tells_certificate())
+    }
+
     /// A topic that the configuration fixes is changed there, and nowhere else.
     fn refuse_if_configured(&self) -> Result<(), End> {
         match self.expected() {
