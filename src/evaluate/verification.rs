@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::certificate::standing_file;
 use super::tenant::{Level, TenantReport, Verdict};
 use crate::model::{Attestation, Family, HumanStep, Memory, Precision, PushCertificate, Reason, Source, Statement};
 use crate::words::{clean, span, until};
@@ -118,6 +119,8 @@ impl Case<'_> {
 
     /// Since when the renewal has been there: seen at the MDM or said by a person. `None` where nobody knows.
     fn since(&self) -> Option<DateTime<Utc>> {
+        // A newer file that nobody has confirmed is a renewal that has only begun: what was said is about the one before.
+        standing_file(self.memory).is_none_or(|standing| standing.unconfirmed.is_none()).then_some(())?;
         let renewed = self.tenant.effective.as_ref().and_then(|known| known.renewed);
         let uploads =
             self.memory.attestations.iter().filter(|said| matches!(said.statement, Statement::Uploaded { .. }));
