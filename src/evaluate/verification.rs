@@ -179,6 +179,13 @@ impl Case<'_> {
         if let Some((source, Verdict::Drifts(topic, _))) =
             self.tenant.drift.iter().find(|(_, verdict)| matches!(verdict, Verdict::Drifts(..)))
         {
+            let is_over = self.memory.sources.get(source).and_then(|state| state.drift.as_ref());
+            if is_over.is_some_and(|drift| drift.agreeing > 0) {
+                let topic = clean(topic.as_str(), 256);
+                let sentence =
+                    format!("{source} told {topic} before and tells the pinned one again: once more, and it counts");
+                return of(State::Waiting, sentence);
+            }
             return of(
                 State::Bad,
                 format!(
