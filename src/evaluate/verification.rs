@@ -4,7 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::certificate::standing_file;
 use super::tenant::{Level, TenantReport, Verdict};
-use crate::model::{Attestation, Family, HumanStep, Memory, Precision, PushCertificate, Reason, Source, Statement};
+use crate::model::{
+    Attestation, Family, HumanStep, Memory, PinOrigin, Precision, PushCertificate, Reason, Source, Statement,
+};
 use crate::words::{clean, span, until};
 
 /// A renewal is verified on its day or soon after. What was seen or said earlier was about an earlier one.
@@ -198,6 +200,13 @@ impl Case<'_> {
         let Some(pin) = &self.tenant.pin else {
             return of(State::CannotTell, "no topic is pinned, so there is nothing to compare with".to_owned());
         };
+        // Before the upload nobody looked, so this may be the topic of the wrong certificate.
+        if pin.origin == PinOrigin::FirstSeen && pin.since >= self.start {
+            let topic = clean(pin.topic.as_str(), 256);
+            let sentence =
+                format!("{topic} was seen just now for the first time, so there is nothing to compare it with");
+            return of(State::CannotTell, sentence);
+        }
         match (tells, self.tenant.drift.get(&Source::Api).filter(|_| self.silence().is_none())) {
             (false, _) => of(State::CannotTell, self.dumb("the topic of its certificate")),
             (true, Some(_)) => of(State::Good, format!("it is {}, as it must be", clean(pin.topic.as_str(), 256))),
