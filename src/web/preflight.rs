@@ -1,5 +1,7 @@
 //! `POST /api/v1/preflight`: the verdict on a file before its upload. Nothing of it is kept.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
@@ -18,6 +20,12 @@ use crate::status;
 /// The most bytes of a request. A certificate has 2 KiB.
 pub(super) const LIMIT: usize = 1024 * 1024;
 
+/// How long sending it may take. There are only so many connections, and one that is never through would keep its place.
+const SENDING: Duration = Duration::from_secs(30);
+
+/// The bytes of a part.
+type Content = Zeroizing<Vec<u8>>;
+
 /// A name has at most 128 characters of at most 4 bytes.
 const NAME_LIMIT: usize = 512;
 
@@ -26,22 +34,10 @@ pub(super) async fn judge(
     State(context): State<Context>,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let mut form =
-        form.map_err(|error| Problem::new(error.status(), "send multipart/form-data with file and tenant"))?;
-    let (mut file, mut tenant) = (None, None);
-    while let Some(field) = form.next_field().await.map_err(refused)? {
-        let slot = match field.name() {
-            Some("file") => &mut file,
-            Some("tenant") => &mut tenant,
-            _ => return Err(Problem::new(StatusCode::BAD_REQUEST, "there is a part other than file and tenant")),
-        };
-        if slot.is_some() {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "a part is there twice"));
-        }
-        *slot = Some(content(field).await?);
-    }
-    let missing = |part: &str| Problem::new(StatusCode::BAD_REQUEST, format!("the part {part} is missing"));
-    let (file, tenant) = (file.ok_or_else(|| missing("file"))?, tenant.ok_or_else(|| missing("tenant"))?);
+    let form = form.map_err(|error| Problem::new(error.status(), "send multipart/form-data with file and tenant"))?;
+    let sent = tokio::time::timeout(SENDING, parts(form)).await;
+    let (file, tenant) =
+        sent.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the form did not come within 30 s"))??;
     let name = Some(tenant).filter(|name| name.len() <= NAME_LIMIT);
     let name = name.and_then(|name| TenantName::parse(std::str::from_utf8(&name).ok()?).ok());
 
@@ -61,8 +57,26 @@ pub(super) async fn judge(
     Ok(Json(status::preflight::document(Some(&contents), &baseline, &preflight)))
 }
 
+/// The parts `file` and `tenant`.
+async fn parts(mut form: Multipart) -> Result<(Content, Content), Problem> {
+    let (mut file, mut tenant) = (None, None);
+    while let Some(field) = form.next_field().await.map_err(refused)? {
+        let slot = match field.name() {
+            Some("file") => &mut file,
+            Some("tenant") => &mut tenant,
+            _ => return Err(Problem::new(StatusCode::BAD_REQUEST, "there is a part other than file and tenant")),
+        };
+        if slot.is_some() {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "a part is there twice"));
+        }
+        *slot = Some(content(field).await?);
+    }
+    let missing = |part: &str| Problem::new(StatusCode::BAD_REQUEST, format!("the part {part} is missing"));
+    Ok((file.ok_or_else(|| missing("file"))?, tenant.ok_or_else(|| missing("tenant"))?))
+}
+
 /// The bytes of a part, wiped when dropped: somebody may have sent a private key.
-async fn content(mut field: Field<'_>) -> Result<Zeroizing<Vec<u8>>, Problem> {
+async fn content(mut field: Field<'_>) -> Result<Content, Problem> {
     // Reserved whole, so that growing leaves no unwiped copy behind.
     let mut content = Zeroizing::new(Vec::with_capacity(LIMIT));
     while let Some(chunk) = field.chunk().await.map_err(refused)? {
