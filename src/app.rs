@@ -147,6 +147,8 @@ impl Daemon {
         let Self { options, listener, store, counters, running, access, health } = self;
         let stop = CancellationToken::new();
         let mut pollers = pollers::Pollers::new(store.clone(), options.clock.clone(), counters.clone());
+        // Listened to before the pollers begin: what is attested from now on is a change.
+        let mut words = store.words();
         let round = pollers.apply(&running.borrow().config.clone(), options.spread);
         let (ready, is_ready) = tokio::sync::watch::channel(false);
         tokio::spawn(announce_ready(round, ready));
@@ -169,7 +171,6 @@ impl Daemon {
         if let Some(path) = running.borrow().config.web.config_file.clone() {
             drop(tokio::spawn(web::access::follow(path, access, stop.clone())));
         }
-        let mut words = store.words();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut changes = watch::Changes::new(&running.borrow().config);

@@ -41,6 +41,9 @@ use self::text::Text;
 /// More blocks than any file has a reason for. The rest is a flaw, so that memory stays in bounds.
 const MAX_ITEMS: usize = 4096;
 
+/// What every label of a private key ends with.
+const KEY: &[u8] = b"PRIVATE KEY-";
+
 /// Reads a whole file. Takes time in proportion to its length; how long a file may be is the caller's to say.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Contents {
@@ -99,7 +102,9 @@ pub fn read_public(bytes: &[u8]) -> Result<Contents, &'static str> {
         return Err("a PKCS#12 container is refused unopened, for there may be a private key in it");
     }
     let contents = read(bytes);
-    match contents.private_key {
+    // Also one that nobody read as such: behind the bytes of a certificate, or between damaged markers.
+    let is_named = text::decode(bytes).bytes().windows(KEY.len()).any(|part| part == KEY);
+    match contents.private_key.or_else(|| is_named.then_some(KeyProtection::Unknown)) {
         Some(_) => Err("a private key is in the file, and has no business here"),
         None => Ok(contents),
     }

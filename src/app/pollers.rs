@@ -82,9 +82,10 @@ impl Pollers {
             .values()
             .filter(|tenant| !tenant.retired && !self.running.contains_key(&tenant.name))
             .collect();
-        let jobs: Vec<(&Arc<Tenant>, Vec<poller::Job>)> =
-            fresh.into_iter().map(|tenant| (tenant, jobs(tenant, &self.shared))).collect();
-        let count = jobs.iter().map(|(_, jobs)| jobs.len()).sum();
+        // What was added is asked for first: what is added meanwhile is then told of as a change, and not lost.
+        let of = |tenant: &'_ Arc<Tenant>| (self.shared.added(&tenant.name), jobs(tenant, &self.shared));
+        let jobs: Vec<_> = fresh.into_iter().map(|tenant| (tenant, of(tenant))).collect();
+        let count = jobs.iter().map(|(_, (_, jobs))| jobs.len()).sum();
         let probes = self.changed_probes(config);
         let targets = probes.as_ref().map_or(0, |(_, settings)| settings.targets.len());
         let round = Arc::new(FirstRound::new(count + targets));
@@ -92,7 +93,7 @@ impl Pollers {
             self.start_probes(site, settings, &round);
         }
         let mut index = 0;
-        for (tenant, jobs) in jobs {
+        for (tenant, (added, jobs)) in jobs {
             let stop = CancellationToken::new();
             let mut tasks = Vec::with_capacity(jobs.len());
             for job in jobs {
@@ -101,10 +102,7 @@ impl Pollers {
                 let run = poller::run(job, self.around.clone(), delay, Arc::clone(&round), stop.clone());
                 tasks.push(tokio::spawn(run));
             }
-            self.running.insert(
-                tenant.name.clone(),
-                Running { tenant: Arc::clone(tenant), added: self.shared.added(&tenant.name), stop, tasks },
-            );
+            self.running.insert(tenant.name.clone(), Running { tenant: Arc::clone(tenant), added, stop, tasks });
         }
         round
     }

@@ -14,6 +14,9 @@ use crate::words::{clean, span, until};
 /// A clock that is wrong by no more than this explains a start in the future.
 const SKEW: TimeDelta = TimeDelta::minutes(15);
 
+/// A new certificate begins when it is made, and is uploaded soon after. One that began longer ago may be the one in use.
+const RECENT: TimeDelta = TimeDelta::days(30);
+
 /// What a new certificate is compared with. Whatever is not known is not compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
@@ -116,8 +119,7 @@ fn compare(new: &Contents, baseline: &Baseline, now: DateTime<Utc>) -> Preflight
             wrong_kind(new, baseline)
         };
     };
-    let mut topics = new.push_certificates().filter_map(Certificate::topic);
-    if topics.any(|topic| certificate.topic().is_some_and(|of| of != topic)) {
+    if new.push_certificates().any(|other| other.topic() != certificate.topic()) {
         let next = "Take a file with the new certificate alone.";
         return Preflight::new(Verdict::DoNotUpload, "there are certificates of two topics in it", next);
     }
@@ -222,6 +224,13 @@ fn same_topic(certificate: &Certificate, baseline: &Baseline, now: DateTime<Utc>
         warnings.push(format!(
             "it begins in {}: until then no device is reached by it",
             span(certificate.not_before - now)
+        ));
+    }
+    // Where the end of the one in use is known, what ends later is not that one.
+    if baseline.not_after.is_none() && certificate.not_before < now - RECENT {
+        warnings.push(format!(
+            "it began {} ago, and nothing here knows the certificate in use: is it that one, and nothing was renewed?",
+            span(now - certificate.not_before)
         ));
     }
     if certificate.issuer.level == IssuerLevel::Unknown {

@@ -343,3 +343,14 @@ fn no_bytes_make_it_fail() {
         let _ = read(text.as_bytes()).description();
     }
 }
+
+#[test]
+fn a_private_key_is_refused_wherever_it_stands() {
+    let key = pem("PRIVATE KEY", b"never read");
+    let behind = [Sample::leaf(T1).der(), key.clone().into_bytes()].concat();
+    let damaged = Sample::leaf(T1).pem() + &key.replace("KEY-----", "KEY----");
+    for file in [behind, damaged.into_bytes()] {
+        assert!(read_public(&file).is_err(), "{:?}", read(&file).flaws);
+    }
+    assert!(read_public(Sample::leaf(T1).pem().as_bytes()).is_ok());
+}

@@ -120,6 +120,11 @@ impl<'a> Case<'a> {
         self.config.tenants.get(&self.name)?.certificate.expected_topic.as_ref()
     }
 
+    /// Whether the MDM tells its certificate by itself.
+    pub(super) fn mdm_tells(&self) -> bool {
+        self.config.tenants.get(&self.name).is_some_and(|tenant| tenant.mdm.kind().tells_certificate())
+    }
+
     /// A topic that the configuration fixes is changed there, and nowhere else.
     fn refuse_if_configured(&self) -> Result<(), End> {
         match self.expected() {
@@ -183,6 +188,15 @@ pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> 
     let is_blind = case.config.tenants.get(&case.name).is_some_and(|tenant| !has_files(tenant, Some(&case.memory)));
     let certificate = match command.serial {
         Some(serial) if is_blind => PushCertificate { serial: Some(serial), ..PushCertificate::default() },
+        // What was added once and taken away again must not count as uploaded.
+        None if is_blind => {
+            return Err(anyhow!(
+                "no certificate file of {:?} is watched, so nobody here can say which certificate was uploaded: give its \
+                 --serial",
+                case.name
+            )
+            .into());
+        }
         serial => uploaded(&case.memory, serial.as_ref())?.clone(),
     };
     if let Some(pin) = case.memory.pin.as_ref().filter(|_| !is_blind)

@@ -13,7 +13,7 @@ use super::attest::{Case, Who, path_of, say, serial_of};
 use super::{End, Scene};
 use crate::certificate::preflight::newest;
 use crate::certificate::{self, Certificate as Found};
-use crate::model::{KeptCertificate, Serial, Statement, TenantName, Topic};
+use crate::model::{KeptCertificate, Serial, Source, Statement, TenantName, Topic};
 use crate::source::file;
 use crate::store::{self, PinChange};
 use crate::words::{clean, until};
@@ -67,8 +67,15 @@ pub(super) async fn run(scene: &Scene, command: Certificate) -> Result<u8, End> 
             refuse_other(&found, pinned, &name)?;
             let statement =
                 Statement::CertificateAdded { der: STANDARD.encode(&found.der), sha256: found.sha256.clone() };
+            let counts = counts_at_once(&case, &kept);
             case.keep(statement, note, PinChange::Keep).await?;
-            say(&format!("{said}, is kept. Whether the MDM has it is another question: see confirm."))?;
+            let more = if counts {
+                "It is the first one that is known, so its end counts from now on, uploaded or not: if it is not in the MDM yet, \
+                 take it away again (certificate remove) until it is."
+            } else {
+                "Whether the MDM has it is another question: see confirm."
+            };
+            say(&format!("{said}, is kept. {more}"))?;
         }
         Certificate::List => list(scene).await?,
         Certificate::Remove { who, serial, note } => {
@@ -84,6 +91,12 @@ pub(super) async fn run(scene: &Scene, command: Certificate) -> Result<u8, End> 
         }
     }
     Ok(0)
+}
+
+/// Whether nothing stands in the way of a certificate's end: no file before it, and no MDM that tells its own.
+fn counts_at_once(case: &Case<'_>, kept: &[KeptCertificate]) -> bool {
+    let is_first = case.memory.sources.get(&Source::File).is_none_or(|files| files.seen.is_empty());
+    is_first && kept.is_empty() && !case.mdm_tells()
 }
 
 /// The one push certificate of a file without a private key.

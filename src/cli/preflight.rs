@@ -100,8 +100,13 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
         print(&options.new, &preflight, &mut out)
     };
     match printed {
+        // A verdict that nobody could read is no leave to upload, and the status of any other failure would be that of a
+        // renewal with a warning.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "apnswatch: the verdict cannot be printed: {error}");
+            Ok(status_of(preflight.verdict).max(status_of(Verdict::DoNotUpload)))
+        }
         // Whoever reads has seen enough; the verdict stays as it is.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(status_of(preflight.verdict)),
     }
 }
@@ -137,11 +142,13 @@ fn against(old: &Path, password: Option<&Secret>) -> anyhow::Result<Baseline> {
     let shown = file::shown(old);
     let certificate =
         newest(&contents).ok_or_else(|| anyhow!("{shown} {} and no MDM push certificate", contents.description()))?;
-    let topic = certificate.topic().filter(|topic| {
-        let mut topics = contents.push_certificates().filter_map(Certificate::topic);
-        topics.all(|other| other == *topic)
-    });
-    let topic = topic.ok_or_else(|| anyhow!("{shown} has no single topic to compare with"))?;
+    let topic = certificate.topic().ok_or_else(|| anyhow!("{shown} has no single topic to compare with"))?;
+    if contents.push_certificates().any(|other| other.topic() != Some(topic)) {
+        return Err(anyhow!(
+            "{shown} has no single topic to compare with: it holds certificates of several topics, and nobody can say which \
+             one is in use"
+        ));
+    }
     Ok(Baseline {
         topic: Some(topic.clone()),
         not_after: Some(certificate.not_after),

@@ -24,6 +24,9 @@ const SCHEMA: &str = "apnswatch.verify.v1";
 /// Between two looks at what costs more: check-ins and the way to Apple.
 const THOROUGH: Duration = Duration::from_secs(60);
 
+/// More than anybody waits for, and less than a clock can count.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// Options of `verify`.
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -62,7 +65,7 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
         Ok(verifying) => verifying,
         Err(app::Error::Config(problems)) => return Err(End::Config(problems)),
         Err(app::Error::Other(error)) => {
-            writeln!(io::stderr(), "apnswatch: {error:#}")?;
+            let _ = writeln!(io::stderr(), "apnswatch: {error:#}");
             return Ok(exit_of(Some(Level::Unknown)));
         }
     };
@@ -96,7 +99,7 @@ fn level(tenant: &TenantReport, verification: &Verification) -> Level {
 
 /// Looks until there is nothing to wait for, the time is up, or somebody presses Ctrl-C.
 async fn wait(verifying: &Verifying, options: &Options) -> Result<(), End> {
-    let end = Instant::now() + options.wait;
+    let end = Instant::now() + options.wait.min(LONGEST);
     let is_terminal = io::stderr().is_terminal();
     let mut thorough = Instant::now();
     let mut told = String::new();
@@ -112,20 +115,20 @@ async fn wait(verifying: &Verifying, options: &Options) -> Result<(), End> {
         let (_, verification) = judged(verifying)?;
         let left = end.saturating_duration_since(Instant::now());
         if told.is_empty() && !options.wait.is_zero() {
-            announce(&verification)?;
+            announce(&verification);
         }
         if !verification.is_waiting() || left.is_zero() || verification.level() == Level::Critical {
             break;
         }
         let now = progress(&verification);
         if is_terminal {
-            write!(
+            let _ = write!(
                 io::stderr(),
                 "\r\x1b[K{now}; {} left",
                 humantime::format_duration(Duration::from_secs(left.as_secs()))
-            )?;
+            );
         } else if now != told {
-            writeln!(io::stderr(), "{now}")?;
+            let _ = writeln!(io::stderr(), "{now}");
         }
         told = now;
         tokio::select! {
@@ -134,18 +137,18 @@ async fn wait(verifying: &Verifying, options: &Options) -> Result<(), End> {
         }
     }
     if is_terminal && !told.is_empty() {
-        write!(io::stderr(), "\r\x1b[K")?;
+        let _ = write!(io::stderr(), "\r\x1b[K");
     }
     Ok(())
 }
 
-/// Says at once what waiting will not show.
-fn announce(verification: &Verification) -> io::Result<()> {
+/// Says at once what waiting will not show. Whoever does not read on must not be told that all is well by the exit status,
+/// so that a closed standard error ends nothing.
+fn announce(verification: &Verification) {
     let mut err = io::stderr().lock();
     for check in verification.checks.iter().filter(|check| check.state == State::CannotTell) {
-        writeln!(err, "{}: cannot be seen from here: {}", check.title, clean(&check.sentence, 1000))?;
+        let _ = writeln!(err, "{}: cannot be seen from here: {}", check.title, clean(&check.sentence, 1000));
     }
-    Ok(())
 }
 
 fn progress(verification: &Verification) -> String {

@@ -11,7 +11,10 @@ use crate::model::{Memory, Precision, TenantName, Topic};
 #[must_use]
 pub fn of(report: &Report, memory: &Memory, config: &Config, name: &TenantName, new: Option<&Topic>) -> Baseline {
     let tenant = report.tenants.iter().find(|tenant| tenant.name == *name);
+    let pin = tenant.and_then(|tenant| tenant.pin.as_ref()).map(|pin| &pin.topic);
     let known = tenant.and_then(|tenant| tenant.effective.as_ref()).filter(|known| known.precision == Precision::Exact);
+    // While the MDM holds a certificate of another topic, one of the pinned topic is the way back, whenever it ends.
+    let known = known.filter(|known| known.certificate.topic.is_none() || known.certificate.topic.as_ref() == pin);
     let owner = report
         .tenants
         .iter()
@@ -20,7 +23,7 @@ pub fn of(report: &Report, memory: &Memory, config: &Config, name: &TenantName, 
         memory.sources.values().flat_map(|source| &source.seen).filter_map(|seen| seen.certificate.serial.clone());
     let account = config.tenants.get(name).and_then(|tenant: &std::sync::Arc<Tenant>| tenant.account.as_ref());
     Baseline {
-        topic: tenant.and_then(|tenant| tenant.pin.as_ref()).map(|pin| pin.topic.clone()),
+        topic: pin.cloned(),
         not_after: known.map(|known| known.not_after),
         serial: known.and_then(|known| known.certificate.serial.clone()),
         key: None,

@@ -2,8 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::certificate::standing_file;
 use super::tenant::{Level, TenantReport, Verdict};
-use crate::model::{Attestation, Family, HumanStep, Memory, Precision, Reason, Source, Statement};
+use crate::model::{
+    Attestation, Family, HumanStep, Memory, PinOrigin, Precision, PushCertificate, Reason, Source, Statement,
+};
 use crate::words::{clean, span, until};
 
 /// A renewal is verified on its day or soon after. What was seen or said earlier was about an earlier one.
@@ -118,6 +121,8 @@ impl Case<'_> {
 
     /// Since when the renewal has been there: seen at the MDM or said by a person. `None` where nobody knows.
     fn since(&self) -> Option<DateTime<Utc>> {
+        // A newer file that nobody has confirmed is a renewal that has only begun: what was said is about the one before.
+        standing_file(self.memory).is_none_or(|standing| standing.unconfirmed.is_none()).then_some(())?;
         let renewed = self.tenant.effective.as_ref().and_then(|known| known.renewed);
         let uploads =
             self.memory.attestations.iter().filter(|said| matches!(said.statement, Statement::Uploaded { .. }));
@@ -145,7 +150,9 @@ impl Case<'_> {
             return of(State::Waiting, "the MDM shows no certificate".to_owned());
         };
         let shown = format!("{} ({})", known.not_after.format("%Y-%m-%d %H:%M UTC"), until(known.not_after, self.now));
-        let file = self.memory.sources.get(&Source::File).and_then(|file| file.present());
+        // What is not looked at any more, such as a certificate that was added and taken away again, is waited for by nobody.
+        let file = self.tenant.sources.iter().find(|source| source.source == Source::File);
+        let file = file.and_then(|file| file.certificate.as_ref());
         // A file that ends later is what is waited for, whatever the MDM changed before.
         if let Some(end) = file.and_then(|file| file.not_after).filter(|end| *end > known.not_after) {
             let wanted = end.format("%Y-%m-%d %H:%M UTC");
@@ -154,7 +161,10 @@ impl Case<'_> {
         if known.renewed.is_some_and(|renewed| renewed > self.now - RECENT) {
             return of(State::Good, format!("the MDM shows {shown}"));
         }
-        if file.is_some_and(|file| file.is_same_as(&known.certificate)) && known.renewed.is_none() {
+        // A file that says the same is as old as what the MDM shows, unless it is a new one itself.
+        let is_new = |file: &PushCertificate| file.not_before.is_some_and(|begun| begun > self.now - RECENT);
+        let same = file.filter(|file| file.is_same_as(&known.certificate) && known.renewed.is_none());
+        if same.is_some_and(is_new) {
             return of(State::Good, format!("the MDM shows {shown}, as the file says; the one before was not seen"));
         }
         of(State::Waiting, format!("the MDM still shows {shown}"))
@@ -171,6 +181,13 @@ impl Case<'_> {
         if let Some((source, Verdict::Drifts(topic, _))) =
             self.tenant.drift.iter().find(|(_, verdict)| matches!(verdict, Verdict::Drifts(..)))
         {
+            let is_over = self.memory.sources.get(source).and_then(|state| state.drift.as_ref());
+            if is_over.is_some_and(|drift| drift.agreeing > 0) {
+                let topic = clean(topic.as_str(), 256);
+                let sentence =
+                    format!("{source} told {topic} before and tells the pinned one again: once more, and it counts");
+                return of(State::Waiting, sentence);
+            }
             return of(
                 State::Bad,
                 format!(
@@ -183,6 +200,13 @@ impl Case<'_> {
         let Some(pin) = &self.tenant.pin else {
             return of(State::CannotTell, "no topic is pinned, so there is nothing to compare with".to_owned());
         };
+        // Before the upload nobody looked, so this may be the topic of the wrong certificate.
+        if pin.origin == PinOrigin::FirstSeen && pin.since >= self.start {
+            let topic = clean(pin.topic.as_str(), 256);
+            let sentence =
+                format!("{topic} was seen just now for the first time, so there is nothing to compare it with");
+            return of(State::CannotTell, sentence);
+        }
         match (tells, self.tenant.drift.get(&Source::Api).filter(|_| self.silence().is_none())) {
             (false, _) => of(State::CannotTell, self.dumb("the topic of its certificate")),
             (true, Some(_)) => of(State::Good, format!("it is {}, as it must be", clean(pin.topic.as_str(), 256))),

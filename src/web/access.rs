@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::login::Logins;
 pub use self::login::User;
+use crate::blocking::Guard;
 use crate::config::web_access::{self, WebAccess};
 use crate::model::Problem;
 
@@ -99,18 +100,20 @@ pub(super) async fn check(State(access): State<watch::Receiver<Access>>, mut req
 /// Reads the files again whenever one of them changes, until `stop`. What is wrong then is logged, and what was in force
 /// stays: a certificate that is half written must not close the door.
 pub async fn follow(path: PathBuf, access: watch::Sender<Access>, stop: CancellationToken) {
-    let mut seen = look(&path).await;
+    // One thread and no more, however long a dead file system keeps it: checks of passwords need the others.
+    let guard = Guard::default();
+    let mut seen = look(&path, &guard).await;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK) => {}
         }
-        let now = look(&path).await;
+        let now = look(&path, &guard).await;
         if now == seen || now.is_none() {
             continue;
         }
         let file = path.clone();
-        let load = tokio::task::spawn_blocking(move || Access::load(&file));
+        let load = guard.run("the web-config file", move || Access::load(&file));
         match tokio::time::timeout(READING, load).await {
             Ok(Ok(Ok(fresh))) => {
                 tracing::info!("the web-config file or one that it names has changed and was read again");
@@ -121,7 +124,11 @@ pub async fn follow(path: PathBuf, access: watch::Sender<Access>, stop: Cancella
                     tracing::error!("the web-config file was not taken, what was in force stays: {problem}");
                 }
             }
-            Ok(Err(_)) | Err(_) => tracing::error!("the web-config file could not be read, what was in force stays"),
+            Ok(Err(_)) | Err(_) => {
+                tracing::error!("the web-config file could not be read, what was in force stays");
+                // It may take somebody's login away, so it is tried again.
+                continue;
+            }
         }
         seen = now;
     }
@@ -130,9 +137,9 @@ pub async fn follow(path: PathBuf, access: watch::Sender<Access>, stop: Cancella
 type Signature = BTreeMap<PathBuf, Option<(SystemTime, u64, u64)>>;
 
 /// What the files look like; `None` if that took too long.
-async fn look(path: &Path) -> Option<Signature> {
+async fn look(path: &Path, guard: &Guard) -> Option<Signature> {
     let path = path.to_owned();
-    let look = tokio::task::spawn_blocking(move || {
+    let look = guard.run("the web-config file", move || {
         use std::os::unix::fs::MetadataExt;
         let stamp = |path: &Path| {
             let metadata = std::fs::metadata(path).ok()?;

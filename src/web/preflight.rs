@@ -1,5 +1,7 @@
 //! `POST /api/v1/preflight`, and the same from the page: the verdict on a file before its upload. Nothing of it is kept.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
@@ -18,6 +20,12 @@ use crate::status;
 
 /// The most bytes of a request. A certificate has 2 KiB.
 pub(super) const LIMIT: usize = 1024 * 1024;
+
+/// How long sending it may take. There are only so many connections, and one that is never through would keep its place.
+const SENDING: Duration = Duration::from_secs(30);
+
+/// The bytes of a part.
+type Content = Zeroizing<Vec<u8>>;
 
 /// A name has at most 128 characters of at most 4 bytes.
 const NAME_LIMIT: usize = 512;
@@ -83,8 +91,12 @@ struct Sent {
 }
 
 async fn sent(form: Form) -> Result<Sent, Problem> {
-    let mut form =
-        form.map_err(|error| Problem::new(error.status(), "send multipart/form-data with file and tenant"))?;
+    let form = form.map_err(|error| Problem::new(error.status(), "send multipart/form-data with file and tenant"))?;
+    let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the form did not come within 30 s");
+    tokio::time::timeout(SENDING, parts(form)).await.map_err(late)?
+}
+
+async fn parts(mut form: Multipart) -> Result<Sent, Problem> {
     let (mut file, mut tenant) = (None, None);
     while let Some(field) = form.next_field().await.map_err(refused)? {
         let slot = match field.name() {
@@ -101,7 +113,7 @@ async fn sent(form: Form) -> Result<Sent, Problem> {
 }
 
 /// The bytes of a part, wiped when dropped: somebody may have sent a private key.
-async fn content(mut field: Field<'_>) -> Result<Zeroizing<Vec<u8>>, Problem> {
+async fn content(mut field: Field<'_>) -> Result<Content, Problem> {
     // Reserved whole, so that growing leaves no unwiped copy behind.
     let mut content = Zeroizing::new(Vec::with_capacity(LIMIT));
     while let Some(chunk) = field.chunk().await.map_err(refused)? {

@@ -25,6 +25,7 @@ async fn a_certificate_that_is_handed_over_counts_as_a_file_at_once() {
     let added = run(&add(old.to_str().unwrap())).await;
     assert_eq!((added.status, added.stderr.as_str()), (Some(0), ""));
     assert!(added.stdout.contains("serial 0A01") && added.stdout.contains("is kept"), "{}", added.stdout);
+    assert!(added.stdout.contains("its end counts from now on, uploaded or not"), "{}", added.stdout);
     let scrape = daemon
         .until("it is looked at without a reload", |scrape| {
             scrape.all(SERIALS, &[("tenant", "acme"), ("serial", "0A01"), ("source", "file")]).len() == 1
@@ -36,7 +37,9 @@ async fn a_certificate_that_is_handed_over_counts_as_a_file_at_once() {
 
     // A newer one is a file, and not the MDM's word.
     let new = site.certificate("new.pem", &topic("acme"), "0A02", 365);
-    assert_eq!(run(&add(new.to_str().unwrap())).await.status, Some(0));
+    let added = run(&add(new.to_str().unwrap())).await;
+    assert_eq!(added.status, Some(0));
+    assert!(added.stdout.contains("Whether the MDM has it is another question"), "{}", added.stdout);
     let unconfirmed = [("tenant", "acme"), ("finding", "renewal_unconfirmed")];
     let scrape =
         daemon.until("the newer one waits", |scrape| scrape.all("apns_finding", &unconfirmed).len() == 1).await;
@@ -66,6 +69,13 @@ async fn a_certificate_that_is_handed_over_counts_as_a_file_at_once() {
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
     let kept = listed["certificates"].as_array().unwrap();
     assert_eq!((kept.len(), &kept[0]["serial"], &kept[0]["tenant"]), (1, &"0A01".into(), &"acme".into()));
+
+    // What is kept no more cannot be confirmed any more.
+    let removed = site.run(&["certificate", "remove", "--tenant", "acme", "--serial", "0a01"]).await;
+    assert_eq!((removed.status, removed.stderr.as_str()), (Some(0), ""));
+    let confirmed = site.run(&["confirm", "--tenant", "acme", "--by", "kim"]).await;
+    assert_eq!(confirmed.status, Some(1), "{}", confirmed.stdout);
+    assert!(confirmed.stderr.contains("give its --serial"), "{}", confirmed.stderr);
     daemon.stop().await;
 }
 

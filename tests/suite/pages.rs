@@ -6,8 +6,8 @@ use crate::support::{Answered, Daemon, Site, answer, filed, now, pem, send, tena
 
 /// Everything that links of a page point at, on this server.
 fn links(body: &str) -> Vec<String> {
-    let of = |mark: &str| body.split(mark).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);
-    let all = of("href=\"").chain(of("src=\"")).chain(of("action=\""));
+    let marks = ["href=\"", "src=\"", "action=\""];
+    let all = marks.into_iter().flat_map(|mark| body.split(mark).skip(1)).filter_map(|rest| rest.split('"').next());
     all.filter(|link| link.starts_with('/')).map(|link| link.replace("&amp;", "&")).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Daemon, Site, answer, ended, filed, program, topic};
+use crate::support::{Daemon, Site, answer, ended, filed, pem, program, topic};
 
 /// Runs it on a file of the site; gives the exit status, what it prints, and what it complains of.
 async fn preflight(site: &Site, new: &str, more: &[&str]) -> (Option<i32>, String, String) {
@@ -46,6 +46,16 @@ async fn the_exit_status_and_the_first_line_say_it_all() {
     let (status, out, err) = preflight(&site, "renewed.pem", &["--against", page.to_str().unwrap()]).await;
     assert_eq!((status, err.as_str()), (Some(3), ""), "{out}");
     assert!(out.starts_with("CANNOT TELL") && out.contains("is HTML"), "{out}");
+    let two = pem(&topic("acme"), "0A04", 20) + &pem(&topic("another"), "0A05", 21);
+    let two = site.write("two.pem", two);
+    let (status, out, _) = preflight(&site, "created.pem", &["--against", two.to_str().unwrap()]).await;
+    assert_eq!(status, Some(3), "{out}");
+    assert!(out.contains("certificates of several topics"), "{out}");
+    // Nobody reads this verdict, so it is no leave to upload.
+    let mut unread = program();
+    unread.arg("preflight").arg(site.path("renewed.pem")).args(["--against", old]);
+    unread.stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    assert_eq!(unread.status().await.unwrap().code(), Some(2));
     for usage in [&["--topic", "com.example.app"][..], &["--topic", &kept, "--against", old]] {
         assert_eq!(preflight(&site, "renewed.pem", usage).await.0, Some(64), "{usage:?}");
     }
@@ -81,6 +91,15 @@ async fn a_tenant_knows_its_topic_its_history_and_whose_another_topic_is() {
     let (status, _, err) = preflight(&site, "new.pem", &of("nobody")).await;
     assert_eq!(status, Some(64));
     assert!(err.contains("no tenant nobody is watched"), "{err}");
+
+    // While the MDM holds a certificate of another topic, the original one is the way back although it ends earlier.
+    site.set("acme", answer("wrong", 364));
+    let daemon = site.serve().await;
+    daemon.until("it drifts", |scrape| scrape.drift("acme") == Some(1.0)).await;
+    daemon.stop().await;
+    site.certificate("original.pem", &topic("acme"), "0B03", 300);
+    let (status, out, _) = preflight(&site, "original.pem", &of("acme")).await;
+    assert_eq!(status, Some(1), "{out}");
 
     let (status, out, _) = preflight(&site, "new.pem", &[&of("acme")[..], &["--json"]].concat()).await;
     let document: Value = serde_json::from_str(&out).unwrap();

@@ -34,6 +34,14 @@ async fn it_waits_until_the_mdm_shows_the_renewal() {
     assert_eq!((seen["new_end"].as_str(), seen["topic"].as_str()), ("waiting", "good"), "{document}");
     assert_eq!((seen["paths"].as_str(), seen["checkins"].as_str()), ("cannot_tell", "cannot_tell"), "{document}");
 
+    // Nobody reads what it says meanwhile, and it is as open as before.
+    let mut unread = site.command();
+    unread.args(["verify", "--tenant", "acme", "--wait", "2s", "--every", "1s"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    unread.stdout(std::process::Stdio::null()).stderr(writer);
+    assert_eq!(unread.status().await.unwrap().code(), Some(1));
+
     let mut command = site.command();
     command.args(["verify", "--tenant", "acme", "--wait", "1m", "--every", "1s"]);
     command.args(["--mobile-by", "kim", "--mac-by", "sam"]);

@@ -119,12 +119,23 @@ impl Weighed {
 
     /// What else is in the file.
     fn company(&mut self, new: &Contents) {
-        if new.has_several_push_certificates() {
+        let mut others: Vec<&str> =
+            new.certificates().filter(|other| !other.is_ca).map(|other| other.sha256.as_str()).collect();
+        others.sort_unstable();
+        others.dedup();
+        if others.len() > 1 {
+            // An MDM takes the first one, or the last, or refuses the file.
             self.warnings.push(
-                "more than one push certificate is in the file, and who reads it may take another one: upload a file with \
-                 the new one alone"
+                "more than one certificate is in the file, and an MDM may take another one of them: upload a file with the new \
+                 one alone"
                     .to_owned(),
             );
+        }
+        if let Some(flaw) = new.flaws.first() {
+            self.warnings.push(format!(
+                "there is something in the file that could not be read: {}",
+                clean(&flaw.to_string(), 500)
+            ));
         }
         if new.is_container {
             self.warnings.push(

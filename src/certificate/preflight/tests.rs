@@ -112,6 +112,34 @@ fn a_renewal_can_need_a_warning() {
 }
 
 #[test]
+fn company_in_the_file_is_worth_a_warning() {
+    let older = Sample { serial: vec![9], not_before: "250916000000Z", not_after: "260916000000Z", ..Sample::leaf(T1) };
+    let both = older.pem() + &Sample::leaf(T1).pem();
+    says(&judged(both, &baseline()), Verdict::Warning, "1 more certificates in the file");
+    let chain = Sample::leaf(T1).pem() + &Sample::ca().pem();
+    says(&judged(chain, &baseline()), Verdict::Renewal, "must stay");
+    let damaged = pem("CERTIFICATE", b"whatever it was") + &Sample::leaf(T1).pem();
+    says(&judged(damaged, &baseline()), Verdict::Warning, "could not be read");
+    let two = Sample {
+        subject: name(&[&[attribute(UID, UTF8, T1.as_bytes())], &[attribute(UID, UTF8, T2.as_bytes())]]),
+        not_before: "260801000000Z",
+        not_after: "270801000000Z",
+        ..Sample::leaf(T1)
+    };
+    says(&judged(Sample::leaf(T1).pem() + &two.pem(), &baseline()), Verdict::DoNotUpload, "two topics");
+}
+
+#[test]
+fn the_one_in_use_is_not_taken_for_its_renewal_where_only_the_topic_is_known() {
+    let topic_alone = Baseline { topic: Topic::parse(T1), ..Baseline::default() };
+    let in_use = Sample { not_before: "250916000000Z", not_after: "260916000000Z", ..Sample::leaf(T1) };
+    says(&judged(in_use.pem(), &topic_alone), Verdict::Warning, "it began 351 days ago");
+    // Renewed in spring and forgotten: it ends later than the one in use.
+    let forgotten = Sample { not_before: "260401000000Z", not_after: "270401000000Z", ..Sample::leaf(T1) };
+    says(&judged(forgotten.pem(), &baseline()), Verdict::Renewal, "must stay");
+}
+
+#[test]
 fn nobody_can_tell_for_two_different_reasons() {
     let nothing = judged(Sample::leaf(T1).pem(), &Baseline::default());
     says(&nothing, Verdict::CannotTell, "nothing to compare it with");

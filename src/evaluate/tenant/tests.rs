@@ -1,4 +1,5 @@
 mod mdm;
+mod verified;
 
 use std::time::Duration;
 
