@@ -22,6 +22,8 @@ const RECENT: TimeDelta = TimeDelta::days(30);
 pub struct Baseline {
     /// The topic that must stay.
     pub topic: Option<Topic>,
+    /// Whether that topic was only taken at first sight, and nobody compared it with a device.
+    pub is_unconfirmed: bool,
     /// The end of the present certificate, where it is known exactly.
     pub not_after: Option<DateTime<Utc>>,
     /// The serial number of the present certificate.
@@ -94,6 +96,16 @@ impl Preflight {
 
 const WANTED: &str = "the wanted file is the certificate that Apple's push portal (identity.apple.com/pushcert) offers for \
                       download behind the renewed row, a .pem file";
+
+/// The answer where the clock cannot be right: whether a file is in force could not be said.
+#[must_use]
+pub fn without_clock(now: DateTime<Utc>) -> Preflight {
+    Preflight::new(
+        Verdict::CannotTell,
+        format!("the clock of this machine says {}, which cannot be right", now.format("%Y-%m-%d %H:%M UTC")),
+        "Set the clock first.",
+    )
+}
 
 /// Judges what a file holds.
 #[must_use]

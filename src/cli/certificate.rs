@@ -13,7 +13,7 @@ use super::attest::{Case, Who, path_of, say, serial_of};
 use super::{End, Scene};
 use crate::certificate::preflight::newest;
 use crate::certificate::{self, Certificate as Found};
-use crate::model::{KeptCertificate, Serial, Source, Statement, TenantName, Topic};
+use crate::model::{KeptCertificate, PinOrigin, Serial, Source, Statement, TenantName, Topic};
 use crate::source::file;
 use crate::store::{self, PinChange};
 use crate::words::{clean, until};
@@ -85,9 +85,16 @@ pub(super) async fn run(scene: &Scene, command: Certificate) -> Result<u8, End> 
                 .iter()
                 .find(|known| read(known).is_some_and(|found| found.serial.as_ref() == Some(&serial)))
                 .with_context(|| format!("no certificate with serial {serial} is kept for {:?}", case.name))?;
-            let (name, sha256) = (case.name.clone(), known.sha256.clone());
+            let (name, sha256, pinned) = (case.name.clone(), known.sha256.clone(), case.memory.pin.clone());
             case.keep(Statement::CertificateRemoved { sha256 }, note, PinChange::Keep).await?;
             say(&format!("{name:?}: the certificate with serial {serial} is kept no more."))?;
+            if let Some(pin) = pinned.filter(|pin| pin.origin == PinOrigin::FirstSeen) {
+                say(&format!(
+                    "Its tenant still keeps the topic {}, taken at first sight. If that came from this certificate and is wrong, \
+                     run pin forget.",
+                    pin.topic
+                ))?;
+            }
         }
     }
     Ok(0)

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{End, Scene, password_in};
 use crate::app;
-use crate::certificate::preflight::{Baseline, Evidence, Given, Preflight, Verdict, judge, newest};
+use crate::certificate::preflight::{Baseline, Evidence, Given, Preflight, Verdict, judge, newest, without_clock};
 use crate::certificate::{self, Certificate, Contents, key};
 use crate::evaluate::baseline;
 use crate::model::{Failure, Problem, TenantName, Topic};
@@ -79,6 +79,7 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
     // Whatever goes wrong is told by a status that nobody takes for leave to upload.
     let preflight = match &new {
         Err(failure) => cannot_tell(failure.message.clone(), "Give a file that can be read."),
+        Ok(_) if !scene.clock.moment().is_plausible() => without_clock(scene.clock.now()),
         Ok(contents) => {
             let judged = judge(contents, &baseline, &evidence(&options), scene.clock.now());
             match lack {

@@ -4,7 +4,7 @@ use super::Report;
 use crate::certificate::preflight::Baseline;
 use crate::config::{Config, Tenant};
 use crate::guide;
-use crate::model::{Memory, Precision, TenantName, Topic};
+use crate::model::{Memory, PinOrigin, Precision, TenantName, Topic};
 
 /// What is known of a tenant: its pin, the certificate in use, the ones seen before, its account, and which other
 /// tenant keeps the topic `new`. Everything is missing for a tenant that is not watched.
@@ -23,6 +23,9 @@ pub fn of(report: &Report, memory: &Memory, config: &Config, name: &TenantName, 
         memory.sources.values().flat_map(|source| &source.seen).filter_map(|seen| seen.certificate.serial.clone());
     let account = config.tenants.get(name).and_then(|tenant: &std::sync::Arc<Tenant>| tenant.account.as_ref());
     Baseline {
+        is_unconfirmed: tenant
+            .and_then(|tenant| tenant.pin.as_ref())
+            .is_some_and(|pin| pin.origin == PinOrigin::FirstSeen),
         topic: pin.cloned(),
         not_after: known.map(|known| known.not_after),
         serial: known.and_then(|known| known.certificate.serial.clone()),

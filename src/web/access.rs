@@ -72,6 +72,11 @@ impl Access {
 }
 
 impl Access {
+    /// Whether it lets in whom the other did not ask in vain: no login, or no TLS, where there was one.
+    fn opens_more_than(&self, other: &Self) -> bool {
+        (self.users() == 0 && other.users() > 0) || (self.tls.is_none() && other.tls.is_some())
+    }
+
     /// How many people can log in; with none, everybody may read.
     #[must_use]
     pub fn users(&self) -> usize {
@@ -115,6 +120,11 @@ pub async fn follow(path: PathBuf, access: watch::Sender<Access>, stop: Cancella
         let file = path.clone();
         let load = guard.run("the web-config file", move || Access::load(&file));
         match tokio::time::timeout(READING, load).await {
+            // A file that was saved half way, or a slip of the pen, must not open to everybody what was closed.
+            Ok(Ok(Ok(fresh))) if fresh.opens_more_than(&access.borrow()) => tracing::error!(
+                "the web-config file asks for no login or no TLS any more, which is taken at a restart only; what was in force \
+                 stays"
+            ),
             Ok(Ok(Ok(fresh))) => {
                 tracing::info!("the web-config file or one that it names has changed and was read again");
                 access.send_replace(fresh);

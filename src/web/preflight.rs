@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::Context;
 use super::problem::Problem;
-use crate::certificate::preflight::{Baseline, Evidence, Preflight, judge as verdict, newest};
+use crate::certificate::preflight::{Baseline, Evidence, Preflight, judge as verdict, newest, without_clock};
 use crate::certificate::{self, Certificate, Contents};
 use crate::config::Config;
 use crate::evaluate::{Report, TenantReport, baseline};
@@ -70,7 +70,11 @@ fn compare(
 ) -> (Baseline, Preflight) {
     let topic = newest(contents).and_then(Certificate::topic);
     let baseline = baseline::of(report, memory, config, &tenant.name, topic);
-    let preflight = verdict(contents, &baseline, &Evidence::default(), report.now);
+    let preflight = if report.clock_plausible {
+        verdict(contents, &baseline, &Evidence::default(), report.now)
+    } else {
+        without_clock(report.now)
+    };
     (baseline, preflight)
 }
 

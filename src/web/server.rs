@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,9 @@ const CONNECTIONS: usize = 256;
 
 /// How long the head of a request may take, the first on a connection or a later one.
 const HEAD: Duration = Duration::from_secs(10);
+
+/// How long an answer may wait for the other side to read on. Who asks and never reads must not keep a place for ever.
+const WRITE: Duration = Duration::from_secs(30);
 
 /// After a connection that could not be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -69,10 +73,12 @@ pub async fn serve(listener: TcpListener, router: Router, access: watch::Receive
 }
 
 async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, watcher: Watcher) {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
     // How a connection ends matters to its other side only.
     let _ = watcher.watch(connection).await;
 }

@@ -66,6 +66,12 @@ pub(super) fn weigh(verdict: Preflight, new: &Contents, baseline: &Baseline, evi
     if newest(new).is_some() {
         weighed.company(new);
     }
+    if baseline.is_unconfirmed {
+        weighed.notes.push(
+            "the topic that must stay was taken at first sight, and nobody has compared it with a device: apnswatch pin confirm"
+                .to_owned(),
+        );
+    }
     weighed.apply(verdict)
 }
 
