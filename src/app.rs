@@ -2,6 +2,7 @@
 
 mod jobs;
 mod pollers;
+mod service;
 pub mod signals;
 mod verifying;
 mod watch;
@@ -134,7 +135,10 @@ impl Daemon {
             reload,
             ready: is_ready,
         });
+        let address = listener.local_addr().ok();
         let mut server = tokio::spawn(web::serve(listener, router, stop.clone()));
+        service::running(&running.borrow().config, address);
+        let mut questions = service::watch(&store);
         let mut words = store.words();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -146,6 +150,8 @@ impl Daemon {
             let answer: Option<ReloadRequest> = tokio::select! {
                 () = &mut shutdown => break None,
                 ended = &mut server => break Some(ended),
+                // Asked here, so that a loop that is stuck elsewhere gives no answer.
+                never = service::answer(&mut questions) => match never {},
                 Some(()) = hang_up.recv() => None,
                 Some(answer) = reloads.recv() => Some(answer),
                 () = changes.next(), if is_watching => None,
@@ -160,21 +166,28 @@ impl Daemon {
                 }
             };
             // A file system that hangs must not make the process deaf to the wish to stop.
+            service::reloading();
             let seen = changes.look();
             let result = tokio::select! {
                 () = &mut shutdown => break None,
+                never = service::answer(&mut questions) => match never {},
                 result = reloading.reload() => result,
             };
-            if result.is_ok() {
-                let config = reloading.running.borrow().config.clone();
-                changes = watch::Changes::since(seen, &config);
-                pollers.apply(&config, reloading.options.spread);
+            match &result {
+                Ok(()) => {
+                    let config = reloading.running.borrow().config.clone();
+                    changes = watch::Changes::since(seen, &config);
+                    pollers.apply(&config, reloading.options.spread);
+                    service::running(&config, address);
+                }
+                Err(problems) => service::refused(problems.len()),
             }
             if let Some(answer) = answer {
                 // Whoever asked may have gone.
                 let _ = oneshot::Sender::send(answer, result);
             }
         };
+        service::stopping();
         tracing::info!("stopping");
         pollers.stop().await;
         stop.cancel();
