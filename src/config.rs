@@ -19,12 +19,15 @@ mod file;
 mod load;
 mod mdm;
 mod probe;
+mod schema;
 mod sections;
 mod table;
 mod tenants;
 mod unbuilt;
 mod values;
 mod wire;
+
+pub use schema::{schema, schema_text};
 
 /// Reads the configuration at `path`, with `environment` laid over its single values.
 ///

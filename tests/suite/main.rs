@@ -23,6 +23,7 @@ mod network;
 mod polls;
 mod preflight;
 mod prometheus;
+mod schema;
 mod support;
 mod upload;
 mod verify;
