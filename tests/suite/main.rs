@@ -13,6 +13,7 @@ mod consistency;
 mod daemon;
 mod demo;
 mod guide;
+mod hand;
 mod handed;
 mod inspect;
 mod intune;
