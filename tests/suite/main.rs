@@ -21,6 +21,7 @@ mod jamf;
 mod kandji;
 mod mosyle;
 mod network;
+mod package;
 mod polls;
 mod preflight;
 mod prometheus;
