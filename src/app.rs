@@ -27,7 +27,7 @@ use crate::model::{Memory, Problem, TenantName};
 use crate::poller::probe::Probing;
 use crate::poller::{self, FirstRound, Limits, Surroundings};
 use crate::store::{self, Store};
-use crate::web::{self, ReloadRequest, Running};
+use crate::web::{self, Access, ReloadRequest, Running};
 
 pub use jobs::{Shared, jobs, provider};
 pub use verifying::Verifying;
@@ -78,6 +78,8 @@ pub struct Daemon {
     store: Store,
     counters: Counters,
     running: tokio::sync::watch::Sender<Running>,
+    access: tokio::sync::watch::Sender<Access>,
+    health: Option<TcpListener>,
 }
 
 impl Daemon {
@@ -89,13 +91,24 @@ impl Daemon {
     pub async fn bind(options: Options) -> Result<Self, Error> {
         let config = config::load(&options.config, &options.environment, None).map_err(Error::Config)?;
         log_problems(&config);
+        let access = match &config.web.config_file {
+            Some(path) => Access::load(path).map_err(Error::Config)?,
+            None => Access::open(),
+        };
         let address = options.listen.unwrap_or(config.web.listen);
         let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let health = match config.web.health_listen {
+            Some(address) => {
+                Some(TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?)
+            }
+            None => None,
+        };
         let store = Store::open(&config.store).await;
         let counters = Counters::new().context("cannot register the counters")?;
         store.configure(&config, options.clock.moment());
         let running = Running { config: Arc::new(config), since: options.clock.now(), is_current: true };
-        Ok(Self { options, listener, store, counters, running: tokio::sync::watch::Sender::new(running) })
+        let (running, access) = (tokio::sync::watch::Sender::new(running), tokio::sync::watch::Sender::new(access));
+        Ok(Self { options, listener, store, counters, running, access, health })
     }
 
     /// The address that is listened on.
@@ -105,6 +118,18 @@ impl Daemon {
     /// If the operating system does not tell.
     pub fn address(&self) -> Result<SocketAddr, Error> {
         Ok(self.listener.local_addr().context("the listener has no address")?)
+    }
+
+    /// The second address, for health alone.
+    #[must_use]
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.health.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Whether TLS is spoken.
+    #[must_use]
+    pub fn speaks_tls(&self) -> bool {
+        self.access.borrow().tls.is_some()
     }
 
     /// Whether the way to Apple is probed.
@@ -120,23 +145,32 @@ impl Daemon {
     ///
     /// If the HTTP side ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>, mut hang_up: mpsc::Receiver<()>) -> Result<(), Error> {
-        let Self { options, listener, store, counters, running } = self;
+        let Self { options, listener, store, counters, running, access, health } = self;
         let stop = CancellationToken::new();
         let mut pollers = pollers::Pollers::new(store.clone(), options.clock.clone(), counters.clone());
         let round = pollers.apply(&running.borrow().config.clone(), options.spread);
         let (ready, is_ready) = tokio::sync::watch::channel(false);
         tokio::spawn(announce_ready(round, ready));
         let (reload, mut reloads) = mpsc::channel(1);
-        let router = web::router(web::Context {
+        let context = web::Context {
             running: running.subscribe(),
             store: store.clone(),
             counters,
             clock: options.clock.clone(),
             reload,
             ready: is_ready,
-        });
+            access: access.subscribe(),
+        };
         let address = listener.local_addr().ok();
-        let mut server = tokio::spawn(web::serve(listener, router, stop.clone()));
+        if let Some(listener) = health {
+            let (_, open) = tokio::sync::watch::channel(Access::open());
+            // It ends with `stop`, and nothing depends on it.
+            drop(tokio::spawn(web::serve(listener, web::health(context.clone()), open, stop.clone())));
+        }
+        let mut server = tokio::spawn(web::serve(listener, web::router(context), access.subscribe(), stop.clone()));
+        if let Some(path) = running.borrow().config.web.config_file.clone() {
+            drop(tokio::spawn(web::access::follow(path, access, stop.clone())));
+        }
         service::running(&running.borrow().config, address);
         let mut questions = service::watch(&store);
         let mut words = store.words();
@@ -165,8 +199,8 @@ impl Daemon {
                     continue;
                 }
             };
-            // A file system that hangs must not make the process deaf to the wish to stop.
             service::reloading();
+            // A file system that hangs must not make the process deaf to the wish to stop.
             let seen = changes.look();
             let result = tokio::select! {
                 () = &mut shutdown => break None,
@@ -238,8 +272,13 @@ impl Reloading {
                 if config != *before {
                     log_problems(&config);
                     tracing::info!(tenants = config.tenants.len(), "the configuration was read again and has changed");
-                    if config.web.listen != before.web.listen || config.store != before.store {
-                        tracing::warn!("web.listen and store are read at the start only; restart to change them");
+                    let bound =
+                        |config: &Config| (config.web.listen, config.web.health_listen, config.web.config_file.clone());
+                    if bound(&config) != bound(&before) || config.store != before.store {
+                        tracing::warn!(
+                            "web.listen, web.health_listen, web.config_file and store are read at the start only; restart \
+                             to change them"
+                        );
                     }
                 }
                 self.store.configure(&config, self.options.clock.moment());

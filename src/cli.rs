@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod daemon;
 mod doctor;
+mod drill;
 mod duty;
 mod guide;
 pub mod inspect;
@@ -151,6 +152,10 @@ enum Command {
         /// The folder
         folder: PathBuf,
     },
+    /// Send an alert on purpose through the running daemon and the real route, so that it is proven before it is needed
+    ///
+    /// Exit status: 0, or 1 if no daemon shows it.
+    Drill(drill::Options),
     /// Run the whole daemon against simulated MDMs and a simulated Apple on loopback
     Demo(daemon::Demo),
 }
@@ -281,6 +286,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Completions { shell } => completions::run(shell),
         Command::ConfigSchema => completions::schema(),
         Command::Manual { folder } => completions::manual(&folder),
+        Command::Drill(options) => drill::run(scene, options).await,
         Command::Demo(options) => daemon::demo(scene, options).await,
     }
 }

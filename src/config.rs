@@ -25,6 +25,7 @@ mod table;
 mod tenants;
 mod unbuilt;
 mod values;
+pub mod web_access;
 mod wire;
 
 pub use schema::{schema, schema_text};
@@ -81,6 +82,10 @@ pub struct Config {
 pub struct Web {
     /// The address to listen on.
     pub listen: SocketAddr,
+    /// The web-config file of Prometheus: TLS, logins, headers.
+    pub config_file: Option<PathBuf>,
+    /// A second address, plain and open, for `/-/healthy` and `/-/ready` alone.
+    pub health_listen: Option<SocketAddr>,
     /// Where people reach the page, if that is not `listen`.
     pub external_url: Option<url::Url>,
     /// What makes the process read its configuration again.

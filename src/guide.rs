@@ -122,6 +122,8 @@ pub enum Part {
 /// What one MDM does in its own way. Every paragraph says where it is known from, or that it is not confirmed.
 #[derive(Debug)]
 struct Mdm {
+    /// Its kind.
+    kind: MdmKind,
     /// Its name, as people know it.
     product: &'static str,
     /// Whether it hands out the certificate that is in use.
@@ -132,8 +134,6 @@ struct Mdm {
     upload: &'static [&'static str],
     /// What its console shows afterwards.
     look: &'static str,
-    /// Whether it tells apnswatch the end of the certificate, so that nobody needs to confirm an upload.
-    tells_the_end: bool,
 }
 
 /// What is said of an MDM that is not known to hand out the certificate in use.
@@ -155,6 +155,12 @@ fn mdm(kind: MdmKind) -> &'static Mdm {
 #[must_use]
 pub fn product(kind: MdmKind) -> &'static str {
     mdm(kind).product
+}
+
+/// Where an MDM takes the new certificate, in one paragraph for a verdict that has no room for the walkthrough.
+#[must_use]
+pub fn upload(kind: MdmKind) -> String {
+    mdm(kind).upload.join(" ")
 }
 
 /// The walkthrough for an MDM, filled with what is known of a tenant. Where nothing is known it says where to look.

@@ -1,7 +1,8 @@
 //! The words of the field, as plain data. Knows neither tokio nor reqwest, reads no clock, does no I/O.
 
 pub mod certificate;
-pub mod finding;
+pub mod drill;
+mod finding;
 pub mod memory;
 pub mod names;
 pub mod notice;
@@ -17,6 +18,7 @@ pub mod token;
 pub mod topic;
 
 pub use certificate::{Issuer, IssuerLevel, PushCertificate};
+pub use drill::{Drill, DrillSeverity};
 pub use finding::{Finding, Question};
 pub use memory::{
     Attempt, Attestation, Drift, DutyDone, Estimate, HumanStep, KeptCertificate, Memory, Pin, PinOrigin, Seen,

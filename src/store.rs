@@ -26,7 +26,7 @@ use crate::evaluate::network;
 use crate::evaluate::report::{Moment, Snapshot};
 use crate::model::probe::Attempt;
 use crate::model::{
-    AccountId, Attestation, DutyDone, Memory, Outcome, Pin, PooledCertificate, Source, Step, TenantName,
+    AccountId, Attestation, Drill, DutyDone, Memory, Outcome, Pin, PooledCertificate, Source, Step, TenantName,
 };
 use crate::probe::Target;
 
@@ -63,6 +63,8 @@ pub struct Contents {
     pub tenants: BTreeMap<TenantName, Memory>,
     /// What people did with the Apple Accounts.
     pub duties: BTreeMap<AccountId, Vec<DutyDone>>,
+    /// The drills, past ones too.
+    pub drills: Vec<Drill>,
     /// The tenants that were configured, and since when one of them is missing.
     pub configured: BTreeMap<TenantName, Option<DateTime<Utc>>>,
 }
@@ -73,6 +75,7 @@ struct HumanWords {
     pins: BTreeMap<TenantName, Pin>,
     attestations: BTreeMap<TenantName, Vec<Attestation>>,
     duties: BTreeMap<AccountId, Vec<DutyDone>>,
+    drills: Vec<Drill>,
     /// Tenants with a word that cannot be read. What is known of them stays as it is.
     damaged: BTreeSet<TenantName>,
 }
@@ -203,6 +206,7 @@ impl Store {
                 .collect(),
             configured: contents.configured.into_keys().collect(),
             duties: contents.duties,
+            drills: contents.drills,
             pool: Vec::new(),
             tenants: contents.tenants.into_iter().map(|(name, memory)| (name, Arc::new(memory))).collect(),
             store_up: up,

@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits for a vendor: every answer comes from what the store holds.
 
+pub mod access;
 mod host;
 mod page;
 mod preflight;
@@ -19,6 +20,7 @@ use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::access::Access;
 pub use self::server::serve;
 use crate::clock::Clock;
 use crate::config::{Config, Reload};
@@ -60,6 +62,8 @@ pub struct Context {
     pub reload: mpsc::Sender<ReloadRequest>,
     /// Whether every source had its first try.
     pub ready: watch::Receiver<bool>,
+    /// Who may ask.
+    pub access: watch::Receiver<Access>,
 }
 
 impl Context {
@@ -83,6 +87,16 @@ pub fn router(context: Context) -> Router {
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
         .layer(middleware::from_fn_with_state(context.clone(), host::check))
+        .layer(middleware::from_fn_with_state(context.access.clone(), access::check))
+        .layer(middleware::map_response(harden))
+        .with_state(context)
+}
+
+/// The health paths alone, for the second address: no login, nothing to see.
+pub fn health(context: Context) -> Router {
+    Router::new()
+        .route("/-/healthy", get(|| async { "healthy\n" }))
+        .route("/-/ready", get(ready))
         .layer(middleware::map_response(harden))
         .with_state(context)
 }

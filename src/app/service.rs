@@ -84,7 +84,7 @@ fn status(config: &Config, address: Option<SocketAddr>) -> String {
     let watched = config.tenants.values().filter(|tenant| !tenant.retired).count();
     let tenants = if watched == 1 { "1 tenant".to_owned() } else { format!("{watched} tenants") };
     let probes = if config.probe.is_some() { " and the way to Apple" } else { "" };
-    let place = address.map(|address| format!(", http://{address}/")).unwrap_or_default();
+    let place = address.map(|address| format!(", listening on {address}")).unwrap_or_default();
     let trouble = match config.problems.len() {
         0 => String::new(),
         problems => format!("; {problems} problems in tenant files"),

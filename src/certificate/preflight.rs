@@ -31,6 +31,8 @@ pub struct Baseline {
     pub owner: Option<String>,
     /// The address of the Apple Account with which it must be renewed.
     pub account: Option<String>,
+    /// Where this MDM takes the new certificate, in sentences.
+    pub upload: Option<String>,
 }
 
 /// What to do with a file.
@@ -111,7 +113,7 @@ fn compare(new: &Contents, baseline: &Baseline, now: DateTime<Utc>) -> Preflight
                 format!("Try again: {WANTED}."),
             )
         } else {
-            wrong_kind(new)
+            wrong_kind(new, baseline)
         };
     };
     let mut topics = new.push_certificates().filter_map(Certificate::topic);
@@ -145,7 +147,7 @@ fn compare(new: &Contents, baseline: &Baseline, now: DateTime<Utc>) -> Preflight
     same_topic(certificate, baseline, now)
 }
 
-fn wrong_kind(new: &Contents) -> Preflight {
+fn wrong_kind(new: &Contents, baseline: &Baseline) -> Preflight {
     let kind = new.kind();
     let next = match kind {
         Kind::Csr => {
@@ -165,7 +167,7 @@ fn wrong_kind(new: &Contents) -> Preflight {
     Preflight::new(
         Verdict::DoNotUpload,
         format!("the file {}: {}", new.description(), kind.purpose()),
-        format!("{next} In any case {WANTED}."),
+        format!("{next} In any case {WANTED}.{}", place(baseline)),
     )
 }
 
@@ -235,10 +237,17 @@ fn same_topic(certificate: &Certificate, baseline: &Baseline, now: DateTime<Utc>
     Preflight {
         verdict,
         reasons,
-        next: "Keep the old file. Upload this one to the existing entry of the MDM, which asks for it in its renewal, then see \
-               that the MDM shows the new end."
-            .to_owned(),
+        next: format!(
+            "Keep the old file. Upload this one to the existing entry of the MDM, which asks for it in its renewal, then see \
+             that the MDM shows the new end (apnswatch verify).{}",
+            place(baseline)
+        ),
     }
+}
+
+/// Where this MDM takes the file, as a further sentence.
+fn place(baseline: &Baseline) -> String {
+    baseline.upload.as_ref().map(|place| format!(" {place}")).unwrap_or_default()
 }
 
 fn shown(topic: &Topic) -> String {

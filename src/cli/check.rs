@@ -10,6 +10,7 @@ use crate::evaluate::report::polled_sources;
 use crate::evaluate::summary::cannot_know;
 use crate::model::Question;
 use crate::probe::Settings;
+use crate::web::Access;
 use crate::words;
 
 /// Checks the configuration and prints what would run. Wrong tenant files are errors here.
@@ -18,6 +19,7 @@ pub(super) fn run(scene: &Scene) -> Result<u8, End> {
     if !config.problems.is_empty() {
         return Err(End::Config(config.problems));
     }
+    let access = config.web.config_file.as_deref().map(Access::load).transpose().map_err(End::Config)?;
     let mut out = io::stdout().lock();
     let retired = config.tenants.values().filter(|tenant| tenant.retired).count();
     writeln!(
@@ -26,6 +28,10 @@ pub(super) fn run(scene: &Scene) -> Result<u8, End> {
         scene.config.display(),
         words::counted(config.tenants.len() - retired, "tenant"),
     )?;
+    if let Some(access) = access {
+        let (tls, users) = (if access.tls.is_some() { "TLS" } else { "no TLS" }, access.users());
+        writeln!(out, "  the web side: {tls}, {}", words::counted(users as u64, "login"))?;
+    }
     if let Some(probe) = &config.probe {
         probes(probe, &config, &mut out)?;
         if let Some(note) = super::doctor::proxies(&scene.environment) {

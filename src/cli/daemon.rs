@@ -46,7 +46,11 @@ pub(super) async fn serve(scene: &Scene, options: Serve) -> Result<u8, End> {
         tracing::info!("{note}");
     }
     let address = daemon.address()?;
-    tracing::info!(%address, "listening on http://{address}/");
+    let scheme = if daemon.speaks_tls() { "https" } else { "http" };
+    tracing::info!(%address, "listening on {scheme}://{address}/");
+    if let Some(health) = daemon.health_address() {
+        tracing::info!(%health, "the health paths also on http://{health}/-/healthy");
+    }
     daemon.run(stop, hang_up).await?;
     Ok(0)
 }

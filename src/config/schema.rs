@@ -164,8 +164,8 @@ fn web() -> Value {
         &[],
         [
             ("listen", matching("The address to listen on, such as 127.0.0.1:12197.", SOCKET)),
-            ("config_file", unbuilt()),
-            ("health_listen", unbuilt()),
+            ("config_file", path("The web configuration file of Prometheus: TLS, logins, headers.")),
+            ("health_listen", matching("A second address for /-/healthy and /-/ready alone, plain and open.", SOCKET)),
             ("external_url", matching("Where people reach the page, if not there.", ADDRESS)),
             (
                 "reload",

@@ -17,6 +17,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) fn web(root: &mut Table<'_>, base: &Path) -> Web {
     let mut web = Web {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 12197)),
+        config_file: None,
+        health_listen: None,
         external_url: None,
         reload: Reload::Signal,
         allowed_hosts: Vec::new(),
@@ -24,8 +26,11 @@ pub(super) fn web(root: &mut Table<'_>, base: &Path) -> Web {
     };
     let Some(mut table) = root.table("web") else { return web };
     web.listen = table.read("listen", values::listen).unwrap_or(web.listen);
-    table.unbuilt("config_file", |value| values::path(value, base));
-    table.unbuilt("health_listen", values::listen);
+    web.config_file = table.read("config_file", |value| values::path(value, base));
+    web.health_listen = table.read("health_listen", values::listen);
+    if web.health_listen == Some(web.listen) && web.listen.port() != 0 {
+        table.tell("health_listen", "must be another address than listen");
+    }
     web.external_url = table.read("external_url", values::address);
     web.reload = table.read("reload", reload).unwrap_or(web.reload);
     table.unbuilt("actions", values::flag);

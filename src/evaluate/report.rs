@@ -10,7 +10,7 @@ use super::account::{self, AccountReport};
 use super::network::{self, NetworkMemory, NetworkReport};
 use super::tenant::{Case, TenantReport};
 use crate::config::{Config, Tenant};
-use crate::model::{AccountId, DutyDone, Memory, PooledCertificate, Source, TenantName, Topic};
+use crate::model::{AccountId, Drill, DutyDone, Memory, PooledCertificate, Source, TenantName, Topic};
 
 /// How often certificate files are looked at.
 pub const FILE_INTERVAL: Duration = Duration::from_secs(30);
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub pool: Vec<PooledCertificate>,
     /// What people did with the Apple Accounts, the oldest first.
     pub duties: BTreeMap<AccountId, Vec<DutyDone>>,
+    /// The drills, past ones too.
+    pub drills: Vec<Drill>,
     /// The tenants that are configured and not retired.
     pub configured: BTreeSet<TenantName>,
     /// The tenants that left the configuration without being retired, with the moment.
@@ -76,6 +78,8 @@ pub struct Report {
     pub accounts: Vec<AccountReport>,
     /// The certificates of the pool whose topic no tenant keeps.
     pub strays: Vec<PooledCertificate>,
+    /// The drills that go on now.
+    pub drills: Vec<Drill>,
     /// How many tenants are retired.
     pub retired: usize,
     /// How many tenants left the configuration within the last seven days without being retired.
@@ -157,6 +161,7 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
             .filter(|held| !held.topic.as_ref().is_some_and(|topic| owners.contains_key(topic)))
             .cloned()
             .collect(),
+        drills: snapshot.drills.iter().filter(|drill| drill.is_on(moment.now)).cloned().collect(),
         retired: config.tenants.values().filter(|tenant| tenant.retired).count(),
         missing: snapshot.missing.values().filter(|since| moment.now - **since <= MISSING).count(),
         store_up: snapshot.store_up,

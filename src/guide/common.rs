@@ -246,7 +246,7 @@ fn upload(mdm: &Mdm) -> Vec<Part> {
 
 fn verify(mdm: &Mdm, values: &Values) -> Vec<Part> {
     let mut parts = Vec::new();
-    if !mdm.tells_the_end {
+    if !mdm.kind.tells_certificate() {
         parts.push(text(
             "This MDM does not tell apnswatch the end of its certificate, so the next two steps count all the more.",
         ));
@@ -279,7 +279,7 @@ fn look(mdm: &Mdm) -> Vec<Part> {
 
 fn attest(mdm: &Mdm, values: &Values) -> Vec<Part> {
     let mut parts = Vec::new();
-    if mdm.tells_the_end {
+    if mdm.kind.tells_certificate() {
         parts.push(text(format!("{} tells the new end itself, so nobody needs to confirm the upload.", mdm.product)));
     } else {
         let option = values.tenant_option();

@@ -1,8 +1,10 @@
 //! Microsoft Intune. The way through its console is the one of Microsoft's page "Get an Apple MDM push certificate".
 
 use super::{Mdm, NOT_HANDED_OUT};
+use crate::model::MdmKind;
 
 pub(super) static MDM: Mdm = Mdm {
+    kind: MdmKind::Intune,
     product: "Microsoft Intune",
     keep: NOT_HANDED_OUT,
     request: &[
@@ -18,5 +20,4 @@ pub(super) static MDM: Mdm = Mdm {
     ],
     look: "The same page of the admin center shows the certificate as active, with the new end. The old end may stay \
            for a while (reported, no time is promised).",
-    tells_the_end: true,
 };

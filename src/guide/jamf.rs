@@ -1,8 +1,10 @@
 //! Jamf Pro. Jamf's own help page on push certificates was not at hand, so the way through its console is unconfirmed.
 
 use super::{Mdm, NOT_HANDED_OUT};
+use crate::model::MdmKind;
 
 pub(super) static MDM: Mdm = Mdm {
+    kind: MdmKind::Jamf,
     product: "Jamf Pro",
     keep: NOT_HANDED_OUT,
     request: &[
@@ -15,5 +17,4 @@ pub(super) static MDM: Mdm = Mdm {
     upload: &["Go back to the same wizard and upload the new file where it asks for the certificate (not confirmed)."],
     look: "The entry under Push certificates shows the new end (not confirmed). A notice about the certificate that is \
            gone proves nothing: anybody can click it away.",
-    tells_the_end: false,
 };

@@ -1,8 +1,10 @@
 //! Kandji, now Iru. The vendor has a page on the push certificate, of which only the address was at hand.
 
 use super::{Mdm, NOT_HANDED_OUT};
+use crate::model::MdmKind;
 
 pub(super) static MDM: Mdm = Mdm {
+    kind: MdmKind::Kandji,
     product: "Kandji (now Iru)",
     keep: NOT_HANDED_OUT,
     request: &[
@@ -13,5 +15,4 @@ pub(super) static MDM: Mdm = Mdm {
     ],
     upload: &["Go back to the same wizard and upload the new file (not confirmed)."],
     look: "The entry of the Apple Push Notification service shows the new end (not confirmed).",
-    tells_the_end: false,
 };

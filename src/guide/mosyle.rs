@@ -1,8 +1,10 @@
 //! Mosyle Business and Mosyle Manager. What its console shows is known from a partner's copy of Mosyle's training.
 
 use super::{Mdm, NOT_HANDED_OUT};
+use crate::model::MdmKind;
 
 pub(super) static MDM: Mdm = Mdm {
+    kind: MdmKind::Mosyle,
     product: "Mosyle",
     keep: NOT_HANDED_OUT,
     request: &[
@@ -16,5 +18,4 @@ pub(super) static MDM: Mdm = Mdm {
     upload: &["Go back to the same wizard and upload the new file (not confirmed)."],
     look: "The page Push Certificate shows the new end, the new serial number, the same topic, and all devices under \
            this one certificate (as in the same copy of the training).",
-    tells_the_end: false,
 };

@@ -1,8 +1,10 @@
 //! Any other MDM.
 
 use super::Mdm;
+use crate::model::MdmKind;
 
 pub(super) static MDM: Mdm = Mdm {
+    kind: MdmKind::None,
     product: "any other MDM",
     keep: "Some MDMs hand it out (Cisco Meraki documents it, under Organization > MDM). If yours does not, take it from Apple's portal, once you are signed in.",
     request: &[
@@ -18,5 +20,4 @@ pub(super) static MDM: Mdm = Mdm {
         "An MDM that you run yourself may go on with the old certificate until it is started again (reported of some).",
     ],
     look: "The page of the push certificate in your MDM shows the new end.",
-    tells_the_end: false,
 };

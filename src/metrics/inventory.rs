@@ -1,5 +1,7 @@
 //! The series that are written from the report at the scrape.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::text::Text;
@@ -221,6 +223,11 @@ fn own(text: &mut Text, report: &Report, config: &Config, process: ProcessState)
     if let Some(url) = &config.web.external_url {
         text.family("apnswatch_web_info", "gauge", "Where people reach the page.")
             .sample(&[("external_url", url.as_str())], 1.0);
+    }
+    let running: BTreeSet<&str> = report.drills.iter().map(|drill| drill.severity.as_str()).collect();
+    let mut family = text.family("apnswatch_drill", "gauge", "1 while a drill of this severity runs.");
+    for severity in running {
+        family.sample(&[("severity", severity)], 1.0);
     }
     let flag = |value: bool| f64::from(u8::from(value));
     for (name, help, value) in [

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Contents, Error, sqlite};
-use crate::model::{AccountId, Attestation, DutyDone, Pin, TenantName};
+use crate::model::{AccountId, Attestation, Drill, DutyDone, Pin, TenantName};
 
 /// The store as a person's command uses it: directly, beside a running daemon or without one.
 #[derive(Debug)]
@@ -51,6 +51,15 @@ impl Desk {
     /// If it cannot be written; then nothing was.
     pub async fn do_duty(&mut self, account: &AccountId, done: &DutyDone) -> Result<(), Error> {
         self.database.do_duty(account, done).await
+    }
+
+    /// Keeps that a drill begins. When this returns, it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; then nothing was.
+    pub async fn drill(&mut self, drill: &Drill) -> Result<(), Error> {
+        self.database.drill(drill).await
     }
 
     /// Closes the database.

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::writer::Changes;
 use super::{Contents, Damage, Error, HumanWords, PinChange};
-use crate::model::{AccountId, Attestation, DutyDone, Memory, Source, SourceMemory, TenantName};
+use crate::model::{AccountId, Attestation, Drill, DutyDone, Memory, Source, SourceMemory, TenantName};
 
 /// How long a command and the daemon wait for one another.
 const BUSY: Duration = Duration::from_secs(5);
@@ -74,7 +74,7 @@ impl Database {
                 tenants.entry(name).or_default().sources.insert(source, memory);
             }
         }
-        let HumanWords { pins, attestations, duties, .. } = self.load_human_words(Damage::Fail).await?;
+        let HumanWords { pins, attestations, duties, drills, .. } = self.load_human_words(Damage::Fail).await?;
         for (name, pin) in pins {
             tenants.entry(name).or_default().pin = Some(pin);
         }
@@ -89,7 +89,7 @@ impl Database {
                 configured.insert(name, since);
             }
         }
-        Ok(Contents { tenants, configured, duties })
+        Ok(Contents { tenants, configured, duties, drills })
     }
 
     /// Reads the pins and what people attested.
@@ -109,15 +109,14 @@ impl Database {
             }
         }
         words.duties = self.load_duties().await?;
+        words.drills = self.load_drills().await?;
         Ok(words)
     }
 
     /// Reads what people did with the accounts.
     async fn load_duties(&mut self) -> Result<BTreeMap<AccountId, Vec<DutyDone>>, Error> {
         let mut duties: BTreeMap<AccountId, Vec<DutyDone>> = BTreeMap::new();
-        // A command that only looks may meet a store that no daemon of this version has opened yet.
-        let table = sqlx::query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'duties'");
-        if table.fetch_optional(&mut self.connection).await?.is_none() {
+        if !self.has_table("duties").await? {
             return Ok(duties);
         }
         for row in sqlx::query("SELECT account, done FROM duties ORDER BY id").fetch_all(&mut self.connection).await? {
@@ -127,6 +126,30 @@ impl Database {
             }
         }
         Ok(duties)
+    }
+
+    /// Reads the drills.
+    async fn load_drills(&mut self) -> Result<Vec<Drill>, Error> {
+        if !self.has_table("drills").await? {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query("SELECT drill FROM drills ORDER BY id").fetch_all(&mut self.connection).await?;
+        rows.iter().map(|row| Ok(serde_json::from_str(row.try_get("drill")?)?)).collect()
+    }
+
+    /// Whether there is a table. A command that only looks may meet a store that no daemon of this version has opened yet.
+    async fn has_table(&mut self, name: &str) -> Result<bool, Error> {
+        let table = sqlx::query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").bind(name);
+        Ok(table.fetch_optional(&mut self.connection).await?.is_some())
+    }
+
+    /// Writes that a drill begins.
+    pub(super) async fn drill(&mut self, drill: &Drill) -> Result<(), Error> {
+        sqlx::query("INSERT INTO drills (drill) VALUES (?)")
+            .bind(serde_json::to_string(drill)?)
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
     }
 
     /// Writes that a duty was done.

@@ -106,10 +106,11 @@ impl Writer {
                 return;
             }
         };
-        let HumanWords { pins, attestations, duties, damaged } = words;
+        let HumanWords { pins, attestations, duties, drills, damaged } = words;
         let (mut is_whole, mut has_words) = (true, false);
         shared.snapshot.send_modify(|snapshot| {
             snapshot.duties = duties;
+            snapshot.drills = drills;
             for name in pins.keys().chain(attestations.keys()) {
                 snapshot.tenants.entry(name.clone()).or_default();
             }

@@ -66,6 +66,8 @@ mod tests {
     #[test]
     fn names_are_known_and_addresses_are_fine() {
         let web = Web {
+            config_file: None,
+            health_listen: None,
             listen: ([127, 0, 0, 1], 12197).into(),
             external_url: Some("https://apns.example.com:8443/".parse().unwrap()),
             reload: Reload::Signal,

@@ -9,10 +9,15 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::Watcher;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+
+use super::access::Access;
 
 /// Connections at once.
 const CONNECTIONS: usize = 256;
@@ -23,8 +28,9 @@ const HEAD: Duration = Duration::from_secs(10);
 /// After a connection that could not be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop`, then lets requests under way end. Whoever calls this bounds how long that takes.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+/// Serves until `stop`, then lets requests under way end. Whoever calls this bounds how long that takes. A connection speaks
+/// TLS if `access` says so when it begins.
+pub async fn serve(listener: TcpListener, router: Router, access: watch::Receiver<Access>, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {
@@ -42,18 +48,31 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                 }
             },
         };
-        let service = TowerToHyperService::new(router.clone());
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let (router, watcher) = (router.clone(), graceful.watcher());
+        let tls = access.borrow().tls.clone();
         tokio::spawn(async move {
-            // How a connection ends matters to its other side only.
-            let _ = connection.await;
+            match tls {
+                None => converse(stream, router, watcher).await,
+                Some(config) => {
+                    let handshake = TlsAcceptor::from(config).accept(stream);
+                    // Who does not come to the point, or speaks something else, is not worth a line in the log.
+                    if let Ok(Ok(stream)) = tokio::time::timeout(HEAD, handshake).await {
+                        converse(stream, router, watcher).await;
+                    }
+                }
+            }
             drop(place);
         });
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, watcher: Watcher) {
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    // How a connection ends matters to its other side only.
+    let _ = watcher.watch(connection).await;
 }

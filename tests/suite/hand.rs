@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{Ended, SOON, ended, program};
+use crate::support::{Ended, SOON, ended, eventually, program};
 
 /// `passwd` with this on its standard input.
 async fn passwd(arguments: &[&str], input: &[u8]) -> Ended {
@@ -73,8 +73,11 @@ async fn passwd_writes_nothing_for_what_is_no_password() {
 /// On a terminal: `script` gives it one.
 async fn typed(first: &str, second: &str) -> (Option<i32>, String) {
     let program = env!("CARGO_BIN_EXE_apnswatch");
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().join("tty");
+    let line = format!("tty > '{}'; exec '{program}' passwd kim", name.display());
     let mut command = tokio::process::Command::new("script");
-    command.args(["--quiet", "--return", "--command", &format!("'{program}' passwd kim"), "/dev/null"]);
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -90,6 +93,14 @@ async fn typed(first: &str, second: &str) -> (Option<i32>, String) {
             }
         };
         tokio::time::timeout(SOON, waiting).await.expect("it asks");
+        // Nobody types so fast, but this does: the echo goes right after the prompt has come.
+        eventually("the terminal shows nothing any more", SOON, || async {
+            let terminal = std::fs::read_to_string(&name).unwrap();
+            let mut stty = tokio::process::Command::new("stty");
+            stty.args(["-a", "-F", terminal.trim()]);
+            ended(stty).await.stdout.contains(" -echo ").then_some(())
+        })
+        .await;
         stdin.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
     use tokio::io::AsyncReadExt as _;

@@ -1,17 +1,20 @@
 //! Everything that is tested through public doors, in one binary. Nothing here leaves loopback.
 //!
 //! `daemon` runs the program as an operator sees it, `demo` asks whether the demo shows everything,
-//! `prometheus` lets a real Prometheus look at the demo, and
+//! `prometheus` lets a real Prometheus look at the demo, `grafana` asks it what the dashboards would ask, and
 //! `consistency` holds the code, its documents and its rules against each other.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may stop anywhere")]
 
+mod access;
 mod cells;
 mod commands;
 mod config;
 mod consistency;
 mod daemon;
 mod demo;
+mod drill;
+mod grafana;
 mod guide;
 mod hand;
 mod handed;

@@ -9,6 +9,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
@@ -57,6 +58,12 @@ impl Prometheus {
         Self::start(tempfile::tempdir().unwrap(), &scraping(targets, ""), &["--web.enable-remote-write-receiver"]).await
     }
 
+    /// Without rules, only to be asked. It takes the target for two daemons that watch the same tenants.
+    pub(crate) async fn asked(target: SocketAddr) -> Self {
+        let second = format!("}}, {{ targets: ['{target}'], labels: {{ instance: second }}");
+        Self::start(tempfile::tempdir().unwrap(), &scraping(&[target], &second), &[]).await
+    }
+
     /// An agent that sends what it scrapes, under the name of an instance.
     pub(crate) async fn sending(instance: &str, targets: &[SocketAddr], to: SocketAddr) -> Self {
         let config = format!(
@@ -96,7 +103,8 @@ impl Prometheus {
         self.address
     }
 
-    async fn get(&self, path: &str) -> Value {
+    /// The data of a good answer.
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let answered = request(self.address, "GET", path, "localhost").await;
         let answer: Value =
             serde_json::from_str(&answered.body).unwrap_or_else(|error| panic!("{error}: {answered:?}"));
@@ -116,10 +124,24 @@ impl Prometheus {
         alerts.filter(|alert| alert["state"] == "firing").cloned().collect()
     }
 
-    /// The series of a plain selector.
-    pub(crate) async fn query(&self, selector: &str) -> Vec<Value> {
-        let encoded: String = url::form_urlencoded::byte_serialize(selector.as_bytes()).collect();
+    /// The series that an expression gives now.
+    pub(crate) async fn query(&self, expression: &str) -> Vec<Value> {
+        let encoded: String = url::form_urlencoded::byte_serialize(expression.as_bytes()).collect();
         self.get(&format!("/api/v1/query?query={encoded}")).await["result"].as_array().unwrap().clone()
+    }
+
+    /// The series that an expression gives over a time, with so many seconds between two values.
+    pub(crate) async fn range(
+        &self,
+        expression: &str,
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+        step: u32,
+    ) -> Vec<Value> {
+        let encoded: String = url::form_urlencoded::byte_serialize(expression.as_bytes()).collect();
+        let (start, end) = (start.timestamp(), end.timestamp());
+        let path = format!("/api/v1/query_range?query={encoded}&start={start}&end={end}&step={step}");
+        self.get(&path).await["result"].as_array().unwrap().clone()
     }
 }
 

@@ -153,7 +153,10 @@ impl Site {
 
     pub(crate) async fn serve_with(&self, arguments: &[&str]) -> Daemon {
         let mut command = self.command();
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments);
+        command.arg("serve").args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         Daemon::start(command).await
     }
 
@@ -367,7 +370,7 @@ pub(crate) async fn signal(pid: u32, name: &str) {
 
 /// The first address of the form `http://127.0.0.1:PORT/`.
 fn address_in(log: &str) -> Option<SocketAddr> {
-    log.split("http://").skip(1).find_map(|rest| rest.split('/').next()?.parse().ok())
+    log.replace("https://", "http://").split("http://").skip(1).find_map(|rest| rest.split('/').next()?.parse().ok())
 }
 
 /// What came back.

@@ -21,7 +21,6 @@ pub type Given<T> = Result<T, String>;
 
 impl Evidence {
     /// The key of the request in a file.
-    #[must_use]
     pub fn request_in(contents: &Contents) -> Given<PublicKey> {
         let mut keys = contents.items.iter().filter_map(|item| match &item.what {
             What::Request(request) => Some(&request.key),
@@ -32,13 +31,11 @@ impl Evidence {
     }
 
     /// The key of the private key in a file.
-    #[must_use]
     pub fn key_in(key: Result<PublicKey, KeyError>) -> Given<PublicKey> {
         key.map_err(|error| error.to_string())
     }
 
     /// The certificates of the CA in a file.
-    #[must_use]
     pub fn push_ca_in(contents: &Contents) -> Given<Vec<Certificate>> {
         let cas: Vec<Certificate> = contents.certificates().filter(|found| found.is_ca).cloned().collect();
         if cas.is_empty() { Err(format!("the file {}", contents.description())) } else { Ok(cas) }

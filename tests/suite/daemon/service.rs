@@ -50,14 +50,14 @@ async fn a_service_manager_is_told_of_the_start_each_reload_and_the_end() {
     let site = &managed.site;
     site.configure("", &[site.intune("acme", answer("acme", 290), "")]);
     let mut daemon = managed.serve(&[]).await;
-    managed.is_told(&["READY=1", "STATUS=watching 1 tenant, http://127.0.0.1:"]).await;
+    managed.is_told(&["READY=1", "STATUS=watching 1 tenant, listening on 127.0.0.1:"]).await;
     assert_eq!(daemon.get("/-/healthy").await.status, 200, "it listens when it says so");
 
     let reload = ["RELOADING=1", "MONOTONIC_USEC=", "STATUS=reading"];
     site.configure("", &[site.intune("acme", answer("acme", 290), ""), tenant("north", "    mdm: { kind: none }\n")]);
     daemon.signal("HUP").await;
     managed.is_told(&reload).await;
-    managed.is_told(&["READY=1", "STATUS=watching 2 tenants, http://"]).await;
+    managed.is_told(&["READY=1", "STATUS=watching 2 tenants, listening on "]).await;
 
     site.write("apnswatch.yaml", "tenants: 5\nweb: 6\n");
     daemon.signal("HUP").await;

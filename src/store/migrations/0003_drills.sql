@@ -1,0 +1,5 @@
+-- Alerts on purpose (drills). Only ever added to.
+CREATE TABLE drills (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    drill TEXT NOT NULL
+) STRICT;

@@ -1,0 +1,147 @@
+//! Who may ask, and how: TLS, logins and headers as the web-config file of Prometheus says, read again when it changes.
+
+mod login;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use rustls::ServerConfig;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::login::Logins;
+pub use self::login::User;
+use crate::config::web_access::{self, WebAccess};
+use crate::model::Problem;
+
+/// How often the files are looked at. Exporters of Prometheus read them at every request, which a file on a dead network
+/// would not survive.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// How long one look may take.
+const READING: Duration = Duration::from_secs(10);
+
+/// What is in force.
+#[derive(Clone)]
+pub struct Access {
+    /// How to speak TLS; `None`: plain.
+    pub tls: Option<Arc<ServerConfig>>,
+    headers: Arc<Vec<(HeaderName, HeaderValue)>>,
+    logins: Logins,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").field("tls", &self.tls.is_some()).field("logins", &self.logins).finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// Plain, open, without further headers.
+    #[must_use]
+    pub fn open() -> Self {
+        Self { tls: None, headers: Arc::default(), logins: Logins::default() }
+    }
+
+    /// Reads the web-config file and every file that it names. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with them, as a person must read it.
+    pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
+        let WebAccess { tls, headers, users } = web_access::read(path)?;
+        let problem = |message: String| vec![Problem::new(path.display().to_string(), message)];
+        let tls = tls.map(|settings| tls::server(&settings)).transpose().map_err(problem)?;
+        let header = |(name, value): (String, String)| {
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(&value).ok()?))
+        };
+        Ok(Self {
+            tls: tls.map(Arc::new),
+            headers: Arc::new(headers.into_iter().filter_map(header).collect()),
+            logins: Logins::new(users),
+        })
+    }
+}
+
+impl Access {
+    /// How many people can log in; with none, everybody may read.
+    #[must_use]
+    pub fn users(&self) -> usize {
+        self.logins.count()
+    }
+}
+
+/// Refuses whoever must log in and did not, and adds the headers.
+pub(super) async fn check(State(access): State<watch::Receiver<Access>>, mut request: Request, next: Next) -> Response {
+    let access = access.borrow().clone();
+    let mut response = match access.logins.admit(request.headers()).await {
+        Ok(user) => {
+            if let Some(user) = user {
+                request.extensions_mut().insert(user);
+            }
+            next.run(request).await
+        }
+        Err(refusal) => refusal,
+    };
+    for (name, value) in access.headers.iter() {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
+}
+
+/// Reads the files again whenever one of them changes, until `stop`. What is wrong then is logged, and what was in force
+/// stays: a certificate that is half written must not close the door.
+pub async fn follow(path: PathBuf, access: watch::Sender<Access>, stop: CancellationToken) {
+    let mut seen = look(&path).await;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let now = look(&path).await;
+        if now == seen || now.is_none() {
+            continue;
+        }
+        let file = path.clone();
+        let load = tokio::task::spawn_blocking(move || Access::load(&file));
+        match tokio::time::timeout(READING, load).await {
+            Ok(Ok(Ok(fresh))) => {
+                tracing::info!("the web-config file or one that it names has changed and was read again");
+                access.send_replace(fresh);
+            }
+            Ok(Ok(Err(problems))) => {
+                for problem in problems {
+                    tracing::error!("the web-config file was not taken, what was in force stays: {problem}");
+                }
+            }
+            Ok(Err(_)) | Err(_) => tracing::error!("the web-config file could not be read, what was in force stays"),
+        }
+        seen = now;
+    }
+}
+
+type Signature = BTreeMap<PathBuf, Option<(SystemTime, u64, u64)>>;
+
+/// What the files look like; `None` if that took too long.
+async fn look(path: &Path) -> Option<Signature> {
+    let path = path.to_owned();
+    let look = tokio::task::spawn_blocking(move || {
+        use std::os::unix::fs::MetadataExt;
+        let stamp = |path: &Path| {
+            let metadata = std::fs::metadata(path).ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+        };
+        let tls = web_access::read(&path).ok().and_then(|found| found.tls);
+        let named = tls.into_iter().flat_map(|tls| [Some(tls.cert_file), Some(tls.key_file), tls.client_ca_file]);
+        let files = named.flatten().chain([path]);
+        files.map(|path| (path.clone(), stamp(&path))).collect::<Signature>()
+    });
+    tokio::time::timeout(READING, look).await.ok()?.ok()
+}
