@@ -104,7 +104,7 @@ fn a_renewal_can_need_a_warning() {
     says(&judged(unknown.pem(), &baseline()), Verdict::Warning, "does not call itself Apple Inc.");
     let old = Sample { not_after: "260916000000Z", not_before: "250916000000Z", ..Sample::leaf(T1) };
     let both = judged(old.pem() + &Sample::leaf(T1).pem(), &baseline());
-    says(&both, Verdict::Warning, "more than one push certificate is in the file");
+    says(&both, Verdict::Warning, "more than one certificate is in the file");
     let twice = judged(Sample::leaf(T1).pem().repeat(2), &baseline());
     says(&twice, Verdict::Renewal, "must stay");
     let seen = Baseline { seen: Serial::parse_hex("0552818DF267903F").into_iter().collect(), ..baseline() };
@@ -115,7 +115,7 @@ fn a_renewal_can_need_a_warning() {
 fn company_in_the_file_is_worth_a_warning() {
     let older = Sample { serial: vec![9], not_before: "250916000000Z", not_after: "260916000000Z", ..Sample::leaf(T1) };
     let both = older.pem() + &Sample::leaf(T1).pem();
-    says(&judged(both, &baseline()), Verdict::Warning, "1 more certificates in the file");
+    says(&judged(both, &baseline()), Verdict::Warning, "more than one certificate is in the file");
     let chain = Sample::leaf(T1).pem() + &Sample::ca().pem();
     says(&judged(chain, &baseline()), Verdict::Renewal, "must stay");
     let damaged = pem("CERTIFICATE", b"whatever it was") + &Sample::leaf(T1).pem();

@@ -97,6 +97,6 @@ pub(super) const ROWS: &[Row] = &[
     row("", "long.pem", PUSH, 0, "has 20 bytes", OLD, RENEWAL, LATER),
     // What else is in the file.
     row("", "two-topics.pem", PUSH, 0, "several push certificates", OLD, NO, "certificates of two topics in it"),
-    row("", "old-and-new.pem", PUSH, 0, "several push certificates", OLD, WARNING, "more than one push certificate"),
+    row("", "old-and-new.pem", PUSH, 0, "several push certificates", OLD, WARNING, "more than one certificate"),
     row("", "same-twice.pem", PUSH, 0, SAME, OLD, RENEWAL, LATER),
 ];
