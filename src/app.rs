@@ -2,6 +2,7 @@
 
 mod jobs;
 mod pollers;
+mod service;
 pub mod signals;
 mod verifying;
 mod watch;
@@ -162,6 +163,7 @@ impl Daemon {
             ready: is_ready,
             access: access.subscribe(),
         };
+        let address = listener.local_addr().ok();
         if let Some(listener) = health {
             let (_, open) = tokio::sync::watch::channel(Access::open());
             // It ends with `stop`, and nothing depends on it.
@@ -171,6 +173,8 @@ impl Daemon {
         if let Some(path) = running.borrow().config.web.config_file.clone() {
             drop(tokio::spawn(web::access::follow(path, access, stop.clone())));
         }
+        service::running(&running.borrow().config, address);
+        let mut questions = service::watch(&store);
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut changes = watch::Changes::new(&running.borrow().config);
@@ -181,6 +185,8 @@ impl Daemon {
             let answer: Option<ReloadRequest> = tokio::select! {
                 () = &mut shutdown => break None,
                 ended = &mut server => break Some(ended),
+                // Asked here, so that a loop that is stuck elsewhere gives no answer.
+                never = service::answer(&mut questions) => match never {},
                 Some(()) = hang_up.recv() => None,
                 Some(answer) = reloads.recv() => Some(answer),
                 () = changes.next(), if is_watching => None,
@@ -194,22 +200,29 @@ impl Daemon {
                     continue;
                 }
             };
+            service::reloading();
             // A file system that hangs must not make the process deaf to the wish to stop.
             let seen = changes.look();
             let result = tokio::select! {
                 () = &mut shutdown => break None,
+                never = service::answer(&mut questions) => match never {},
                 result = reloading.reload() => result,
             };
-            if result.is_ok() {
-                let config = reloading.running.borrow().config.clone();
-                changes = watch::Changes::since(seen, &config);
-                pollers.apply(&config, reloading.options.spread);
+            match &result {
+                Ok(()) => {
+                    let config = reloading.running.borrow().config.clone();
+                    changes = watch::Changes::since(seen, &config);
+                    pollers.apply(&config, reloading.options.spread);
+                    service::running(&config, address);
+                }
+                Err(problems) => service::refused(problems.len()),
             }
             if let Some(answer) = answer {
                 // Whoever asked may have gone.
                 let _ = oneshot::Sender::send(answer, result);
             }
         };
+        service::stopping();
         tracing::info!("stopping");
         pollers.stop().await;
         stop.cancel();

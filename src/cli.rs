@@ -4,6 +4,7 @@ mod access;
 mod attest;
 mod certificate;
 mod check;
+mod completions;
 mod daemon;
 mod doctor;
 mod drill;
@@ -11,6 +12,7 @@ mod duty;
 mod guide;
 pub mod inspect;
 mod once;
+mod passwd;
 mod preflight;
 mod terminal;
 mod verify;
@@ -129,6 +131,27 @@ enum Command {
     /// What a team must do with its Apple Accounts, and when it was done
     #[command(subcommand)]
     Duty(duty::Duty),
+    /// Write an entry for `basic_auth_users` of a web configuration file
+    ///
+    /// Asks for the password twice; piped, it is the first line. Exit status: 0, or 1 with nothing written.
+    Passwd {
+        /// The name to log in with
+        user: String,
+    },
+    /// Print what makes a shell complete these commands
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the JSON Schema of the configuration
+    #[command(hide = true)]
+    ConfigSchema,
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Manual {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Send an alert on purpose through the running daemon and the real route, so that it is proven before it is needed
     ///
     /// Exit status: 0, or 1 if no daemon shows it.
@@ -259,6 +282,10 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Confirm(command) => attest::confirm(scene, command).await,
         Command::Certificate(command) => certificate::run(scene, command).await,
         Command::Duty(command) => duty::run(scene, command).await,
+        Command::Passwd { user } => passwd::run(scene, &user),
+        Command::Completions { shell } => completions::run(shell),
+        Command::ConfigSchema => completions::schema(),
+        Command::Manual { folder } => completions::manual(&folder),
         Command::Drill(options) => drill::run(scene, options).await,
         Command::Demo(options) => daemon::demo(scene, options).await,
     }

@@ -19,6 +19,7 @@ mod file;
 mod load;
 mod mdm;
 mod probe;
+mod schema;
 mod sections;
 mod table;
 mod tenants;
@@ -26,6 +27,8 @@ mod unbuilt;
 mod values;
 pub mod web_access;
 mod wire;
+
+pub use schema::{schema, schema_text};
 
 /// Reads the configuration at `path`, with `environment` laid over its single values.
 ///

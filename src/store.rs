@@ -398,6 +398,14 @@ impl Store {
         }
     }
 
+    /// Whether the writer is alive: it has got to the end of what it was doing and answers. Waits for as long as that
+    /// takes; a write that failed is an answer, one that hangs is none.
+    pub async fn answers(&self) -> bool {
+        let Some(requests) = &self.requests else { return true };
+        let (done, answer) = oneshot::channel();
+        requests.send(Request::Refresh(done)).await.is_ok() && answer.await.is_ok()
+    }
+
     /// Writes what is not written yet, then closes the database. What is recorded later is not kept.
     pub async fn close(&self) {
         let Some(requests) = &self.requests else { return };

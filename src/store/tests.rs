@@ -242,3 +242,25 @@ async fn a_wrong_clock_at_the_start_drops_no_missing_tenant() {
     let moment = Moment { now: at(5), built: at(0) };
     assert_eq!(crate::evaluate::evaluate(&store.snapshot(), &config, moment).missing, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_hangs_or_is_gone_gives_no_answer() {
+    let answers = async |store: &Store| tokio::time::timeout(Duration::from_secs(600), store.answers()).await;
+    let kept_nowhere = Store::in_memory(Contents::default());
+    assert_eq!(answers(&kept_nowhere).await, Ok(true), "there is nobody to wait for");
+    // A writer that takes nothing from its queue.
+    let (requests, queue) = mpsc::channel(64);
+    let hanging = Store { requests: Some(requests), ..kept_nowhere };
+    assert!(answers(&hanging).await.is_err());
+    drop(queue);
+    assert_eq!(answers(&hanging).await, Ok(false));
+}
+
+#[tokio::test]
+async fn a_writer_that_works_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("state.db")).await;
+    assert!(store.answers().await);
+    store.close().await;
+    assert!(!store.answers().await);
+}

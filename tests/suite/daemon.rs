@@ -7,4 +7,5 @@ mod http;
 mod lasting;
 mod reload;
 mod secrets;
+mod service;
 mod stopping;
