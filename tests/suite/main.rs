@@ -25,6 +25,7 @@ mod inspect;
 mod intune;
 mod jamf;
 mod kandji;
+mod many;
 mod mosyle;
 mod network;
 mod pages;
