@@ -66,6 +66,11 @@ pub fn read_with(bytes: &[u8], password: Option<&str>) -> Contents {
         read_container(bytes, password, &mut out);
         return out;
     }
+    // Told first and at once, for there are many of them, and nothing else begins like one.
+    if let Some(first) = starts_like_der(bytes).then(|| x509::certificate(bytes)).and_then(Result::ok) {
+        read_der(bytes, Some(first), &mut out);
+        return out;
+    }
     let text = text::decode(bytes);
     if matches!(text, Text::Utf16(_)) {
         out.notes.push("UTF-16 text".to_owned());
@@ -78,8 +83,7 @@ pub fn read_with(bytes: &[u8], password: Option<&str>) -> Contents {
         return out;
     }
     // The first byte of DER is also the digit 0, with which a text in front of a block may begin.
-    let may_be_der = bytes.first() == Some(&0x30) && (blocks.is_empty() || x509::certificate(bytes).is_ok());
-    if may_be_der && read_der(bytes, &mut out) {
+    if starts_like_der(bytes) && blocks.is_empty() && read_der(bytes, None, &mut out) {
         return out;
     }
     for block in &blocks {
@@ -136,12 +140,17 @@ fn read_container(bytes: &[u8], password: Option<&str>, out: &mut Contents) {
     }
 }
 
-/// Whether it is worth looking for a push request or a token: never in a file of certificates, of which there are many.
+/// Whether the first byte is that of DER. It is the digit 0, too.
+fn starts_like_der(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x30)
+}
+
+/// Whether it is worth looking for a push request or a token: never in a text of certificates, of which there are many.
 fn may_be_wrapped(text: &Text<'_>, blocks: &[pem::Block<'_>]) -> bool {
     let start = text.bytes().trim_ascii_start();
     let is_plist = start.starts_with(b"<") || start.starts_with(b"bplist");
     let is_token = |block: &pem::Block<'_>| profile::is_cms_label(&block.label) || block.label == "MESSAGE";
-    is_plist || blocks.iter().any(is_token) || blocks.is_empty() && x509::certificate(start).is_err()
+    is_plist || blocks.iter().any(is_token) || blocks.is_empty()
 }
 
 /// Reads what Apple and the vendors wrap once more: push requests and tokens. False if it is none of them.
@@ -222,13 +231,15 @@ fn read_profile(bytes: &[u8], out: &mut Contents) -> bool {
     true
 }
 
-/// Reads certificates one after the other, or a request, or names what else it is. False if it is not DER.
-fn read_der(bytes: &[u8], out: &mut Contents) -> bool {
+/// Reads certificates one after the other, or a request, or names what else it is. False if it is not DER. Takes the
+/// certificate at the start and its length if they are known.
+fn read_der(bytes: &[u8], mut first: Option<(Certificate, usize)>, out: &mut Contents) -> bool {
     let mut at = 0;
     while at < bytes.len() && out.items.len() < MAX_ITEMS {
         let rest = &bytes[at..];
         let place = if at == 0 { Place::Whole } else { Place::Byte(at) };
-        let (what, taken) = match (x509::certificate(rest), der::shape(rest)) {
+        let certificate = first.take().map_or_else(|| x509::certificate(rest), Ok);
+        let (what, taken) = match (certificate, der::shape(rest)) {
             (Ok((found, taken)), _) => (What::Certificate(Box::new(found)), taken),
             (Err(_), Shape::PrivateKey) => {
                 out.private_key = out.private_key.max(Some(KeyProtection::Plain));
@@ -311,16 +322,15 @@ fn look(text: &Text<'_>, out: &mut Contents) -> Kind {
 /// HTML or JSON by how it begins; `Unknown` otherwise.
 fn guise(text: &Text<'_>) -> Kind {
     let bytes = text.bytes().trim_ascii_start();
-    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
-    let is_html = start.starts_with('<') && (start.contains("<html") || start.contains("<!doctype html"));
-    if is_html {
-        Kind::Html
-    } else if matches!(bytes.first(), Some(b'{' | b'['))
-        && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
-    {
-        Kind::Json
-    } else {
-        Kind::Unknown
+    let is_html = || {
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
+        start.contains("<html") || start.contains("<!doctype html")
+    };
+    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+    match bytes.first() {
+        Some(b'<') if is_html() => Kind::Html,
+        Some(b'{' | b'[') if is_json() => Kind::Json,
+        _ => Kind::Unknown,
     }
 }
 

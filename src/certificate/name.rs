@@ -14,6 +14,9 @@ static ORGANISATION: Oid<'static> = oid!(2.5.4.10);
 /// X.520 allows 64 for most attributes and 256 for a UID; more is cut where it is shown.
 const MAX_SHOWN: usize = 256;
 
+/// Longer than any object identifier in use, in bytes. Written out, one of a megabyte would be three.
+const MAX_OID: usize = 32;
+
 /// The names by which people know the attributes, short ones as openssl prints them.
 static SHORT: [(Oid<'static>, &str); 10] = [
     (oid!(0.9.2342.19200300.100.1.1), "UID"),
@@ -75,12 +78,18 @@ pub(super) fn shown(name: &X509Name<'_>) -> String {
             };
             match SHORT.iter().find(|(known, _)| known == oid) {
                 Some((_, short)) => format!("{short}={value}"),
-                None => format!("{oid}={value}"),
+                None => format!("{}={value}", dotted(oid)),
             }
         });
         attributes.collect::<Vec<_>>().join("+")
     });
     clean(&rdns.collect::<Vec<_>>().join(", "), 1024)
+}
+
+/// An object identifier for people.
+pub(super) fn dotted(oid: &Oid<'_>) -> String {
+    let is_short = oid.as_bytes().len() <= MAX_OID;
+    if is_short { clean(&oid.to_id_string(), 100) } else { "(an overlong number)".to_owned() }
 }
 
 fn first(name: &X509Name<'_>, oid: &Oid<'static>) -> Option<String> {

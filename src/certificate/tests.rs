@@ -354,3 +354,11 @@ fn a_private_key_is_refused_wherever_it_stands() {
     }
     assert!(read_public(Sample::leaf(T1).pem().as_bytes()).is_ok());
 }
+
+#[test]
+fn an_overlong_number_is_not_written_out() {
+    let overlong = [&[0x2a][..], &[0xff; 400_000], &[1]].concat();
+    let subject = name(&[&[attribute(&overlong, UTF8, b"x")], &[attribute(UID, UTF8, T1.as_bytes())]]);
+    let found = only(&Sample { subject, ..Sample::leaf(T1) }.der());
+    assert_eq!(found.subject, format!("(an overlong number)=x, UID={T1}"));
+}

@@ -182,7 +182,7 @@ fn usages(found: &ExtendedKeyUsage<'_>) -> Vec<String> {
         (found.ocsp_signing, "OCSP signing"),
     ];
     let known = known.into_iter().filter(|(set, _)| *set).map(|(_, name)| name.to_owned());
-    known.chain(found.other.iter().take(16).map(ToString::to_string)).collect()
+    known.chain(found.other.iter().take(16).map(name::dotted)).collect()
 }
 
 fn moment(time: &ASN1Time) -> Result<DateTime<Utc>, String> {
@@ -223,12 +223,12 @@ fn key_name(info: &SubjectPublicKeyInfo<'_>) -> String {
             let known = curve.as_ref().and_then(|curve| CURVES.iter().find(|(oid, _)| oid == curve));
             match (known, curve) {
                 (Some((_, name)), _) => format!("EC {name}"),
-                (None, Some(curve)) => format!("EC {curve}"),
+                (None, Some(curve)) => format!("EC {}", name::dotted(&curve)),
                 (None, None) => "EC".to_owned(),
             }
         }
         _ if info.algorithm.algorithm == ED25519 => "Ed25519".to_owned(),
-        _ => info.algorithm.algorithm.to_string(),
+        _ => name::dotted(&info.algorithm.algorithm),
     }
 }
 

@@ -26,6 +26,7 @@ mod inspect;
 mod intune;
 mod jamf;
 mod kandji;
+mod many;
 mod mosyle;
 mod network;
 mod package;

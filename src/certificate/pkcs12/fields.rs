@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Pkcs12Error;
 use crate::certificate::ber;
-use crate::words::clean;
+pub(super) use crate::certificate::name::dotted;
 
 /// Tags of DER (X.690, 8.1.2).
 pub(super) const INTEGER: u8 = 0x02;
@@ -21,9 +21,6 @@ pub(super) const SET: u8 = 0x31;
 pub(super) const EXPLICIT_0: u8 = 0xa0;
 /// `[0]` instead of the tag of an OCTET STRING.
 pub(super) const IMPLICIT_0: u8 = 0x80;
-
-/// Longer than any object identifier in use. To write out one of a megabyte would take hours.
-const MAX_OID: usize = 32;
 
 const UNEXPECTED: Pkcs12Error = Pkcs12Error::Damaged("it is not built as such a file is");
 
@@ -136,12 +133,6 @@ fn number(digits: &[u8]) -> u64 {
     let zeros = digits.iter().take_while(|digit| **digit == 0).count();
     let digits = &digits[zeros..];
     if digits.len() > 8 { u64::MAX } else { digits.iter().fold(0, |sum, digit| sum << 8 | u64::from(*digit)) }
-}
-
-/// An object identifier for people.
-pub(super) fn dotted(oid: &Oid<'_>) -> String {
-    let is_short = oid.as_bytes().len() <= MAX_OID;
-    if is_short { clean(&oid.to_id_string(), 100) } else { "with an overlong number".to_owned() }
 }
 
 /// Object identifiers.
