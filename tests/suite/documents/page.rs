@@ -184,7 +184,9 @@ impl Machine {
             let Ended { status, stdout, stderr } =
                 ended(self.command(&format!("(exit {}); {here}", self.status))).await;
             let told = self.there(&format!("{stdout}{stderr}"));
-            let is_good = is_status_asked || status == Some(0);
+            // A made-up certificate is never without a warning: its issuer is not Apple.
+            let is_warned = here.starts_with("apnswatch preflight ") && status == Some(1);
+            let is_good = is_status_asked || is_warned || status == Some(0);
             let missing = missing(shown, &told).or_else(|| (!is_good).then(|| format!("status 0 but {status:?}")));
             if std::env::var_os("DOCUMENTS_SHOW").is_some() && (missing.is_none() || left == 0) {
                 println!("$ {line}\n{told}[{status:?}]");
@@ -204,7 +206,10 @@ impl Machine {
         self.parses(place, line).await;
         match line {
             "sudo systemctl enable --now apnswatch" | "sudo systemctl start apnswatch" => {
-                let daemon = Daemon::start(self.command("exec apnswatch serve")).await;
+                let mut serve = self.command("exec apnswatch serve");
+                // A reader can wait for half a minute.
+                serve.env("APNSWATCH__POLL__INTERVAL", "1s").env("APNSWATCH__POLL__TIMEOUT", "900ms");
+                let daemon = Daemon::start(serve).await;
                 daemon.ready().await;
                 self.daemon = Some(daemon);
             }
