@@ -17,6 +17,7 @@ mod consistency;
 mod daemon;
 mod demo;
 mod desk;
+mod documents;
 mod drill;
 mod grafana;
 mod guide;

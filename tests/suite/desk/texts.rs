@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Row] = &[
         RENEWAL,
         "an encrypted private key is in the file",
     ),
-    row("", "one-good-one-damaged.pem", PUSH, 0, "cannot be read: cut off", OLD, RENEWAL, STAYS),
+    row("", "one-good-one-damaged.pem", PUSH, 0, "cannot be read: cut off", OLD, WARNING, "could not be read"),
     row(
         "",
         "base64-alone.pem",
