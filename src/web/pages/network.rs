@@ -77,6 +77,5 @@ fn reached(port: &PortReport, step: Step) -> &'static str {
 fn told(port: &PortReport) -> Markup {
     html! {
         @if let Some((step, failure)) = &port.failure { (step) ": " code { (failure.reason) } " " (failure.message) }
-        @if let Some(issuer) = &port.issuer { " Issued by " (issuer) "." }
     }
 }
