@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 
+use super::certificate::read;
 use super::{End, Scene};
 use crate::config::{self, Config};
 use crate::evaluate::report::has_files;
@@ -197,7 +198,7 @@ pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> 
             )
             .into());
         }
-        serial => uploaded(&case.memory, serial.as_ref())?.clone(),
+        serial => uploaded(&case.memory, serial.as_ref())?,
     };
     if let Some(pin) = case.memory.pin.as_ref().filter(|_| !is_blind)
         && certificate.topic.as_ref() != Some(&pin.topic)
@@ -223,18 +224,22 @@ pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> 
     Ok(0)
 }
 
-/// The certificate file that is meant.
-fn uploaded<'a>(memory: &'a Memory, serial: Option<&Serial>) -> anyhow::Result<&'a PushCertificate> {
+/// The certificate file that is meant. One that was handed over counts at once, also before the daemon has looked at it:
+/// else the one before it would be meant.
+fn uploaded(memory: &Memory, serial: Option<&Serial>) -> anyhow::Result<PushCertificate> {
     let files = memory.sources.get(&Source::File);
+    let kept = memory.kept();
+    let kept = kept.iter().filter_map(read).map(|found| found.to_push_certificate());
     match serial {
-        None => files.and_then(|files| files.present()).context(
-            "no certificate file of this tenant was seen yet: is certificate.files set, and the daemon running?",
-        ),
+        None => {
+            kept.chain(files.and_then(|files| files.present()).cloned()).max_by_key(|known| known.not_after).context(
+                "no certificate file of this tenant was seen yet: is certificate.files set, and the daemon running?",
+            )
+        }
         Some(serial) => {
-            let seen = files.and_then(|files| {
-                files.seen.iter().rev().map(|seen| &seen.certificate).find(|c| c.serial.as_ref() == Some(serial))
-            });
-            seen.with_context(|| format!("no certificate file with serial {serial} was seen for this tenant"))
+            let seen = files.into_iter().flat_map(|files| files.seen.iter().rev()).map(|seen| seen.certificate.clone());
+            let found = seen.chain(kept).find(|known| known.serial.as_ref() == Some(serial));
+            found.with_context(|| format!("no certificate file with serial {serial} was seen for this tenant"))
         }
     }
 }

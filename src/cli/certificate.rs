@@ -136,7 +136,8 @@ fn refuse_other(found: &Found, pinned: Option<&Topic>, name: &TenantName) -> any
     )
 }
 
-fn read(kept: &KeptCertificate) -> Option<Found> {
+/// What a certificate that was handed over is.
+pub(super) fn read(kept: &KeptCertificate) -> Option<Found> {
     let contents = certificate::read(&STANDARD.decode(&kept.der).ok()?);
     newest(&contents).cloned()
 }
