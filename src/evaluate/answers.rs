@@ -1,7 +1,7 @@
 //! The five questions of a tenant, each with its answer for the eye: how it stands, and who says so.
 
 use super::tenant::{TenantReport, Verdict};
-use crate::model::{Finding, Phase, Precision, Question, Source};
+use crate::model::{Finding, Notice, Phase, Precision, Question, Source};
 
 /// How a question stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub fn answers(tenant: &TenantReport) -> [Answer; 5] {
             Question::Expiry => expiry(tenant),
             Question::Lineage => lineage(tenant),
             Question::WayOut => match tenant.way_out {
+                // What this place sees says nothing about where the MDM stands.
+                Some(true) | None if is_cut_off(tenant) => (Standing::Attention, "not for the MDM"),
                 Some(true) => (Standing::Good, "open"),
                 Some(false) => (Standing::Bad, "closed"),
                 None => NOBODY,
@@ -62,6 +64,10 @@ pub fn answers(tenant: &TenantReport) -> [Answer; 5] {
     })
 }
 
+fn is_cut_off(tenant: &TenantReport) -> bool {
+    tenant.notices.as_ref().is_some_and(|notices| notices.contains_key(&Notice::ApnsUnreachable))
+}
+
 const NOBODY: (Standing, &str) = (Standing::Nobody, "nobody watches");
 
 fn expiry(tenant: &TenantReport) -> (Standing, &'static str) {
@@ -71,13 +77,20 @@ fn expiry(tenant: &TenantReport) -> (Standing, &'static str) {
     if tenant.findings.contains_key(&Finding::Removed) {
         return (Standing::Bad, "removed");
     }
+    let told_by = tenant.effective.as_ref().map_or(Source::Api, |known| known.source);
+    let is_old = tenant.sources.iter().any(|source| source.source == told_by && source.polled && !source.up);
     let precision = tenant.effective.as_ref().map(|known| known.precision);
     let standing = match tenant.phase {
         Phase::Expired | Phase::Lost => return (Standing::Bad, "expired"),
         Phase::Unknown => return NOBODY,
+        Phase::None if is_old => return (Standing::Attention, "not heard lately"),
         Phase::None => return (Standing::Good, "no certificate"),
         Phase::Renew => (Standing::Attention, "renew now"),
         Phase::Plan => (Standing::Attention, "plan it"),
+        Phase::Ok if tenant.findings.contains_key(&Finding::NotYetValid) => (Standing::Attention, "not valid yet"),
+        Phase::Ok if tenant.findings.contains_key(&Finding::NoticeDisagrees) => (Standing::Attention, "MDM disagrees"),
+        // The date stands, and nobody has said lately that it is still that certificate.
+        Phase::Ok if is_old => (Standing::Attention, "not heard lately"),
         Phase::Ok => (Standing::Good, "far away"),
     };
     match precision {
@@ -94,6 +107,10 @@ fn lineage(tenant: &TenantReport) -> (Standing, &'static str) {
     if tenant.findings.contains_key(&Finding::DevicesOffTopic) {
         return (Standing::Bad, "devices off topic");
     }
+    let is_disputed = |finding: &Finding| tenant.findings.contains_key(finding);
+    if [Finding::TopicAmbiguous, Finding::ProfileDisagrees, Finding::FilesDisagree].iter().any(is_disputed) {
+        return (Standing::Attention, "sources disagree");
+    }
     if tenant.blind_spots.contains(&Question::Lineage) {
         let declared = tenant.drift.contains_key(&Source::Declared);
         return if declared { (Standing::Declared, "only declared") } else { NOBODY };
@@ -106,15 +123,16 @@ fn lineage(tenant: &TenantReport) -> (Standing, &'static str) {
 }
 
 fn arrival(tenant: &TenantReport) -> (Standing, &'static str) {
-    if tenant.blind_spots.contains(&Question::Arrival) {
-        return NOBODY;
-    }
+    // Bad news stays when whoever told it is not heard any more.
     let is_silent = tenant
         .push
         .iter()
         .flat_map(|push| push.families.values())
         .any(|family| family.silent_ratio().is_some_and(|ratio| ratio > crate::model::push::SILENT_RATIO));
-    if is_silent { (Standing::Attention, "devices silent") } else { (Standing::Good, "devices check in") }
+    if is_silent {
+        return (Standing::Attention, "devices silent");
+    }
+    if tenant.blind_spots.contains(&Question::Arrival) { NOBODY } else { (Standing::Good, "devices check in") }
 }
 
 fn renewable(tenant: &TenantReport) -> (Standing, &'static str) {

@@ -108,19 +108,27 @@ impl Database {
                 words.attestations.entry(name).or_default().push(attestation);
             }
         }
-        words.duties = self.load_duties().await?;
+        words.duties = self.load_duties(damage).await?;
         words.drills = self.load_drills().await?;
         Ok(words)
     }
 
     /// Reads what people did with the accounts.
-    async fn load_duties(&mut self) -> Result<BTreeMap<AccountId, Vec<DutyDone>>, Error> {
+    async fn load_duties(&mut self, damage: Damage) -> Result<BTreeMap<AccountId, Vec<DutyDone>>, Error> {
         let mut duties: BTreeMap<AccountId, Vec<DutyDone>> = BTreeMap::new();
         if !self.has_table("duties").await? {
             return Ok(duties);
         }
         for row in sqlx::query("SELECT account, done FROM duties ORDER BY id").fetch_all(&mut self.connection).await? {
-            let done = serde_json::from_str(row.try_get("done")?)?;
+            let done = match serde_json::from_str(row.try_get("done")?) {
+                Ok(done) => done,
+                // The duty counts as not done, and what people said of tenants is heard all the same.
+                Err(error) if damage == Damage::Skip => {
+                    tracing::warn!(%error, "a duty in the store cannot be read and counts as not done");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             if let Ok(account) = AccountId::parse(row.try_get("account")?) {
                 duties.entry(account).or_default().push(done);
             }
@@ -134,7 +142,15 @@ impl Database {
             return Ok(Vec::new());
         }
         let rows = sqlx::query("SELECT drill FROM drills ORDER BY id").fetch_all(&mut self.connection).await?;
-        rows.iter().map(|row| Ok(serde_json::from_str(row.try_get("drill")?)?)).collect()
+        let mut drills = Vec::new();
+        for row in &rows {
+            // A drill is not worth a pin: one that cannot be read must not keep anything else from being read.
+            match serde_json::from_str(row.try_get("drill")?) {
+                Ok(drill) => drills.push(drill),
+                Err(error) => tracing::warn!(%error, "a drill in the store cannot be read and is left out"),
+            }
+        }
+        Ok(drills)
     }
 
     /// Whether there is a table. A command that only looks may meet a store that no daemon of this version has opened yet.
@@ -335,6 +351,15 @@ impl Database {
         .execute(&mut self.connection)
         .await
         .unwrap();
+    }
+
+    /// Writes a drill that no version knows.
+    pub(super) async fn drill_raw(&mut self, document: &str) {
+        sqlx::query("INSERT INTO drills (drill) VALUES (?)")
+            .bind(document)
+            .execute(&mut self.connection)
+            .await
+            .unwrap();
     }
 
     /// Writes a statement that no version knows.

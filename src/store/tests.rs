@@ -264,3 +264,19 @@ async fn a_writer_that_works_answers() {
     store.close().await;
     assert!(!store.answers().await);
 }
+
+#[tokio::test]
+async fn a_drill_that_cannot_be_read_hides_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 1);
+    store.close().await;
+    let mut desk = Desk::open(&path).await.unwrap();
+    desk.database.drill_raw(r#"{"severity":"of a later version"}"#).await;
+    desk.close().await;
+    let store = open(&path).await;
+    assert!(store.snapshot().store_up);
+    assert_eq!(store.memory(&acme()).unwrap().pin.as_ref().unwrap().topic, topic(T1));
+    store.close().await;
+}

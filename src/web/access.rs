@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::login::Logins;
 pub use self::login::User;
 use crate::blocking::Guard;
-use crate::config::web_access::{self, WebAccess};
+use crate::config::web_access::{self, ClientAuth, WebAccess};
 use crate::model::Problem;
 
 /// How often the files are looked at. Exporters of Prometheus read them at every request, which a file on a dead network
@@ -34,6 +34,8 @@ const READING: Duration = Duration::from_secs(10);
 pub struct Access {
     /// How to speak TLS; `None`: plain.
     pub tls: Option<Arc<ServerConfig>>,
+    /// Whether only those with a certificate of their own are let in.
+    asks_certificate: bool,
     headers: Arc<Vec<(HeaderName, HeaderValue)>>,
     logins: Logins,
 }
@@ -48,7 +50,7 @@ impl Access {
     /// Plain, open, without further headers.
     #[must_use]
     pub fn open() -> Self {
-        Self { tls: None, headers: Arc::default(), logins: Logins::default() }
+        Self { tls: None, asks_certificate: false, headers: Arc::default(), logins: Logins::default() }
     }
 
     /// Reads the web-config file and every file that it names. Blocks.
@@ -59,12 +61,14 @@ impl Access {
     pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let WebAccess { tls, headers, users } = web_access::read(path)?;
         let problem = |message: String| vec![Problem::new(path.display().to_string(), message)];
+        let asks_certificate = tls.as_ref().is_some_and(|settings| settings.client_auth == ClientAuth::Required);
         let tls = tls.map(|settings| tls::server(&settings)).transpose().map_err(problem)?;
         let header = |(name, value): (String, String)| {
             Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(&value).ok()?))
         };
         Ok(Self {
             tls: tls.map(Arc::new),
+            asks_certificate,
             headers: Arc::new(headers.into_iter().filter_map(header).collect()),
             logins: Logins::new(users),
         })
@@ -72,9 +76,12 @@ impl Access {
 }
 
 impl Access {
-    /// Whether it lets in whom the other did not ask in vain: no login, or no TLS, where there was one.
+    /// Whether it lets in whom the other did not ask in vain: no login, no certificate of the client, or no TLS, where
+    /// there was one.
     fn opens_more_than(&self, other: &Self) -> bool {
-        (self.users() == 0 && other.users() > 0) || (self.tls.is_none() && other.tls.is_some())
+        (self.users() == 0 && other.users() > 0)
+            || (!self.asks_certificate && other.asks_certificate)
+            || (self.tls.is_none() && other.tls.is_some())
     }
 
     /// How many people can log in; with none, everybody may read.
@@ -122,8 +129,8 @@ pub async fn follow(path: PathBuf, access: watch::Sender<Access>, stop: Cancella
         match tokio::time::timeout(READING, load).await {
             // A file that was saved half way, or a slip of the pen, must not open to everybody what was closed.
             Ok(Ok(Ok(fresh))) if fresh.opens_more_than(&access.borrow()) => tracing::error!(
-                "the web-config file asks for no login or no TLS any more, which is taken at a restart only; what was in force \
-                 stays"
+                "the web-config file asks for no login, no certificate or no TLS any more, which is taken at a restart only; what \
+                 was in force stays"
             ),
             Ok(Ok(Ok(fresh))) => {
                 tracing::info!("the web-config file or one that it names has changed and was read again");

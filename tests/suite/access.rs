@@ -147,5 +147,10 @@ async fn a_client_certificate_is_asked_for_and_verified() {
     assert_eq!(showing("client").await, Some(200));
     assert_eq!(showing("other").await, None);
     assert_eq!(curl(&daemon, "/-/healthy", &["--cacert", &ca]).await, None);
+    // A file that was saved half way opens nothing.
+    site.write("web.yml", "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n");
+    eventually("it is told", SOON, || async { daemon.log().contains("at a restart only").then_some(()) }).await;
+    assert_eq!(curl(&daemon, "/-/healthy", &["--cacert", &ca]).await, None);
+    assert_eq!(showing("client").await, Some(200));
     daemon.stop().await;
 }

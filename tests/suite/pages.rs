@@ -155,3 +155,24 @@ async fn the_renewal_room_judges_a_file_without_keeping_it() {
     assert_eq!(daemon.scrape().await.all("apns_source_up", &[("source", "file")]).len(), 0);
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_headline_hides_nobody_who_is_muted_and_is_refreshed_with_the_rest() {
+    let site = Site::new().await;
+    let file = site.certificate("a.pem", &topic("acme"), "0A01", -5);
+    let muted = filed("acme", &file) + "    muted: { until: 2099-01-01, reason: a test }\n";
+    site.configure("", &[muted]);
+    let daemon = site.serve().await;
+    daemon.ready().await;
+    let body = daemon.get("/").await.body;
+    assert!(body.contains("<h1 data-part=\"headline\">Nothing to do today, but for 1 tenant muted</h1>"), "{body}");
+    // Every part that says something has a mark, or the script would leave it as it was.
+    for part in ["warnings", "headline", "counts", "tenants", "strays", "footer"] {
+        assert!(body.contains(&format!("data-part=\"{part}\"")), "{part}");
+    }
+    for path in ["/", "/findings", "/ahead", "/network", "/tenants/acme", "/tenants/acme/renewal"] {
+        assert!(daemon.get(path).await.body.contains("data-refresh=\"30\""), "{path}");
+    }
+    assert!(daemon.get("/findings?q=nobody").await.body.contains("None fits this filter."));
+    daemon.stop().await;
+}

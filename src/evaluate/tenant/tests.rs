@@ -526,3 +526,38 @@ fn none_beside_a_file_is_not_quiet() {
     let report = world.report(at(0));
     assert_ne!(report.level, Level::Ok);
 }
+
+#[test]
+fn the_five_answers_are_good_only_while_somebody_says_so() {
+    use crate::evaluate::answers::{Standing, answers};
+    let answer = |report: &TenantReport, question: Question| {
+        let answer = answers(report).into_iter().find(|answer| answer.question == question).unwrap();
+        (answer.standing, answer.words)
+    };
+    let mut world = World::new(&[Source::Api]);
+    world.learn(Source::Api, told(certificate(T1, "0A", 0, 365)), at(0));
+    assert_eq!(answer(&world.report(at(0)), Question::Expiry), (Standing::Good, "far away"));
+    // Nobody has heard of it for two days, so that it may be revoked or gone.
+    assert_eq!(answer(&world.report(at(2)), Question::Expiry), (Standing::Attention, "not heard lately"));
+    world.learn(Source::Api, told(certificate(T1, "0B", 12, 365)), at(10));
+    assert_eq!(answer(&world.report(at(10)), Question::Expiry), (Standing::Attention, "not valid yet"));
+
+    let health = FamilyHealth { devices: 20, alive: Some(20), silent: Some(20), last_checkin: None };
+    let push = PushHealth { families: BTreeMap::from([(Family::Mac, health)]), disabled: None };
+    let mut world = World::new(&[Source::Push]);
+    world.learn(Source::Push, Outcome::success(Facts { push: Some(push), ..Facts::default() }), at(0));
+    for day in [0, 5] {
+        let report = world.report(at(day));
+        assert_eq!(answer(&report, Question::Arrival), (Standing::Attention, "devices silent"), "{day}");
+    }
+
+    let mut world = World::new(&[Source::Api]);
+    let notices = Notices::from([(Notice::ApnsUnreachable, None)]);
+    let facts = Facts { notices: Some(notices), ..Facts::default() };
+    world.learn(Source::Api, Outcome::success(facts), at(0));
+    let mut report = world.report(at(0));
+    for seen in [None, Some(true)] {
+        report.way_out = seen;
+        assert_eq!(answer(&report, Question::WayOut), (Standing::Attention, "not for the MDM"));
+    }
+}

@@ -2,31 +2,76 @@
 // certificate that is dropped.
 "use strict";
 (() => {
-  const main = () => document.querySelector("main");
+  const partsOf = (page) => [...page.querySelectorAll("[data-part]")];
+  const names = (parts) => parts.map((part) => part.dataset.part).join(" ");
 
-  // Takes the main part of a page that was fetched. What a person is at stays as it is.
+  // Takes the parts of a page that was fetched: all of them, or none would be of the same moment. Where the eye or the
+  // keyboard is stays as it is.
   const swap = (text) => {
-    const fresh = new DOMParser().parseFromString(text, "text/html").querySelector("main");
-    const old = main();
-    if (!fresh || !old) return;
+    const fresh = partsOf(new DOMParser().parseFromString(text, "text/html"));
+    const old = partsOf(document);
+    if (names(fresh) !== names(old)) {
+      location.reload();
+      return;
+    }
     const active = document.activeElement;
-    const isBusy = active && old.contains(active) && active !== document.body;
-    for (const part of fresh.querySelectorAll("[data-part]")) {
-      const target = old.querySelector(`[data-part="${part.dataset.part}"]`);
-      if (target && !(isBusy && target.contains(active))) target.replaceWith(document.adoptNode(part));
+    fresh.forEach((part, index) => {
+      const had = old[index].contains(active) ? active.getAttribute("href") : null;
+      const unfolded = [...old[index].querySelectorAll("details[open] > summary")].map((summary) => summary.textContent);
+      for (const summary of part.querySelectorAll("details > summary")) {
+        summary.parentElement.open = unfolded.includes(summary.textContent);
+      }
+      old[index].replaceWith(document.adoptNode(part));
+      const again = had === null ? null : [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === had);
+      if (again) again.focus({ preventScroll: true });
+    });
+  };
+
+  // What is shown grows old when nobody answers any more, and must not look like news.
+  const old = document.createElement("p");
+  old.className = "alarm";
+  old.setAttribute("role", "alert");
+  let asOf = new Date();
+  const tell = (isFresh) => {
+    if (isFresh) {
+      asOf = new Date();
+      old.remove();
+    } else if (!old.isConnected) {
+      old.textContent = `This page could not be refreshed. What it shows is of ${asOf.toISOString().slice(0, 19).replace("T", " ")} UTC, and may not be true any more.`;
+      document.querySelector("main").prepend(old);
     }
   };
 
+  // The latest question counts: an answer to an earlier one must not come after it.
+  let asking;
   const load = async (address) => {
-    const answer = await fetch(address, { credentials: "same-origin" });
-    if (answer.ok) swap(await answer.text());
+    if (asking) asking.abort();
+    const mine = new AbortController();
+    asking = mine;
+    const patience = setTimeout(() => mine.abort(), 20000);
+    try {
+      const answer = await fetch(address, { credentials: "same-origin", cache: "no-store", signal: mine.signal });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const text = await answer.text();
+      if (asking !== mine) return;
+      swap(text);
+      tell(true);
+    } catch {
+      if (asking === mine) tell(false);
+    } finally {
+      clearTimeout(patience);
+    }
   };
 
   const every = Number(document.body.dataset.refresh || 0);
   if (every > 0) {
-    setInterval(() => {
-      if (document.visibilityState === "visible") load(location.href).catch(() => {});
-    }, every * 1000);
+    const refresh = () => {
+      if (document.visibilityState === "visible") load(location.href);
+    };
+    setInterval(refresh, every * 1000);
+    // A page that was out of sight was not refreshed meanwhile.
+    document.addEventListener("visibilitychange", refresh);
+    window.addEventListener("pageshow", (event) => { if (event.persisted) refresh(); });
   }
 
   const form = document.querySelector("form.filter");
@@ -37,7 +82,7 @@
       const query = new URLSearchParams(given).toString();
       const address = form.action.split("?")[0] + (query ? "?" + query : "");
       history.replaceState(null, "", address);
-      load(address).catch(() => {});
+      load(address);
     };
     form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(apply, 200); });
     form.addEventListener("submit", (event) => { event.preventDefault(); apply(); });

@@ -21,7 +21,7 @@ pub(super) fn page(report: &Report, filter: &Filter) -> Markup {
     let number = filter.number().min(pages);
     let shown = tenants.iter().skip((number - 1) * PAGE).take(PAGE);
     let main = html! {
-        h1 { (headline(report)) }
+        h1 data-part="headline" { (headline(report)) }
         (counts(report))
         @if let Some(network) = &report.network {
             div data-part="network" {
@@ -50,31 +50,59 @@ pub(super) fn page(report: &Report, filter: &Filter) -> Markup {
                 }
             }
         }
-        @if !report.strays.is_empty() {
-            h2 { "Files in the pool that belong to no tenant" }
-            ul { @for stray in report.strays.iter().take(PAGE) { li {
-                (stray.path.to_string_lossy()) ": "
-                (stray.topic.as_ref().map_or("no single topic", |topic| topic.as_str())) ", ends "
-                (stray.not_after.format("%Y-%m-%d"))
-            } } }
+        div data-part="strays" {
+            @if !report.strays.is_empty() {
+                h2 { "Files in the pool that belong to no tenant" }
+                ul { @for stray in report.strays.iter().take(PAGE) { li {
+                    (stray.path.to_string_lossy()) ": "
+                    (stray.topic.as_ref().map_or("no single topic", |topic| topic.as_str())) ", ends "
+                    (stray.not_after.format("%Y-%m-%d"))
+                } } }
+            }
         }
     };
     layout("Tenants", Place::Fleet, report, &main)
 }
 
-/// The state of everything in one sentence.
+/// The state of everything in one sentence. It is calm only where the tenants, the way out and this program itself are.
 fn headline(report: &Report) -> String {
-    let of =
-        |level| report.tenants.iter().filter(|tenant| tenant.muted.is_none() && tenant.level == level).count() as u64;
+    let of = |level, is_muted| {
+        let is_meant = |tenant: &&TenantReport| tenant.muted.is_some() == is_muted && tenant.level == level;
+        report.tenants.iter().filter(is_meant).count() as u64
+    };
     let network = report.network.as_ref().map(|network| network.level);
-    match (of(Level::Critical), of(Level::Warning), of(Level::Unknown)) {
-        (0, 0, 0) if report.tenants.is_empty() => "Nothing is watched".to_owned(),
-        (0, 0, 0) if network == Some(Level::Critical) => "Pushes do not get out from here".to_owned(),
-        (0, 0, 0) => "Nothing to do today".to_owned(),
-        (0, 0, unknown) => format!("Nobody can say for {}", words::counted(unknown, "tenant")),
-        (0, warning, _) => format!("Something to do for {}", words::counted(warning, "tenant")),
-        (critical, ..) => format!("Act now for {}", words::counted(critical, "tenant")),
+    let (critical, warning, unknown) =
+        (of(Level::Critical, false), of(Level::Warning, false), of(Level::Unknown, false));
+    let act = words::counted(critical, "tenant");
+    match (critical, network == Some(Level::Critical)) {
+        (0, false) => {}
+        (0, true) => return "Pushes do not get out from here".to_owned(),
+        (_, false) => return format!("Act now for {act}"),
+        (_, true) => return format!("Act now for {act}, and pushes do not get out from here"),
     }
+    if warning > 0 {
+        return format!("Something to do for {}", words::counted(warning, "tenant"));
+    }
+    if network == Some(Level::Warning) {
+        return "Something to do on the way to Apple".to_owned();
+    }
+    if !report.clock_plausible || !report.store_up || report.config_errors > 0 || report.missing > 0 {
+        return "Something to do for apnswatch itself".to_owned();
+    }
+    if unknown > 0 {
+        return format!("Nobody can say for {}", words::counted(unknown, "tenant"));
+    }
+    if report.tenants.is_empty() && network.is_none() {
+        return "Nothing is watched".to_owned();
+    }
+    if network == Some(Level::Unknown) {
+        return "Nobody can say whether pushes get out from here".to_owned();
+    }
+    let muted = of(Level::Critical, true) + of(Level::Warning, true) + of(Level::Unknown, true);
+    if muted > 0 {
+        return format!("Nothing to do today, but for {} muted", words::counted(muted, "tenant"));
+    }
+    "Nothing to do today".to_owned()
 }
 
 fn counts(report: &Report) -> Markup {
@@ -144,7 +172,10 @@ pub(super) fn findings(report: &Report, filter: &Filter) -> Markup {
         (form(report, filter, "/findings"))
         div data-part="findings" {
             p.soft.small { (words::counted(all.len() as u64, "finding")) @if all.len() > 10 * PAGE { ", the first " (10 * PAGE) " are shown" } }
-            @if all.is_empty() { p { "None stands." } }
+            @if all.is_empty() { p {
+                @if *filter == Filter::default() { "None stands." } @else { "None fits this filter." }
+            } }
+            p.soft.small { "Ends, drift, revocation and sources that fail are no findings: they stand with the tenants." }
             div.scroll { table {
                 thead { tr { th { "Tenant" } th { "Finding" } th { "In words" } } }
                 tbody { @for (tenant, finding, sentence) in all.into_iter().take(10 * PAGE) { tr {
@@ -168,12 +199,14 @@ pub(super) fn ahead(report: &Report, filter: &Filter) -> Markup {
         let week = known.not_after.max(report.now).iso_week();
         weeks.entry((week.year(), week.week())).or_default().push(tenant);
     }
+    let undated = filter.apply(report).into_iter().filter(|tenant| tenant.effective.is_none()).count() as u64;
     let main = html! {
         h1 { "Renewals ahead" }
         p.soft { "By the week in which the certificate ends, for half a year. Renew well before that." }
         (form(report, filter, "/ahead"))
         div data-part="ahead" {
             @if weeks.is_empty() { p { "None ends within half a year, as far as anybody knows." } }
+            @if undated > 0 { p { "Of " (words::counted(undated, "tenant")) " nobody knows an end, so they are not here." } }
             @for ((year, week), tenants) in &weeks {
                 h2 { (year) ", week " (week) ": " (words::counted(tenants.len() as u64, "renewal")) }
                 div.scroll { table {

@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::evaluate::Report;
 use crate::web::assets::{SCRIPT_PATH, STYLE_PATH};
+use crate::words;
 
 /// How often a page refreshes itself, in seconds.
 const REFRESH: u32 = 30;
@@ -15,6 +16,7 @@ pub(super) enum Place {
     Findings,
     Ahead,
     Network,
+    Tenant,
     Elsewhere,
 }
 
@@ -76,6 +78,10 @@ fn warnings(report: &Report) -> Markup {
             }
             @if report.config_errors > 0 {
                 p.alarm { strong { (report.config_errors) " problems in tenant files" } ": run apnswatch check-config." }
+            }
+            @if report.missing > 0 {
+                p.alarm.warn { strong { (words::counted(report.missing as u64, "tenant")) " left the configuration" }
+                    " within seven days and nobody retired them: nobody watches them." }
             }
             @for drill in &report.drills {
                 p.alarm.warn { "A drill of severity " (drill.severity) " runs until " (drill.until.format("%H:%M:%S UTC")) "." }

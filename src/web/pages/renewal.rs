@@ -26,7 +26,7 @@ pub(super) fn page(
     values.today = Some(report.now.date_naive());
     let main = html! {
         p { a href=(address(&tenant.name)) { (tenant.name) } }
-        h1 { "Renewal of " (tenant.name) " " (badge(tenant.level)) }
+        h1 data-part="headline" { "Renewal of " (tenant.name) " " (badge(tenant.level)) }
         p { strong { (guide::IN_SHORT) } }
         section aria-label="The file" {
             @if let Some(verdict) = &verdict { (told(verdict)) }
@@ -43,7 +43,7 @@ pub(super) fn page(
         } } }
         (state(tenant, memory, report))
     };
-    layout(&format!("Renewal of {}", tenant.name), Place::Elsewhere, report, &main)
+    layout(&format!("Renewal of {}", tenant.name), Place::Tenant, report, &main)
 }
 
 fn told(verdict: &Result<Preflight, Problem>) -> Markup {

@@ -34,7 +34,7 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
             (timeline(memory, report))
         }
     };
-    layout(tenant.name.as_str(), Place::Elsewhere, report, &main)
+    layout(tenant.name.as_str(), Place::Tenant, report, &main)
 }
 
 fn certificate(tenant: &TenantReport, report: &Report) -> Markup {
