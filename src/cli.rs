@@ -273,7 +273,10 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Doctor => doctor::run(scene).await,
         Command::Inspect { files, password_file } => {
             let password = password_in(password_file.as_deref())?;
-            Ok(inspect::run(&files, password.as_ref(), scene.json, scene.clock.now(), &mut io::stdout().lock())?)
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            let status = inspect::run(&files, password.as_ref(), scene.json, scene.clock.now(), &mut out)?;
+            out.flush()?;
+            Ok(status)
         }
         Command::Preflight(options) => preflight::run(scene, options).await,
         Command::Verify(options) => verify::run(scene, options).await,

@@ -73,7 +73,8 @@ impl Context {
     pub async fn report(&self) -> (Running, Report) {
         self.store.refresh().await;
         let running = self.running.borrow().clone();
-        let report = evaluate(&self.store.snapshot(), &running.config, self.clock.moment());
+        let mut report = evaluate(&self.store.snapshot(), &running.config, self.clock.moment());
+        report.is_outdated = !running.is_current;
         (running, report)
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Options {
     /// How severe the alert is, which decides whom it reaches
     #[arg(long, value_enum, default_value_t = Severity::Warning)]
     severity: Severity,
-    /// After how long it resolves by itself, from 1m to 1h
+    /// After how long it resolves by itself, from 5m to 1h
     #[arg(long = "for", value_name = "DURATION", value_parser = length_of, default_value = "10m")]
     length: Duration,
     /// Who wants it, if not the user of the operating system
@@ -55,8 +55,8 @@ impl From<Severity> for DrillSeverity {
 
 fn length_of(text: &str) -> Result<Duration, String> {
     let length = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    let is_fit = (Duration::from_secs(60)..=Duration::from_secs(3600)).contains(&length);
-    if is_fit { Ok(length) } else { Err("must be from 1m to 1h".to_owned()) }
+    let is_fit = (Duration::from_secs(300)..=Duration::from_secs(3600)).contains(&length);
+    if is_fit { Ok(length) } else { Err("must be from 5m to 1h".to_owned()) }
 }
 
 /// Begins the drill and looks whether the daemon shows it.

@@ -88,6 +88,8 @@ pub struct Report {
     pub store_up: bool,
     /// How many things are wrong in tenant files.
     pub config_errors: usize,
+    /// Whether the configuration in force is an older one, since the present one is wrong. Set by whoever reads it.
+    pub is_outdated: bool,
     /// The way to Apple from here, if it is probed.
     pub network: Option<NetworkReport>,
 }
@@ -166,6 +168,7 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
         missing: snapshot.missing.values().filter(|since| moment.now - **since <= MISSING).count(),
         store_up: snapshot.store_up,
         config_errors: config.problems.len(),
+        is_outdated: false,
         network,
     }
 }

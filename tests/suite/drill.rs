@@ -16,7 +16,7 @@ async fn the_running_daemon_shows_it_until_it_ends_by_itself() {
     // What was begun while nobody ran goes on, for its time is not over.
     let critical = [("severity", "critical")];
     daemon.until("it is shown", |scrape| scrape.all("apnswatch_drill", &critical).len() == 1).await;
-    let ended = site.run(&["drill", "--for", "1m"]).await;
+    let ended = site.run(&["drill", "--for", "5m"]).await;
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
     assert!(
         ended.stdout.contains("severity warning") && ended.stdout.contains("The daemon shows it."),
@@ -25,7 +25,7 @@ async fn the_running_daemon_shows_it_until_it_ends_by_itself() {
     );
     let year = now().format("%Y-").to_string();
     assert!(ended.stdout.contains(&year), "{}", ended.stdout);
-    for usage in [&["--for", "59s"][..], &["--for", "2h"], &["--severity", "page"]] {
+    for usage in [&["--for", "299s"][..], &["--for", "2h"], &["--severity", "page"]] {
         assert_eq!(site.run(&[&["drill"], usage].concat()).await.status, Some(64), "{usage:?}");
     }
     daemon.stop().await;

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::filter::{Choices, Filter, PAGE};
 use super::layout::{Place, page as layout};
-use super::parts::{address, badge, days, questions, year};
+use super::parts::{address, badge, days, questions, tenant_badge, year};
 use crate::evaluate::{Level, Report, TenantReport};
 use crate::words;
 
@@ -148,7 +148,7 @@ fn row(tenant: &TenantReport, report: &Report) -> Markup {
         li class={ "tenant " (tenant.level.as_str()) } {
             (days(tenant, report))
             div {
-                div.name { a href=(address(&tenant.name)) { (tenant.name) } " " (badge(tenant.level))
+                div.name { a href=(address(&tenant.name)) { (tenant.name) } " " (tenant_badge(tenant))
                     @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
                 div.soft.small { (tenant.mdm) ", phase " (tenant.phase)
                     @for (name, value) in &tenant.labels { ", " (name) " " (value) } }

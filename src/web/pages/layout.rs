@@ -79,6 +79,9 @@ fn warnings(report: &Report) -> Markup {
             @if report.config_errors > 0 {
                 p.alarm { strong { (report.config_errors) " problems in tenant files" } ": run apnswatch check-config." }
             }
+            @if report.is_outdated {
+                p.alarm { strong { "The configuration on disk was not taken" } ": what is shown follows an older one. Run apnswatch check-config." }
+            }
             @if report.missing > 0 {
                 p.alarm.warn { strong { (words::counted(report.missing as u64, "tenant")) " left the configuration" }
                     " within seven days and nobody retired them: nobody watches them." }

@@ -28,6 +28,14 @@ pub(super) fn badge(level: Level) -> Markup {
     html! { span class={ "badge " (level.as_str()) } { (words) } }
 }
 
+/// How urgent a tenant is. Where nobody watches something, nothing is plainly fine.
+pub(super) fn tenant_badge(tenant: &TenantReport) -> Markup {
+    if tenant.level == Level::Ok && !tenant.blind_spots.is_empty() {
+        return html! { span.badge.declared { "fine, with gaps" } };
+    }
+    badge(tenant.level)
+}
+
 /// The days that are left, as a large number; what is not known is a dash.
 pub(super) fn days(tenant: &TenantReport, report: &Report) -> Markup {
     let known = tenant.effective.as_ref().filter(|_| report.clock_plausible);

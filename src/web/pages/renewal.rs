@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::layout::{Place, page as layout};
-use super::parts::{address, badge};
+use super::parts::{address, tenant_badge};
 use crate::certificate::preflight::Preflight;
 use crate::config::Config;
 use crate::evaluate::verification::{State, verify};
@@ -26,7 +26,7 @@ pub(super) fn page(
     values.today = Some(report.now.date_naive());
     let main = html! {
         p { a href=(address(&tenant.name)) { (tenant.name) } }
-        h1 data-part="headline" { "Renewal of " (tenant.name) " " (badge(tenant.level)) }
+        h1 data-part="headline" { "Renewal of " (tenant.name) " " (tenant_badge(tenant)) }
         p { strong { (guide::IN_SHORT) } }
         section aria-label="The file" {
             @if let Some(verdict) = &verdict { (told(verdict)) }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::layout::{Place, page as layout};
-use super::parts::{address, ago, badge, days, questions, year};
+use super::parts::{address, ago, days, questions, tenant_badge, year};
 use crate::config::Config;
 use crate::evaluate::history::{Event, history};
 use crate::evaluate::tenant::{SourceReport, Verdict};
@@ -13,11 +13,14 @@ use crate::guide::{self, MAC_COMMAND};
 use crate::model::{Memory, PinOrigin, PushCertificate};
 use crate::words;
 
+/// How much of the history is shown.
+const MOST_EVENTS: usize = 200;
+
 /// The page.
 pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config) -> Markup {
     let main = html! {
         div data-part="tenant" {
-            h1 { (tenant.name) " " (badge(tenant.level)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
+            h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
             p { (tenant.sentence) "." }
             div.card {
                 (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
@@ -144,11 +147,7 @@ fn source_row(tenant: &TenantReport, source: &SourceReport, report: &Report) -> 
 /// Whether a source tells of another certificate than the effective one.
 fn is_other(found: &PushCertificate, tenant: &TenantReport) -> bool {
     let dated = found.not_after.is_some() || found.serial.is_some();
-    dated
-        && tenant
-            .effective
-            .as_ref()
-            .is_some_and(|known| !known.certificate.is_same_as(found) && known.certificate.not_after != found.not_after)
+    dated && tenant.effective.as_ref().is_none_or(|known| !known.certificate.is_same_as(found))
 }
 
 fn more(tenant: &TenantReport, report: &Report) -> Markup {
@@ -214,7 +213,9 @@ fn account(tenant: &TenantReport, report: &Report, config: &Config) -> Markup {
 fn timeline(memory: &Memory, report: &Report) -> Markup {
     html! {
         h2 { "What happened" }
-        ol.timeline { @for Event { at, sentence, by, note } in history(memory).into_iter().take(200) { li {
+        @let events = history(memory);
+        @if events.len() > MOST_EVENTS { p.soft { "The latest " (MOST_EVENTS) " of " (events.len()) ": the API has all." } }
+        ol.timeline { @for Event { at, sentence, by, note } in events.into_iter().take(MOST_EVENTS) { li {
             (ago(at, report.now))
             @if let Some(by) = by { strong { (by) } ": " }
             (sentence)
