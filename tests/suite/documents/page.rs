@@ -177,7 +177,7 @@ impl Machine {
     async fn run(&mut self, place: &str, line: &str, shown: &[String], is_status_asked: bool) {
         let here = self.here(line);
         // A reader is slower than the daemon; a test is not.
-        let reads = ["apnswatch pin list", "apnswatch once", "apnswatch confirm", "curl "];
+        let reads = ["apnswatch pin list", "apnswatch once", "curl "];
         let tries = if reads.iter().any(|start| here.starts_with(start)) { TRIES } else { 1 };
         let mut left = tries;
         loop {
