@@ -12,7 +12,7 @@ use crate::support::{Daemon, Ended, document, ended, project};
 const PLACES: [&str; 5] = ["/etc/apnswatch", "/etc/systemd", "/etc/cron.d", "/var/", "/usr/local/bin"];
 
 /// What may be asked of root without being run here: it changes the machine. Units are checked where they are written.
-const OF_ROOT: [&str; 3] = ["useradd", "apt-get", "systemctl"];
+const OF_ROOT: [&str; 1] = ["systemctl"];
 
 /// How often what is only read is read again until it is as shown: the daemon needs a moment.
 const TRIES: u32 = 100;
@@ -42,7 +42,8 @@ impl Machine {
         let bin = machine.path("usr/local/bin");
         std::fs::create_dir_all(&bin).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_apnswatch"), bin.join("apnswatch")).unwrap();
-        for folder in ["home", "var/lib/apnswatch", "var/backups"] {
+        // The package makes the others.
+        for folder in ["home", "etc/apnswatch/tenants.d", "var/lib/apnswatch"] {
             std::fs::create_dir_all(machine.path(folder)).unwrap();
         }
         machine
@@ -162,7 +163,7 @@ impl Machine {
             // The page's own text: a unit may not name paths of a test. What it names need not be installed here.
             let unit = self.path("units").join(path.file_name().unwrap());
             std::fs::create_dir_all(unit.parent().unwrap()).unwrap();
-            std::fs::write(&unit, block.text.replace("/usr/local/bin/apnswatch", "/bin/true")).unwrap();
+            std::fs::write(&unit, block.text.replace("/usr/bin/apnswatch", "/bin/true")).unwrap();
             let checked = ended(self.command(&format!("systemd-analyze verify --man=no '{}'", unit.display()))).await;
             assert!(checked.status == Some(0) && !checked.stderr.contains("Unknown"), "{place}: {checked:?}");
         }
@@ -176,7 +177,7 @@ impl Machine {
     async fn run(&mut self, place: &str, line: &str, shown: &[String], is_status_asked: bool) {
         let here = self.here(line);
         // A reader is slower than the daemon; a test is not.
-        let reads = ["apnswatch pin list", "apnswatch once", "apnswatch confirm", "curl "];
+        let reads = ["apnswatch pin list", "apnswatch once", "curl "];
         let tries = if reads.iter().any(|start| here.starts_with(start)) { TRIES } else { 1 };
         let mut left = tries;
         loop {
@@ -192,6 +193,10 @@ impl Machine {
                 println!("$ {line}\n{told}[{status:?}]");
             }
             if left > 0 && missing.is_some() {
+                // It looks for what people said every half a minute, and whenever it is scraped.
+                if let Some(daemon) = &self.daemon {
+                    daemon.scrape().await;
+                }
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
                 continue;
             }
