@@ -254,6 +254,14 @@ impl Store {
         self.shared.words.subscribe()
     }
 
+    /// Takes in what a person attested, for a store without a database; where there is one, it is written there and read
+    /// again.
+    pub fn hear(&self, tenant: &TenantName, attestation: Attestation) {
+        self.shared.snapshot.send_modify(|snapshot| {
+            Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default()).attestations.push(attestation);
+        });
+    }
+
     /// What is remembered of one tenant.
     #[must_use]
     pub fn memory(&self, tenant: &TenantName) -> Option<Arc<Memory>> {

@@ -21,7 +21,6 @@ pub struct Verifying {
     around: Surroundings,
     jobs: Vec<poller::Job>,
     start: DateTime<Utc>,
-    said: Vec<Attestation>,
 }
 
 impl Verifying {
@@ -42,7 +41,7 @@ impl Verifying {
         let jobs = config.tenants.get(&name).map(|tenant| jobs(tenant, &shared)).unwrap_or_default();
         // Tokens have nothing to do with a renewal and cost many requests.
         let jobs = jobs.into_iter().filter(|job| job.poll.source() != Source::Tokens).collect();
-        Ok(Self { config, name, around, jobs, start: clock.now(), said: Vec::new() })
+        Ok(Self { config, name, around, jobs, start: clock.now() })
     }
 
     /// Asks the sources of the tenant. `thoroughly`: the check-ins and the way to Apple, too, which cost more.
@@ -59,8 +58,8 @@ impl Verifying {
     }
 
     /// Takes in what a person said just now.
-    pub fn hear(&mut self, attestation: Attestation) {
-        self.said.push(attestation);
+    pub fn hear(&self, attestation: Attestation) {
+        self.around.store.hear(&self.name, attestation);
     }
 
     /// The newest certificate file of the tenant, if it has the topic that must stay.
@@ -79,8 +78,7 @@ impl Verifying {
     pub fn judge(&self) -> Option<(TenantReport, Verification)> {
         let Surroundings { store, clock, .. } = &self.around;
         let report = evaluate(&store.snapshot(), &self.config, clock.moment());
-        let mut memory = store.memory(&self.name).as_deref().cloned().unwrap_or_default();
-        memory.attestations.extend(self.said.iter().cloned());
+        let memory = store.memory(&self.name).as_deref().cloned().unwrap_or_default();
         let tenant = report.tenants.into_iter().find(|tenant| tenant.name == self.name)?;
         let verification = verify(&tenant, &memory, self.start, clock.now());
         Some((tenant, verification))

@@ -14,7 +14,7 @@ use super::{End, Scene};
 use crate::app::{self, Verifying};
 use crate::evaluate::verification::{State, Verification};
 use crate::evaluate::{Level, TenantReport};
-use crate::model::{Attestation, HumanStep, Problem, Statement};
+use crate::model::{Attestation, Finding, HumanStep, Problem, Statement};
 use crate::store::PinChange;
 use crate::words::clean;
 
@@ -61,7 +61,7 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
     if config.tenants.get(&name).is_none_or(|tenant| tenant.retired) {
         return Err(End::Config(vec![Problem::new("tenants", format!("no tenant {name} is watched"))]));
     }
-    let mut verifying = match Verifying::start(config, name, &scene.clock).await {
+    let verifying = match Verifying::start(config, name, &scene.clock).await {
         Ok(verifying) => verifying,
         Err(app::Error::Config(problems)) => return Err(End::Config(problems)),
         Err(app::Error::Other(error)) => {
@@ -71,7 +71,7 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
     };
     wait(&verifying, &options).await?;
     for (step, by) in said(&verifying, &options, scene)? {
-        keep(scene, &options.who, &mut verifying, step, by).await?;
+        keep(scene, &options.who, &verifying, step, by).await?;
     }
     let (tenant, verification) = judged(&verifying)?;
     let mut out = io::stdout().lock();
@@ -93,7 +93,15 @@ fn judged(verifying: &Verifying) -> Result<(TenantReport, Verification), End> {
 
 /// Nothing that a renewal can be asked covers what else is wrong: devices may be lost in another way.
 fn level(tenant: &TenantReport, verification: &Verification) -> Level {
-    let other = if tenant.level == Level::Critical { Level::Critical } else { Level::Ok };
+    // Whoever renewed and did not upload, or did not say so, is not finished.
+    let is_open = [Finding::RenewalUnconfirmed, Finding::RenewalNotUploaded, Finding::RenewalTooShort]
+        .iter()
+        .any(|finding| tenant.findings.contains_key(finding));
+    let other = match tenant.level {
+        Level::Critical => Level::Critical,
+        _ if is_open => Level::Warning,
+        _ => Level::Ok,
+    };
     verification.level().min(other)
 }
 
@@ -187,7 +195,7 @@ fn ask(step: HumanStep) -> io::Result<Option<String>> {
 }
 
 /// Keeps what a person saw. Whoever saw the new end in the console says by it that the newest file was uploaded.
-async fn keep(scene: &Scene, who: &Who, verifying: &mut Verifying, step: HumanStep, by: String) -> Result<(), End> {
+async fn keep(scene: &Scene, who: &Who, verifying: &Verifying, step: HumanStep, by: String) -> Result<(), End> {
     let file = verifying.newest_file().filter(|_| step == HumanStep::Console);
     let uploaded = file.map(|file| Statement::Uploaded { serial: file.serial, sha256: file.sha256 });
     let statements: Vec<Statement> = uploaded.into_iter().chain([Statement::Verified { step }]).collect();
