@@ -177,7 +177,8 @@ impl Daemon {
         let mut questions = service::watch(&store);
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut changes = watch::Changes::new(&running.borrow().config);
+        let config = running.borrow().config.clone();
+        let mut changes = watch::Changes::new(&config).await;
         let mut reloading = Reloading { options, store: store.clone(), running };
         tokio::pin!(shutdown);
         let ended = loop {
@@ -202,7 +203,10 @@ impl Daemon {
             };
             service::reloading();
             // A file system that hangs must not make the process deaf to the wish to stop.
-            let seen = changes.look();
+            let seen = tokio::select! {
+                () = &mut shutdown => break None,
+                seen = changes.look() => seen.unwrap_or_default(),
+            };
             let result = tokio::select! {
                 () = &mut shutdown => break None,
                 never = service::answer(&mut questions) => match never {},
@@ -211,7 +215,10 @@ impl Daemon {
             match &result {
                 Ok(()) => {
                     let config = reloading.running.borrow().config.clone();
-                    changes = watch::Changes::since(seen, &config);
+                    changes = tokio::select! {
+                        () = &mut shutdown => break None,
+                        changes = watch::Changes::since(seen, &config) => changes,
+                    };
                     pollers.apply(&config, reloading.options.spread);
                     service::running(&config, address);
                 }
