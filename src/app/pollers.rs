@@ -11,7 +11,7 @@ use super::jobs::{Shared, jobs};
 use crate::clock::Clock;
 use crate::config::{self, Config, Tenant};
 use crate::metrics::Counters;
-use crate::model::{KeptCertificate, TenantName};
+use crate::model::{KeptCertificate, Source, TenantName};
 use crate::poller::probe::{self, Probing};
 use crate::poller::{self, FirstRound, Limits, Surroundings, first_delay};
 use crate::probe::Settings;
@@ -42,7 +42,28 @@ struct Running {
     /// What people added for it when they were started.
     added: Vec<KeptCertificate>,
     stop: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Vec<Task>,
+}
+
+/// The poller of one source.
+struct Task {
+    source: Source,
+    stop: CancellationToken,
+    handle: JoinHandle<()>,
+}
+
+impl Task {
+    fn start(
+        job: poller::Job,
+        around: &Surroundings,
+        delay: std::time::Duration,
+        round: &Arc<FirstRound>,
+        stop: &CancellationToken,
+    ) -> Self {
+        let (source, stop) = (job.poll.source(), stop.child_token());
+        let run = poller::run(job, around.clone(), delay, Arc::clone(round), stop.clone());
+        Self { source, stop, handle: tokio::spawn(run) }
+    }
 }
 
 impl Pollers {
@@ -70,13 +91,13 @@ impl Pollers {
             self.stop_all();
         }
         self.running.retain(|name, running| {
-            let is_same = config.tenants.get(name).is_some_and(|tenant| *tenant == running.tenant)
-                && self.shared.added(name) == running.added;
+            let is_same = config.tenants.get(name).is_some_and(|tenant| *tenant == running.tenant);
             if !is_same {
                 running.stop.cancel();
             }
             is_same
         });
+        self.look_at_added();
         let fresh: Vec<&Arc<Tenant>> = config
             .tenants
             .values()
@@ -99,12 +120,36 @@ impl Pollers {
             for job in jobs {
                 let delay = if spread { first_delay(index, count) } else { std::time::Duration::ZERO };
                 index += 1;
-                let run = poller::run(job, self.around.clone(), delay, Arc::clone(&round), stop.clone());
-                tasks.push(tokio::spawn(run));
+                tasks.push(Task::start(job, &self.around, delay, &round, &stop));
             }
             self.running.insert(tenant.name.clone(), Running { tenant: Arc::clone(tenant), added, stop, tasks });
         }
         round
+    }
+
+    /// Looks at once at the files of tenants for which people added a certificate or took one away. The MDM is not asked
+    /// any earlier for it, and keeps its back-off.
+    fn look_at_added(&mut self) {
+        let Self { running, shared, around, .. } = self;
+        for running in running.values_mut() {
+            let added = shared.added(&running.tenant.name);
+            if added == running.added {
+                continue;
+            }
+            running.added = added;
+            running.tasks.retain(|task| {
+                if task.source == Source::File {
+                    task.stop.cancel();
+                }
+                task.source != Source::File
+            });
+            let files = jobs(&running.tenant, shared).into_iter().filter(|job| job.poll.source() == Source::File);
+            for job in files {
+                // Nobody waits for this round: the process has been ready since the first.
+                let round = Arc::new(FirstRound::new(1));
+                running.tasks.push(Task::start(job, around, std::time::Duration::ZERO, &round, &running.stop));
+            }
+        }
     }
 
     /// The probes that are to be started. Those that run already go on; any others are stopped.
@@ -153,7 +198,7 @@ impl Pollers {
         }
         for running in std::mem::take(&mut self.running).into_values() {
             running.stop.cancel();
-            for task in running.tasks {
+            for Task { handle: task, .. } in running.tasks {
                 // A poller catches panics itself; one that panicked outside a poll has stopped too.
                 let _ = task.await;
             }
