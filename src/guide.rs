@@ -16,7 +16,10 @@ mod tests;
 
 pub use values::{Values, groups};
 
-use crate::model::MdmKind;
+use crate::certificate::preflight::Baseline;
+use crate::config::Config;
+use crate::evaluate::{Report, baseline};
+use crate::model::{MdmKind, Memory, TenantName, Topic};
 
 /// The whole walkthrough in one sentence, for whoever has no time.
 pub const IN_SHORT: &str = "The same account, the same row, Renew and nothing else; try the file before you upload it.";
@@ -165,6 +168,15 @@ pub fn product(kind: MdmKind) -> &'static str {
 #[must_use]
 pub fn upload(kind: MdmKind) -> String {
     mdm(kind).upload.join(" ")
+}
+
+/// What a new certificate of a tenant is compared with, and where its MDM takes it: [`baseline::of`] with
+/// [`Baseline::upload`].
+#[must_use]
+pub fn baseline(report: &Report, memory: &Memory, config: &Config, name: &TenantName, new: Option<&Topic>) -> Baseline {
+    let tenant = report.tenants.iter().find(|tenant| tenant.name == *name);
+    let upload = tenant.map(|tenant| upload(tenant.mdm));
+    Baseline { upload, ..baseline::of(report, memory, config, name, new) }
 }
 
 /// The walkthrough for an MDM, filled with what is known of a tenant. Where nothing is known it says where to look.

@@ -11,11 +11,10 @@ use super::{End, Scene, password_in};
 use crate::app;
 use crate::certificate::preflight::{Baseline, Evidence, Given, Preflight, Verdict, judge, newest, without_clock};
 use crate::certificate::{self, Certificate, Contents, key};
-use crate::evaluate::baseline;
 use crate::model::{Failure, Problem, TenantName, Topic};
 use crate::secret::Secret;
 use crate::source::file;
-use crate::{status, words};
+use crate::{guide, status, words};
 
 /// Options of `preflight`.
 #[derive(Debug, Args)]
@@ -176,7 +175,7 @@ async fn of_tenant(
         Err(app::Error::Other(error)) => return Err(End::Other(error)),
     };
     let topic = new.and_then(newest).and_then(Certificate::topic);
-    let baseline = baseline::of(&report, &memory, &config, name, topic);
+    let baseline = guide::baseline(&report, &memory, &config, name, topic);
     if baseline.topic.is_some() {
         return Ok((baseline, None));
     }

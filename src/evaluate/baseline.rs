@@ -3,7 +3,6 @@
 use super::Report;
 use crate::certificate::preflight::Baseline;
 use crate::config::{Config, Tenant};
-use crate::guide;
 use crate::model::{Memory, PinOrigin, Precision, TenantName, Topic};
 
 /// What is known of a tenant: its pin, the certificate in use, the ones seen before, its account, and which other
@@ -33,6 +32,6 @@ pub fn of(report: &Report, memory: &Memory, config: &Config, name: &TenantName, 
         seen: seen.collect(),
         owner: owner.map(|owner| owner.name.to_string()),
         account: account.and_then(|id| config.accounts.get(id)).map(|account| account.address.clone()),
-        upload: tenant.map(|tenant| guide::upload(tenant.mdm)),
+        upload: None,
     }
 }

@@ -14,9 +14,9 @@ use super::problem::Problem;
 use crate::certificate::preflight::{Baseline, Evidence, Preflight, judge as verdict, newest, without_clock};
 use crate::certificate::{self, Certificate, Contents};
 use crate::config::Config;
-use crate::evaluate::{Report, TenantReport, baseline};
+use crate::evaluate::{Report, TenantReport};
 use crate::model::{Memory, TenantName};
-use crate::status;
+use crate::{guide, status};
 
 /// The most bytes of a request. A certificate has 2 KiB.
 pub(super) const LIMIT: usize = 1024 * 1024;
@@ -69,7 +69,7 @@ fn compare(
     config: &Config,
 ) -> (Baseline, Preflight) {
     let topic = newest(contents).and_then(Certificate::topic);
-    let baseline = baseline::of(report, memory, config, &tenant.name, topic);
+    let baseline = guide::baseline(report, memory, config, &tenant.name, topic);
     let preflight = if report.clock_plausible {
         verdict(contents, &baseline, &Evidence::default(), report.now)
     } else {
