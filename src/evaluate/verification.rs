@@ -311,8 +311,12 @@ impl Case<'_> {
         let from = self.since().unwrap_or(self.start).min(self.start) - TimeDelta::days(1);
         let is_this = |said: &&Attestation| said.at >= from && said.statement == Statement::Verified { step };
         let said = self.memory.attestations.iter().rev().find(is_this).map(|said| (said.by.clone(), said.at));
+        // What an answer in part, or an old one, does not name may be there all the same.
+        let push = self.tenant.sources.iter().find(|source| source.source == Source::Push);
+        let is_whole =
+            self.tenant.mdm.tells_every_family() && push.is_some_and(|source| source.up && source.failure.is_none());
         let devices = |families: &[Family]| {
-            let push = self.tenant.push.as_ref()?;
+            let push = self.tenant.push.as_ref().filter(|_| is_whole)?;
             let known = push.families.iter().filter(|(family, _)| families.contains(family));
             Some(known.map(|(_, health)| health.devices).sum::<u64>())
         };

@@ -126,6 +126,16 @@ impl MdmKind {
         }
     }
 
+    /// Whether the check-ins that an MDM of this kind tells are those of all its devices, so that a family that is not
+    /// among them is not managed. Jamf's are those of mobile devices.
+    #[must_use]
+    pub fn tells_every_family(self) -> bool {
+        match self {
+            Self::Intune | Self::Kandji | Self::Mosyle => true,
+            Self::Jamf | Self::None => false,
+        }
+    }
+
     /// Whether an MDM of this kind tells the end, the topic and the serial of its certificate (design, 3).
     #[must_use]
     pub fn tells_certificate(self) -> bool {

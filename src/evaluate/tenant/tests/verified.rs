@@ -87,3 +87,23 @@ fn what_was_said_of_the_renewal_before_does_not_count_for_the_next() {
     let next = verified(&world, at(0), at(0));
     assert_eq!((said(&next), next.level()), (0, Level::Warning));
 }
+
+#[test]
+fn a_family_is_needless_only_while_all_devices_are_told() {
+    let mut world = World::new(&[Source::Api, Source::Push]);
+    world.learn(Source::Api, told_by_intune(certificate(T1, "0A", -340, 365)), at(0));
+    let phones = FamilyHealth { devices: 3, ..FamilyHealth::default() };
+    let push = PushHealth { families: BTreeMap::from([(Family::Iphone, phones)]), disabled: None };
+    let facts = Facts { push: Some(push), ..Facts::default() };
+    world.learn(Source::Push, Outcome::success(facts.clone()), at(0));
+    let needless = |world: &World| {
+        let verification = verified(world, at(0), at(0));
+        let steps = verification.steps.iter().filter(|step| step.needless.is_some());
+        steps.map(|step| step.step).collect::<Vec<_>>()
+    };
+    assert_eq!(needless(&world), [HumanStep::Console, HumanStep::Mac]);
+    // In part: the Macs may be what is missing.
+    let failure = Some(Failure::new(Reason::Timeout, "one list did not come"));
+    world.learn(Source::Push, Outcome { facts: Some(facts), failure }, at(0));
+    assert_eq!(needless(&world), [HumanStep::Console]);
+}
