@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::filter::{Choices, Filter, PAGE};
 use super::layout::{Place, page as layout};
-use super::parts::{address, badge, days, questions, tenant_badge, year};
+use super::parts::{address, badge, days, gaps_badge, questions, tenant_badge, year};
 use crate::evaluate::{Level, Report, TenantReport};
 use crate::words;
 
@@ -102,16 +102,23 @@ fn headline(report: &Report) -> String {
     if muted > 0 {
         return format!("Nothing to do today, but for {} muted", words::counted(muted, "tenant"));
     }
+    // A tenant with a blind spot is never plainly well.
+    if report.tenants.iter().any(|tenant| !tenant.blind_spots.is_empty()) {
+        return "Nothing to do today, as far as anybody watches".to_owned();
+    }
     "Nothing to do today".to_owned()
 }
 
 fn counts(report: &Report) -> Markup {
-    let levels = [Level::Critical, Level::Warning, Level::Unknown, Level::Ok];
+    let of = |level| report.tenants.iter().filter(move |tenant| tenant.level == level);
+    let gaps = of(Level::Ok).filter(|tenant| !tenant.blind_spots.is_empty()).count();
+    let counted = [Level::Critical, Level::Warning, Level::Unknown]
+        .map(|level| (of(level).count(), badge(level)))
+        .into_iter()
+        .chain([(gaps, gaps_badge()), (of(Level::Ok).count() - gaps, badge(Level::Ok))]);
     html! {
         ul.counts data-part="counts" {
-            @for level in levels {
-                li { b { (report.tenants.iter().filter(|tenant| tenant.level == level).count()) } (badge(level)) }
-            }
+            @for (count, badge) in counted { li { b { (count) } (badge) } }
         }
     }
 }

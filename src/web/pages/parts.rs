@@ -31,9 +31,14 @@ pub(super) fn badge(level: Level) -> Markup {
 /// How urgent a tenant is. Where nobody watches something, nothing is plainly fine.
 pub(super) fn tenant_badge(tenant: &TenantReport) -> Markup {
     if tenant.level == Level::Ok && !tenant.blind_spots.is_empty() {
-        return html! { span.badge.declared { "fine, with gaps" } };
+        return gaps_badge();
     }
     badge(tenant.level)
+}
+
+/// Nothing is wrong, as far as anybody watches.
+pub(super) fn gaps_badge() -> Markup {
+    html! { span.badge.declared { "fine, with gaps" } }
 }
 
 /// The days that are left, as a large number; what is not known is a dash.
