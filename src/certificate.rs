@@ -34,6 +34,7 @@ use zeroize::Zeroizing;
 pub use self::contents::{Contents, Flaw, Item, Place, What};
 use self::der::Shape;
 pub use self::facts::{Certificate, KeyProtection, PublicKey, Request};
+pub use self::findings::SHORT_LIFE;
 pub use self::kind::Kind;
 pub use self::profile::{Profile, ProfileError};
 use self::text::Text;

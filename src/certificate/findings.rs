@@ -7,7 +7,7 @@ use crate::model::{IssuerLevel, Topic};
 use crate::words::{clean, span};
 
 /// Apple's live 365 days. Less than this is called short everywhere in the program.
-pub(super) const SHORT_LIFE: TimeDelta = TimeDelta::days(350);
+pub const SHORT_LIFE: TimeDelta = TimeDelta::days(350);
 /// More than this never came from Apple's push portal.
 const LONG_LIFE: TimeDelta = TimeDelta::days(400);
 

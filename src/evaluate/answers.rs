@@ -1,5 +1,6 @@
 //! The five questions of a tenant, each with its answer for the eye: how it stands, and who says so.
 
+use super::summary::silent_families;
 use super::tenant::{TenantReport, Verdict};
 use crate::model::{Finding, Notice, Phase, Precision, Question, Source};
 
@@ -124,12 +125,7 @@ fn lineage(tenant: &TenantReport) -> (Standing, &'static str) {
 
 fn arrival(tenant: &TenantReport) -> (Standing, &'static str) {
     // Bad news stays when whoever told it is not heard any more.
-    let is_silent = tenant
-        .push
-        .iter()
-        .flat_map(|push| push.families.values())
-        .any(|family| family.silent_ratio().is_some_and(|ratio| ratio > crate::model::push::SILENT_RATIO));
-    if is_silent {
+    if !silent_families(tenant).is_empty() {
         return (Standing::Attention, "devices silent");
     }
     if tenant.blind_spots.contains(&Question::Arrival) { NOBODY } else { (Standing::Good, "devices check in") }

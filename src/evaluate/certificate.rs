@@ -2,11 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::certificate::SHORT_LIFE;
 use crate::config::Declared;
 use crate::model::{Memory, Precision, Presence, PushCertificate, Seen, Source, Statement};
-
-/// A certificate that lives less than this is not what a renewal gives (365 days).
-const SHORT_LIFE_DAYS: i64 = 350;
 
 /// The answer to "which certificate is in force?".
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +42,7 @@ impl Known {
     /// Whether it lives so short that something other than a renewal made it.
     #[must_use]
     pub fn is_short(&self) -> bool {
-        self.life.is_some_and(|life| life < TimeDelta::days(SHORT_LIFE_DAYS))
+        self.life.is_some_and(|life| life < SHORT_LIFE)
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) fn ending(report: &TenantReport, moment: Moment) -> Vec<String> {
 }
 
 /// The families of which most living devices are silent.
-fn silent_families(report: &TenantReport) -> Vec<Family> {
+pub(super) fn silent_families(report: &TenantReport) -> Vec<Family> {
     let families = report.push.iter().flat_map(|push| &push.families);
     let is_silent = |health: &FamilyHealth| health.silent_ratio().is_some_and(|ratio| ratio > SILENT_RATIO);
     families.filter(|(_, health)| is_silent(health)).map(|(family, _)| *family).collect()
