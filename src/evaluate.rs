@@ -12,6 +12,7 @@ mod findings;
 pub mod history;
 pub mod learn;
 pub mod network;
+mod planned;
 pub mod report;
 pub mod summary;
 pub mod tenant;
@@ -19,5 +20,6 @@ pub mod tokens;
 pub mod verification;
 
 pub use network::NetworkReport;
+pub use planned::Planned;
 pub use report::{Report, evaluate};
 pub use tenant::{Level, TenantReport};

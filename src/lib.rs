@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod attest;
 pub mod blocking;
 pub mod certificate;
 pub mod cli;

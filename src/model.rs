@@ -8,6 +8,7 @@ pub mod names;
 pub mod notice;
 pub mod observation;
 pub mod phase;
+mod plan;
 pub mod probe;
 pub mod problem;
 pub mod push;
@@ -21,13 +22,14 @@ pub use certificate::{Issuer, IssuerLevel, PushCertificate};
 pub use drill::{Drill, DrillSeverity};
 pub use finding::{Finding, Question};
 pub use memory::{
-    Attempt, Attestation, Drift, DutyDone, Estimate, HumanStep, KeptCertificate, Memory, Pin, PinOrigin, Seen,
-    SourceMemory, Statement,
+    Attempt, Attestation, Drift, DutyDone, Estimate, HumanStep, KeptCertificate, Memory, Pin, PinChange, PinOrigin,
+    Seen, SourceMemory, Statement,
 };
 pub use names::{AccountId, MdmKind, TenantName};
 pub use notice::{Notice, Notices};
 pub use observation::{DeviceTopics, Facts, Failure, Observation, Outcome, PooledCertificate, Presence};
 pub use phase::{Phase, Policy, Precision};
+pub use plan::{Plan, Tier};
 pub use probe::{IpVersion, ProbeFailure, ProbeReason, Role, Step, StepTaken};
 pub use problem::Problem;
 pub use push::{Family, FamilyHealth, PushHealth};

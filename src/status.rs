@@ -12,7 +12,7 @@ use crate::evaluate::Report;
 use crate::evaluate::account::AccountReport;
 use crate::evaluate::tenant::{SourceReport, TenantReport, Verdict};
 use crate::evaluate::tokens::TokenReport;
-use crate::model::{PooledCertificate, PushHealth};
+use crate::model::{Plan, PooledCertificate, PushHealth};
 
 /// The value of `schema`. A change that breaks a reader gets another number.
 pub const SCHEMA: &str = "apnswatch.status.v1";
@@ -75,6 +75,10 @@ fn tenant(tenant: &TenantReport, report: &Report) -> Value {
     put_some(&mut put, "account_reported", tenant.account_reported.as_ref());
     put_some(&mut put, "account_mismatch", tenant.account_mismatch);
     put_some(&mut put, "muted_until", tenant.muted);
+    if let Some(planned) = &tenant.planned {
+        let Plan { on, who, tier, .. } = &planned.plan;
+        put("planned", json!({ "on": on, "who": who, "tier": tier, "by": planned.by, "at": time(planned.at) }));
+    }
     if let Some(known) = &tenant.effective {
         let mut certificate = Map::new();
         let mut put_in = |key: &str, value: Value| certificate.insert(key.to_owned(), value);

@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-pub use self::desk::{Desk, PinChange, peek};
+pub use self::desk::{Desk, peek};
 use self::writer::Writer;
 use crate::config;
 use crate::evaluate::learn::{self, Expectations};
@@ -26,7 +26,8 @@ use crate::evaluate::network;
 use crate::evaluate::report::{Moment, Snapshot};
 use crate::model::probe::Attempt;
 use crate::model::{
-    AccountId, Attestation, Drill, DutyDone, Memory, Outcome, Pin, PooledCertificate, Source, Step, TenantName,
+    AccountId, Attestation, Drill, DutyDone, Memory, Outcome, Pin, PinChange, PooledCertificate, Source, Step,
+    TenantName,
 };
 use crate::probe::Target;
 
@@ -54,6 +55,9 @@ pub enum Error {
     /// Its folder or file cannot be made.
     #[error("the store: {0}")]
     Io(#[from] std::io::Error),
+    /// It could not be opened at the start, or is closed.
+    #[error("the store is not open, so nothing can be kept")]
+    Closed,
 }
 
 /// What the database holds.
@@ -155,11 +159,22 @@ impl Dirty {
     }
 }
 
+/// What a person said.
+#[derive(Clone, Debug)]
+enum Said {
+    /// Of a tenant, with what it does to the pin.
+    OfTenant(TenantName, Vec<Attestation>, PinChange),
+    /// Of a duty of an account.
+    OfDuty(AccountId, DutyDone),
+}
+
 /// What the writer is asked for.
 #[derive(Debug)]
 enum Request {
     /// Read what other processes changed.
     Refresh(oneshot::Sender<()>),
+    /// Keep what a person said.
+    Keep(Said, oneshot::Sender<Result<(), Error>>),
     /// Write everything, then say so and end.
     Close(oneshot::Sender<()>),
 }
@@ -260,6 +275,38 @@ impl Store {
         self.shared.snapshot.send_modify(|snapshot| {
             Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default()).attestations.push(attestation);
         });
+    }
+
+    /// Keeps what a person said of a tenant, and what it does to the pin. When this returns, all of it is on disk, if there
+    /// is a database, and every face shows it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; then nothing was kept.
+    pub async fn attest(&self, tenant: &TenantName, words: Vec<Attestation>, pin: PinChange) -> Result<(), Error> {
+        self.keep(Said::OfTenant(tenant.clone(), words, pin)).await
+    }
+
+    /// Keeps that a duty was done. When this returns, it is on disk, if there is a database, and every face shows it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; then nothing was kept.
+    pub async fn do_duty(&self, account: &AccountId, done: DutyDone) -> Result<(), Error> {
+        self.keep(Said::OfDuty(account.clone(), done)).await
+    }
+
+    async fn keep(&self, said: Said) -> Result<(), Error> {
+        let Some(requests) = &self.requests else {
+            if self.shared.is_blind {
+                return Err(Error::Closed);
+            }
+            self.shared.take_in(said);
+            return Ok(());
+        };
+        let (done, answer) = oneshot::channel();
+        requests.send(Request::Keep(said, done)).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
     }
 
     /// What is remembered of one tenant.
@@ -429,6 +476,28 @@ impl Shared {
     fn is_write_overdue(&self) -> bool {
         let since = *self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| since.elapsed() > OVERDUE)
+    }
+
+    /// What a person said is known from now on.
+    fn take_in(&self, said: Said) {
+        self.snapshot.send_modify(|snapshot| match said {
+            Said::OfTenant(name, words, change) => {
+                let at = words.last().map_or(DateTime::UNIX_EPOCH, |word| word.at);
+                let memory = Arc::make_mut(snapshot.tenants.entry(name.clone()).or_default());
+                memory.attestations.extend(words);
+                let pin = match change {
+                    PinChange::Keep => return,
+                    PinChange::Set(pin) => Some(pin),
+                    PinChange::Forget => None,
+                };
+                learn::set_pin(memory, pin, at);
+                // The drift of every source was judged anew.
+                self.dirty().sources.extend(memory.sources.keys().map(|source| (name.clone(), *source)));
+            }
+            Said::OfDuty(account, done) => snapshot.duties.entry(account).or_default().push(done),
+        });
+        self.words.send_replace(());
+        self.wake.notify_one();
     }
 
     fn dirty(&self) -> MutexGuard<'_, Dirty> {

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::{Error, Shared, jobs, known, probe_at_once};
+use crate::attest::Case;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::evaluate::verification::{Verification, verify};
@@ -65,12 +66,9 @@ impl Verifying {
     /// The newest certificate file of the tenant, if it has the topic that must stay.
     #[must_use]
     pub fn newest_file(&self) -> Option<PushCertificate> {
-        // What was added and taken away again is no file any more, and nobody saw that in the console.
-        self.jobs.iter().find(|job| job.poll.source() == Source::File)?;
         let memory = self.around.store.memory(&self.name)?;
-        let file = memory.sources.get(&Source::File)?.present()?;
-        let pin = memory.pin.as_ref().map(|pin| &pin.topic);
-        (pin.is_none() || file.topic.as_ref() == pin).then(|| file.clone())
+        let now = self.around.clock.now();
+        Case { config: &self.config, name: &self.name, memory: &memory, by: "", now }.newest_file()
     }
 
     /// What is true now; `None` if the tenant is not watched.

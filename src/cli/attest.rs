@@ -3,18 +3,15 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 
-use super::certificate::read;
 use super::{End, Scene};
+use crate::attest::{self, Kept, Refusal, Remarks};
 use crate::config::{self, Config};
-use crate::evaluate::report::has_files;
 use crate::guide::MAC_COMMAND;
-use crate::model::{
-    Attestation, Memory, Pin as PinState, PinOrigin, PushCertificate, Serial, Source, Statement, TenantName, Topic,
-};
-use crate::store::{self, Contents, Desk, PinChange};
+use crate::model::{Attestation, Memory, Serial, TenantName, Topic};
+use crate::store::{self, Contents, Desk};
 use crate::words;
 
 /// `pin`.
@@ -86,10 +83,10 @@ pub(super) struct Who {
 pub(super) struct Case<'a> {
     scene: &'a Scene,
     config: Config,
-    pub(super) name: TenantName,
+    name: TenantName,
     pub(super) by: String,
     desk: Desk,
-    pub(super) memory: Memory,
+    memory: Memory,
 }
 
 impl<'a> Case<'a> {
@@ -105,35 +102,31 @@ impl<'a> Case<'a> {
         Ok(Self { scene, config, by: person(scene, who.by.as_deref()), name, desk, memory })
     }
 
-    pub(super) async fn keep(mut self, statement: Statement, note: Option<String>, pin: PinChange) -> Result<(), End> {
-        let attestation = Attestation { statement, at: self.scene.now()?, by: self.by, note };
-        self.desk.attest(&self.name, &attestation, pin).await?;
-        self.desk.close().await;
-        Ok(())
+    /// Asks whether it may be kept, keeps it, and says so.
+    pub(super) async fn keep(
+        self,
+        note: Option<String>,
+        word: impl FnOnce(&attest::Case<'_>) -> Result<Kept, Refusal>,
+    ) -> Result<(), End> {
+        let (kept, _) = self.keep_quietly(note, word).await?;
+        Ok(say(&kept.told)?)
     }
 
-    fn pinned(&self, topic: Topic, origin: PinOrigin) -> PinState {
-        PinState { topic, origin, since: self.scene.clock.now(), by: Some(self.by.clone()) }
-    }
-
-    /// The topic that the configuration fixes.
-    pub(super) fn expected(&self) -> Option<&Topic> {
-        self.config.tenants.get(&self.name)?.certificate.expected_topic.as_ref()
-    }
-
-    /// Whether the MDM tells its certificate by itself.
-    pub(super) fn mdm_tells(&self) -> bool {
-        self.config.tenants.get(&self.name).is_some_and(|tenant| tenant.mdm.kind().tells_certificate())
-    }
-
-    /// A topic that the configuration fixes is changed there, and nowhere else.
-    fn refuse_if_configured(&self) -> Result<(), End> {
-        match self.expected() {
-            Some(topic) => {
-                Err(anyhow!("the configuration says expected_topic: {topic} for this tenant; change it there").into())
-            }
-            None => Ok(()),
+    /// Asks whether it may be kept, and keeps it.
+    pub(super) async fn keep_quietly(
+        mut self,
+        note: Option<String>,
+        word: impl FnOnce(&attest::Case<'_>) -> Result<Kept, Refusal>,
+    ) -> Result<(Kept, Vec<Attestation>), End> {
+        let Self { config, name, memory, by, .. } = &self;
+        let case = attest::Case { config, name, memory, by, now: self.scene.now()? };
+        let kept = word(&case).map_err(anyhow::Error::from)?;
+        let words = case.attestations(&kept, &Remarks { note, ..Remarks::default() });
+        if !words.is_empty() {
+            self.desk.attest(&self.name, &words, &kept.pin).await?;
         }
+        self.desk.close().await;
+        Ok((kept, words))
     }
 }
 
@@ -142,41 +135,13 @@ pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
     match command {
         Pin::List => list(scene).await?,
         Pin::Confirm { who, topic } => {
-            let case = Case::open(scene, &who).await?;
-            let kept = case.expected().or_else(|| case.memory.pin.as_ref().map(|pin| &pin.topic));
-            if let Some(pinned) = kept.filter(|kept| **kept != topic) {
-                let name = &case.name;
-                return Err(anyhow!(
-                    "the device listens on {topic}, and {name:?} is pinned to {pinned}: devices with the one are not \
-                     reached by a certificate with the other, so nothing was confirmed. Was the topic read on a \
-                     device of this tenant? If it was, the certificate in the MDM is the wrong one: renew the row of \
-                     {topic} and upload that"
-                )
-                .into());
-            }
-            let pin = case.pinned(topic.clone(), PinOrigin::Confirmed);
-            let name = case.name.clone();
-            case.keep(Statement::PinConfirmed { topic: topic.clone() }, None, PinChange::Set(pin)).await?;
-            say(&format!("{name:?} keeps {topic}: confirmed on a device."))?;
+            Case::open(scene, &who).await?.keep(None, |case| case.confirm_pin(topic)).await?;
         }
         Pin::Set { who, topic, reason } => {
-            let case = Case::open(scene, &who).await?;
-            case.refuse_if_configured()?;
-            let before = case.memory.pin.as_ref().map(|pin| pin.topic.clone());
-            let pin = case.pinned(topic.clone(), PinOrigin::Confirmed);
-            let name = case.name.clone();
-            case.keep(Statement::PinSet { topic: topic.clone(), before }, Some(reason), PinChange::Set(pin)).await?;
-            say(&format!("{name:?} keeps {topic} from now on; whatever tells another topic is drift."))?;
+            Case::open(scene, &who).await?.keep(Some(reason), |case| case.set_pin(topic)).await?;
         }
         Pin::Forget { who, reason } => {
-            let case = Case::open(scene, &who).await?;
-            case.refuse_if_configured()?;
-            let Some(topic) = case.memory.pin.as_ref().map(|pin| pin.topic.clone()) else {
-                return Err(anyhow!("{:?} has no pinned topic", case.name).into());
-            };
-            let name = case.name.clone();
-            case.keep(Statement::PinForgotten { topic: topic.clone() }, reason, PinChange::Forget).await?;
-            say(&format!("{name:?} keeps {topic} no more; the next topic seen is pinned, unconfirmed."))?;
+            Case::open(scene, &who).await?.keep(reason, |case| case.forget_pin()).await?;
         }
     }
     Ok(0)
@@ -185,63 +150,8 @@ pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
 /// Runs `confirm`.
 pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> {
     let case = Case::open(scene, &command.who).await?;
-    // Where no file is watched, nobody here can look the certificate up: the person read its serial in the console.
-    let is_blind = case.config.tenants.get(&case.name).is_some_and(|tenant| !has_files(tenant, Some(&case.memory)));
-    let certificate = match command.serial {
-        Some(serial) if is_blind => PushCertificate { serial: Some(serial), ..PushCertificate::default() },
-        // What was added once and taken away again must not count as uploaded.
-        None if is_blind => {
-            return Err(anyhow!(
-                "no certificate file of {:?} is watched, so nobody here can say which certificate was uploaded: give its \
-                 --serial",
-                case.name
-            )
-            .into());
-        }
-        serial => uploaded(&case.memory, serial.as_ref())?,
-    };
-    if let Some(pin) = case.memory.pin.as_ref().filter(|_| !is_blind)
-        && certificate.topic.as_ref() != Some(&pin.topic)
-    {
-        let topic = certificate.topic.as_ref().map_or("no topic", Topic::as_str);
-        return Err(anyhow!(
-            "this certificate has {topic}, and {:?} is pinned to {}: it is no renewal, and uploading it cuts off every \
-             enrolled device. Nothing was confirmed. Renew the row of {} with the account it was made with, and \
-             upload that",
-            case.name,
-            pin.topic,
-            pin.topic
-        )
-        .into());
-    }
-    let (serial, sha256) = (certificate.serial.clone(), certificate.sha256.clone());
-    let (name, by) = (case.name.clone(), case.by.clone());
-    case.keep(Statement::Uploaded { serial: serial.clone(), sha256 }, command.note, PinChange::Keep).await?;
-    let serial = serial.map_or_else(|| "without a serial".to_owned(), |serial| format!("with serial {serial}"));
-    let end = certificate.not_after.map(|end| format!(", which ends {}", end.format("%Y-%m-%d %H:%M UTC")));
-    let end = end.unwrap_or_default();
-    say(&format!("{name:?}: the certificate {serial}{end}, counts as uploaded, says {}.", words::clean(&by, 128)))?;
+    case.keep(command.note, |case| case.uploaded(command.serial.as_ref())).await?;
     Ok(0)
-}
-
-/// The certificate file that is meant. One that was handed over counts at once, also before the daemon has looked at it:
-/// else the one before it would be meant.
-fn uploaded(memory: &Memory, serial: Option<&Serial>) -> anyhow::Result<PushCertificate> {
-    let files = memory.sources.get(&Source::File);
-    let kept = memory.kept();
-    let kept = kept.iter().filter_map(read).map(|found| found.to_push_certificate());
-    match serial {
-        None => {
-            kept.chain(files.and_then(|files| files.present()).cloned()).max_by_key(|known| known.not_after).context(
-                "no certificate file of this tenant was seen yet: is certificate.files set, and the daemon running?",
-            )
-        }
-        Some(serial) => {
-            let seen = files.into_iter().flat_map(|files| files.seen.iter().rev()).map(|seen| seen.certificate.clone());
-            let found = seen.chain(kept).find(|known| known.serial.as_ref() == Some(serial));
-            found.with_context(|| format!("no certificate file with serial {serial} was seen for this tenant"))
-        }
-    }
 }
 
 async fn list(scene: &Scene) -> Result<(), End> {

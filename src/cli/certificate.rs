@@ -1,21 +1,18 @@
 //! `certificate`: certificates that a person hands over, kept in the store as if they were files of the tenant.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, bail};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::anyhow;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::attest::{Case, Who, path_of, say, serial_of};
+use super::attest::{Case, Who, path_of, serial_of};
 use super::{End, Scene};
-use crate::certificate::preflight::newest;
-use crate::certificate::{self, Certificate as Found};
-use crate::model::{KeptCertificate, PinOrigin, Serial, Source, Statement, TenantName, Topic};
+use crate::attest::{found_in, of_kept};
+use crate::model::Serial;
 use crate::source::file;
-use crate::store::{self, PinChange};
+use crate::store;
 use crate::words::{clean, until};
 
 /// `certificate`.
@@ -51,95 +48,17 @@ pub(super) enum Certificate {
 pub(super) async fn run(scene: &Scene, command: Certificate) -> Result<u8, End> {
     match command {
         Certificate::Add { who, file, note } => {
-            let found = taken_from(&file)?;
-            let case = Case::open(scene, &who).await?;
-            let (name, kept) = (case.name.clone(), case.memory.kept());
-            let said = format!(
-                "{name:?}: the certificate with serial {}, which {}",
-                shown(found.serial.as_ref()),
-                until(found.not_after, scene.clock.now())
-            );
-            if kept.iter().any(|known| known.sha256 == found.sha256) {
-                say(&format!("{said}, is kept already."))?;
-                return Ok(0);
-            }
-            let pinned = case.expected().or_else(|| case.memory.pin.as_ref().map(|pin| &pin.topic));
-            refuse_other(&found, pinned, &name)?;
-            let statement =
-                Statement::CertificateAdded { der: STANDARD.encode(&found.der), sha256: found.sha256.clone() };
-            let counts = counts_at_once(&case, &kept);
-            case.keep(statement, note, PinChange::Keep).await?;
-            let more = if counts {
-                "It is the first one that is known, so its end counts from now on, uploaded or not: if it is not in the MDM yet, \
-                 take it away again (certificate remove) until it is."
-            } else {
-                "Whether the MDM has it is another question: see confirm."
-            };
-            say(&format!("{said}, is kept. {more}"))?;
+            let shown = file::shown(&file);
+            let bytes = file::read(&file).map_err(|failure| anyhow!("{}", failure.message))?;
+            let found = found_in(&bytes, &shown).map_err(anyhow::Error::from)?;
+            Case::open(scene, &who).await?.keep(note, |case| case.add_certificate(&found)).await?;
         }
         Certificate::List => list(scene).await?,
         Certificate::Remove { who, serial, note } => {
-            let case = Case::open(scene, &who).await?;
-            let kept = case.memory.kept();
-            let known = kept
-                .iter()
-                .find(|known| read(known).is_some_and(|found| found.serial.as_ref() == Some(&serial)))
-                .with_context(|| format!("no certificate with serial {serial} is kept for {:?}", case.name))?;
-            let (name, sha256, pinned) = (case.name.clone(), known.sha256.clone(), case.memory.pin.clone());
-            case.keep(Statement::CertificateRemoved { sha256 }, note, PinChange::Keep).await?;
-            say(&format!("{name:?}: the certificate with serial {serial} is kept no more."))?;
-            if let Some(pin) = pinned.filter(|pin| pin.origin == PinOrigin::FirstSeen) {
-                say(&format!(
-                    "Its tenant still keeps the topic {}, taken at first sight. If that came from this certificate and is wrong, \
-                     run pin forget.",
-                    pin.topic
-                ))?;
-            }
+            Case::open(scene, &who).await?.keep(note, |case| case.remove_certificate(&serial)).await?;
         }
     }
     Ok(0)
-}
-
-/// Whether nothing stands in the way of a certificate's end: no file before it, and no MDM that tells its own.
-fn counts_at_once(case: &Case<'_>, kept: &[KeptCertificate]) -> bool {
-    let is_first = case.memory.sources.get(&Source::File).is_none_or(|files| files.seen.is_empty());
-    is_first && kept.is_empty() && !case.mdm_tells()
-}
-
-/// The one push certificate of a file without a private key.
-fn taken_from(path: &Path) -> anyhow::Result<Found> {
-    let shown = file::shown(path);
-    let bytes = file::read(path).map_err(|failure| anyhow!("{}", failure.message))?;
-    let contents = certificate::read_public(&bytes)
-        .map_err(|why| anyhow!("{shown}: {why}: hand over the certificate alone; nothing was kept"))?;
-    let found = newest(&contents).with_context(|| {
-        format!("{shown} {}, and no MDM push certificate; nothing was kept", contents.description())
-    })?;
-    if contents.push_certificates().any(|other| other.topic() != found.topic()) {
-        bail!("{shown} holds certificates of several topics: hand over one; nothing was kept");
-    }
-    if found.topic().is_none() {
-        bail!("{shown} holds a push certificate without a single topic; nothing was kept");
-    }
-    Ok(found.clone())
-}
-
-/// What is kept once stays in the history: a wrong one must not come in.
-fn refuse_other(found: &Found, pinned: Option<&Topic>, name: &TenantName) -> anyhow::Result<()> {
-    let (Some(topic), Some(pinned)) = (found.topic(), pinned) else { return Ok(()) };
-    if topic == pinned {
-        return Ok(());
-    }
-    bail!(
-        "this certificate has the topic {topic}, and {name:?} must keep {pinned}: it is no renewal, and must not be \
-         uploaded. Nothing was kept. apnswatch preflight says more"
-    )
-}
-
-/// What a certificate that was handed over is.
-pub(super) fn read(kept: &KeptCertificate) -> Option<Found> {
-    let contents = certificate::read(&STANDARD.decode(&kept.der).ok()?);
-    newest(&contents).cloned()
 }
 
 fn shown(serial: Option<&Serial>) -> String {
@@ -155,7 +74,7 @@ async fn list(scene: &Scene) -> Result<(), End> {
     if scene.json {
         let kept: Vec<_> = kept
             .map(|(name, kept)| {
-                let found = read(&kept);
+                let found = of_kept(&kept);
                 json!({
                     "tenant": name,
                     "sha256": kept.sha256,
@@ -171,7 +90,7 @@ async fn list(scene: &Scene) -> Result<(), End> {
         return Ok(());
     }
     for (name, kept) in kept {
-        let Some(found) = read(&kept) else { continue };
+        let Some(found) = of_kept(&kept) else { continue };
         writeln!(
             out,
             "{}  {}  {}, added by {} on {}",

@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 
 use anyhow::anyhow;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::Subcommand;
 
 use super::attest::{path_of, person};
 use super::{End, Scene};
+use crate::attest::duty_done;
 use crate::evaluate::account;
 use crate::model::{AccountId, DutyDone};
 use crate::store::{self, Desk};
@@ -54,21 +55,9 @@ pub(super) async fn run(scene: &Scene, command: Duty) -> Result<u8, End> {
         }
         Duty::Done { account, duty, on, by, note } => {
             let id = AccountId::parse(&account).map_err(|problem| anyhow!("--account {problem}"))?;
-            let Some(known) = config.accounts.get(&id) else {
-                return Err(anyhow!("no account has the id {id:?}").into());
-            };
-            if !known.duties.contains_key(&duty) {
-                let names: Vec<&str> = known.duties.keys().map(String::as_str).collect();
-                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                return Err(anyhow!("account {id:?} has no duty {duty:?}; it has {names}").into());
-            }
-            let now = scene.now()?;
-            let at = on.map_or(now, |date| date.and_time(NaiveTime::MIN).and_utc());
-            if at > now {
-                return Err(anyhow!("--on is in the future").into());
-            }
             let by = person(scene, by.as_deref());
-            let done = DutyDone { duty: duty.clone(), at, by: by.clone(), note };
+            let done = duty_done(&config, &id, &duty, on, &by, scene.now()?).map_err(anyhow::Error::from)?;
+            let (done, at) = (DutyDone { note, ..done }, done.at);
             let mut desk = Desk::open(&path_of(&config)?).await?;
             desk.do_duty(&id, &done).await?;
             desk.close().await;

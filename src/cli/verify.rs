@@ -14,8 +14,7 @@ use super::{End, Scene};
 use crate::app::{self, Verifying};
 use crate::evaluate::verification::{State, Verification};
 use crate::evaluate::{Level, TenantReport};
-use crate::model::{Attestation, Finding, HumanStep, Problem, Statement};
-use crate::store::PinChange;
+use crate::model::{Finding, HumanStep, Problem};
 use crate::words::clean;
 
 /// The `schema` of the JSON document.
@@ -194,17 +193,15 @@ fn ask(step: HumanStep) -> io::Result<Option<String>> {
     Ok(Some(answer))
 }
 
-/// Keeps what a person saw. Whoever saw the new end in the console says by it that the newest file was uploaded.
+/// Keeps what a person saw.
 async fn keep(scene: &Scene, who: &Who, verifying: &Verifying, step: HumanStep, by: String) -> Result<(), End> {
-    let file = verifying.newest_file().filter(|_| step == HumanStep::Console);
-    let uploaded = file.map(|file| Statement::Uploaded { serial: file.serial, sha256: file.sha256 });
-    let statements: Vec<Statement> = uploaded.into_iter().chain([Statement::Verified { step }]).collect();
-    for statement in statements {
-        let mut case = Case::open(scene, who).await?;
-        case.by.clone_from(&by);
-        let attestation = Attestation { statement: statement.clone(), at: scene.now()?, by: by.clone(), note: None };
-        case.keep(statement, None, PinChange::Keep).await?;
-        verifying.hear(attestation);
+    let mut case = Case::open(scene, who).await?;
+    case.by = by;
+    // This process has looked at the files just now; the daemon, whose memory is in the store, may not have.
+    let file = verifying.newest_file();
+    let (_, words) = case.keep_quietly(None, |case| Ok(case.verified(step, file))).await?;
+    for word in words {
+        verifying.hear(word);
     }
     Ok(())
 }

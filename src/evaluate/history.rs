@@ -15,13 +15,19 @@ pub struct Event {
     pub by: Option<String>,
     /// In that person's words.
     pub note: Option<String>,
+    /// The second admin, who looked on.
+    pub witness: Option<String>,
+    /// The number of the ticket.
+    pub ticket: Option<String>,
 }
 
 /// The history: certificates as they were first seen, drift, failures that go on, and what people attested.
 #[must_use]
 pub fn history(memory: &Memory) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
-    let mut seen = |at, sentence| events.push(Event { at, sentence, by: None, note: None });
+    let mut seen = |at, sentence| {
+        events.push(Event { at, sentence, by: None, note: None, witness: None, ticket: None });
+    };
     for (source, state) in &memory.sources {
         for known in &state.seen {
             let end = known.certificate.not_after.map(|end| format!(", which ends {}", end.format("%Y-%m-%d")));
@@ -53,6 +59,8 @@ pub fn history(memory: &Memory) -> Vec<Event> {
         sentence: told(&said.statement),
         by: Some(said.by.clone()),
         note: said.note.clone(),
+        witness: said.witness.clone(),
+        ticket: said.ticket.clone(),
     }));
     events.sort_by_key(|event| std::cmp::Reverse(event.at));
     events
@@ -75,6 +83,8 @@ fn told(statement: &Statement) -> String {
             format!("a certificate was handed over, SHA-256 {}", short(sha256))
         }
         Statement::CertificateRemoved { sha256 } => format!("a certificate was taken away, SHA-256 {}", short(sha256)),
+        Statement::RenewalPlanned(plan) => format!("{} renews the certificate on {}", plan.who, plan.on),
+        Statement::RenewalUnplanned => "nobody renews the certificate on the day that was planned".to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use super::account::{AccountReport, not_renewable};
 use super::certificate::{Effective, Known, effective};
 use super::network::NetworkReport;
+use super::planned::{Planned, planned};
 use super::report::Moment;
 use super::summary::{blind_spots, ending, level, sentence};
 use super::tokens::{self, TokenReport};
@@ -35,6 +36,8 @@ pub struct TenantReport {
     pub account: Option<AccountId>,
     /// Muted until this day.
     pub muted: Option<NaiveDate>,
+    /// Who renews it when, if somebody said so.
+    pub planned: Option<Planned>,
     /// The phase of the effective certificate.
     pub phase: Phase,
     /// The effective certificate.
@@ -271,6 +274,10 @@ impl Case<'_> {
         } else {
             not_renewable(self.account, self.account_report, &tenant.account_policy, moment.now)
         };
+        let effective = match effective {
+            Effective::Known(known) => Some(*known),
+            Effective::Absent | Effective::Unknown => None,
+        };
         let mut report = TenantReport {
             name: tenant.name.clone(),
             mdm: tenant.mdm.kind(),
@@ -282,12 +289,10 @@ impl Case<'_> {
                 .as_ref()
                 .map(|muted| muted.until)
                 .filter(|until| moment.is_plausible() && moment.now.date_naive() < *until),
+            planned: planned(self.memory, phase, effective.as_ref(), moment.now),
             phase,
             blind_spots: Vec::new(),
-            effective: match effective {
-                Effective::Known(known) => Some(*known),
-                Effective::Absent | Effective::Unknown => None,
-            },
+            effective,
             pin: self.pin(moment),
             drift,
             account_mismatch,

@@ -155,6 +155,15 @@ fn tenants(text: &mut Text, report: &Report, config: &Config) {
         );
         family.sample(&labels, 1.0);
     }
+    let mut family = text.family(
+        "apns_renewal_planned_timestamp_seconds",
+        "gauge",
+        "End of the day (UTC) for which somebody planned the renewal, Unix time; tier is what that keeps quiet until then.",
+    );
+    for (tenant, planned) in report.tenants.iter().filter_map(|t| Some((t, t.planned.as_ref()?))) {
+        let [name, mdm] = of(tenant);
+        family.sample(&[name, mdm, ("tier", planned.plan.tier.as_str())], seconds(planned.plan.until()));
+    }
     let mut family = text.family("apns_tenant_muted", "gauge", "1 while a tenant is muted.");
     for tenant in report.tenants.iter().filter(|tenant| tenant.muted.is_some()) {
         family.sample(&of(tenant), 1.0);

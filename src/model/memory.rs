@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{AppleToken, Failure, Observation, PushCertificate, Serial, Source, Topic};
+use super::{AppleToken, Failure, Observation, Plan, PushCertificate, Serial, Source, Topic};
 
 /// Everything that is remembered of one tenant.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -141,6 +141,23 @@ pub struct Attestation {
     pub by: String,
     /// Why, in that person's words.
     pub note: Option<String>,
+    /// The second admin, who looked on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<String>,
+    /// The number of the ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+}
+
+/// What a statement does to the pin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PinChange {
+    /// Nothing.
+    Keep,
+    /// This is the pin from now on.
+    Set(Pin),
+    /// There is none any more.
+    Forget,
 }
 
 /// A person's word that a duty was done. Never changed, never deleted.
@@ -201,6 +218,10 @@ pub enum Statement {
         /// SHA-256 of it.
         sha256: String,
     },
+    /// "Somebody will renew it on that day."
+    RenewalPlanned(Plan),
+    /// "Nobody will renew it on the day that was said."
+    RenewalUnplanned,
 }
 
 /// What no machine sees after a renewal, and a person does.

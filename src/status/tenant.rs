@@ -25,6 +25,8 @@ pub fn document(tenant: &TenantReport, memory: &Memory, report: &Report) -> Valu
         put("sentence", json!(event.sentence));
         put_some(&mut put, "by", event.by);
         put_some(&mut put, "note", event.note);
+        put_some(&mut put, "witness", event.witness);
+        put_some(&mut put, "ticket", event.ticket);
         Value::Object(object)
     });
     json!({

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Contents, Error, sqlite};
-use crate::model::{AccountId, Attestation, Drill, DutyDone, Pin, TenantName};
+use crate::model::{AccountId, Attestation, Drill, DutyDone, PinChange, TenantName};
 
 /// The store as a person's command uses it: directly, beside a running daemon or without one.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Desk {
         self.database.load().await
     }
 
-    /// Keeps a statement, and the pin it is about, in one transaction. When this returns, both are on disk.
+    /// Keeps statements, and the pin they are about, in one transaction. When this returns, all of it is on disk.
     ///
     /// # Errors
     ///
@@ -38,10 +38,10 @@ impl Desk {
     pub async fn attest(
         &mut self,
         tenant: &TenantName,
-        attestation: &Attestation,
-        pin: PinChange,
+        attestations: &[Attestation],
+        pin: &PinChange,
     ) -> Result<(), Error> {
-        self.database.attest(tenant, attestation, pin).await
+        self.database.attest(tenant, attestations, pin).await
     }
 
     /// Keeps that a duty was done. When this returns, it is on disk.
@@ -82,15 +82,4 @@ pub async fn peek(path: &Path) -> Result<Contents, Error> {
     let contents = database.load().await?;
     database.close().await;
     Ok(contents)
-}
-
-/// What a statement does to the pin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PinChange {
-    /// Nothing.
-    Keep,
-    /// This is the pin from now on.
-    Set(Pin),
-    /// There is none any more.
-    Forget,
 }

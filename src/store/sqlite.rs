@@ -10,8 +10,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSyn
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::writer::Changes;
-use super::{Contents, Damage, Error, HumanWords, PinChange};
-use crate::model::{AccountId, Attestation, Drill, DutyDone, Memory, Source, SourceMemory, TenantName};
+use super::{Contents, Damage, Error, HumanWords};
+use crate::model::{AccountId, Attestation, Drill, DutyDone, Memory, PinChange, Source, SourceMemory, TenantName};
 
 /// How long a command and the daemon wait for one another.
 const BUSY: Duration = Duration::from_secs(5);
@@ -170,6 +170,7 @@ impl Database {
 
     /// Writes that a duty was done.
     pub(super) async fn do_duty(&mut self, account: &AccountId, done: &DutyDone) -> Result<(), Error> {
+        self.check_file()?;
         sqlx::query("INSERT INTO duties (account, done) VALUES (?, ?)")
             .bind(account.as_str())
             .bind(serde_json::to_string(done)?)
@@ -241,19 +242,22 @@ impl Database {
         Ok(())
     }
 
-    /// Writes a statement and what it does to the pin.
+    /// Writes statements and what they do to the pin.
     pub(super) async fn attest(
         &mut self,
         tenant: &TenantName,
-        attestation: &Attestation,
-        pin: PinChange,
+        attestations: &[Attestation],
+        pin: &PinChange,
     ) -> Result<(), Error> {
+        self.check_file()?;
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("INSERT INTO attestations (tenant, attestation) VALUES (?, ?)")
-            .bind(tenant.as_str())
-            .bind(serde_json::to_string(attestation)?)
-            .execute(&mut *transaction)
-            .await?;
+        for attestation in attestations {
+            sqlx::query("INSERT INTO attestations (tenant, attestation) VALUES (?, ?)")
+                .bind(tenant.as_str())
+                .bind(serde_json::to_string(attestation)?)
+                .execute(&mut *transaction)
+                .await?;
+        }
         match pin {
             PinChange::Keep => {}
             PinChange::Set(pin) => {
@@ -261,7 +265,7 @@ impl Database {
                     "INSERT INTO pins (tenant, pin) VALUES (?, ?) ON CONFLICT (tenant) DO UPDATE SET pin = excluded.pin",
                 )
                 .bind(tenant.as_str())
-                .bind(serde_json::to_string(&pin)?)
+                .bind(serde_json::to_string(pin)?)
                 .execute(&mut *transaction)
                 .await?;
             }

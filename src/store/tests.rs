@@ -32,7 +32,7 @@ async fn open(path: &Path) -> Store {
 }
 
 fn statement(statement: Statement) -> Attestation {
-    Attestation { statement, at: at(50), by: "kim".to_owned(), note: None }
+    Attestation { statement, at: at(50), by: "kim".to_owned(), note: None, witness: None, ticket: None }
 }
 
 #[tokio::test]
@@ -111,14 +111,14 @@ async fn what_a_person_writes_is_seen_before_the_next_evaluation() {
     assert_eq!(desk.load().await.unwrap().tenants[&acme()].pin.as_ref().unwrap().topic, topic(T1));
     let pin = Pin { topic: topic(T2), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
     let words = statement(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) });
-    desk.attest(&acme(), &words, PinChange::Set(pin.clone())).await.unwrap();
+    desk.attest(&acme(), &[words.clone()], &PinChange::Set(pin.clone())).await.unwrap();
     store.refresh().await;
     let memory = store.memory(&acme()).unwrap();
     assert_eq!(memory.pin, Some(pin));
     assert_eq!(memory.attestations, [words]);
     assert_eq!(memory.sources[&Source::Api].drift, None, "the pin was changed on purpose");
     let words = statement(Statement::PinForgotten { topic: topic(T2) });
-    desk.attest(&acme(), &words, PinChange::Forget).await.unwrap();
+    desk.attest(&acme(), &[words.clone()], &PinChange::Forget).await.unwrap();
     desk.close().await;
     store.refresh().await;
     assert_eq!(store.memory(&acme()).unwrap().pin, None);
@@ -137,7 +137,7 @@ async fn a_first_sight_never_replaces_a_persons_word() {
     let mut desk = Desk::open(&path).await.unwrap();
     let pin = Pin { topic: topic(T1), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
     let words = statement(Statement::PinConfirmed { topic: topic(T1) });
-    desk.attest(&acme(), &words, PinChange::Set(pin)).await.unwrap();
+    desk.attest(&acme(), &[words.clone()], &PinChange::Set(pin)).await.unwrap();
     desk.close().await;
     // The daemon has not looked yet and sees another topic first.
     record(&store, told(T2), 1);
@@ -202,7 +202,7 @@ async fn a_word_that_cannot_be_read_hides_no_other_tenants_pin() {
         .await;
     let pin = Pin { topic: topic(T2), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
     let words = statement(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) });
-    desk.attest(&acme(), &words, PinChange::Set(pin.clone())).await.unwrap();
+    desk.attest(&acme(), &[words.clone()], &PinChange::Set(pin.clone())).await.unwrap();
     store.refresh().await;
     store.refresh().await;
     assert_eq!(store.memory(&acme()).unwrap().pin, Some(pin));
@@ -279,4 +279,56 @@ async fn a_drill_that_cannot_be_read_hides_nothing_else() {
     assert!(store.snapshot().store_up);
     assert_eq!(store.memory(&acme()).unwrap().pin.as_ref().unwrap().topic, topic(T1));
     store.close().await;
+}
+
+#[tokio::test]
+async fn what_is_said_on_the_page_is_on_disk_before_anybody_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 1);
+    record(&store, told(T2), 2);
+    assert!(store.memory(&acme()).unwrap().sources[&Source::Api].drift.is_some());
+    let mut heard = store.words();
+    heard.mark_unchanged();
+    let pin = Pin { topic: topic(T2), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
+    let words = statement(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) });
+    store.attest(&acme(), vec![words.clone()], PinChange::Set(pin.clone())).await.unwrap();
+    assert!(heard.has_changed().unwrap());
+    let done = DutyDone { duty: "sign_in".to_owned(), at: at(51), by: "kim".to_owned(), note: None };
+    let account = AccountId::parse("shared").unwrap();
+    store.do_duty(&account, done.clone()).await.unwrap();
+    let memory = store.memory(&acme()).unwrap();
+    assert_eq!((memory.pin.as_ref(), memory.attestations.as_slice()), (Some(&pin), &[words.clone()][..]));
+    assert_eq!(memory.sources[&Source::Api].drift, None, "the pin was changed on purpose");
+    // Another process sees both while the daemon runs, and reading again changes nothing here.
+    let seen = peek(&path).await.unwrap();
+    assert_eq!((seen.tenants[&acme()].pin.as_ref(), &seen.duties[&account]), (Some(&pin), &vec![done]));
+    store.refresh().await;
+    assert_eq!(store.memory(&acme()).unwrap(), memory);
+    store.close().await;
+    assert_eq!(open(&path).await.memory(&acme()).unwrap().attestations, [words]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_refused_and_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 1);
+    store.refresh().await;
+    let words = || vec![statement(Statement::PinConfirmed { topic: topic(T1) })];
+    let pin = Pin { topic: topic(T1), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
+    // The file was taken away: what is written goes nowhere.
+    std::fs::remove_file(&path).unwrap();
+    assert!(store.attest(&acme(), words(), PinChange::Set(pin.clone())).await.is_err());
+    let memory = store.memory(&acme()).unwrap();
+    assert_eq!((memory.pin.as_ref().unwrap().origin, memory.attestations.len()), (PinOrigin::FirstSeen, 0));
+    // A store that could not be opened keeps nothing, either.
+    let path = folder.path().join("other.db");
+    std::fs::write(&path, "no database ".repeat(1000)).unwrap();
+    let blind = open(&path).await;
+    let refused = blind.attest(&acme(), words(), PinChange::Set(pin)).await;
+    assert!(matches!(refused, Err(Error::Closed)), "{refused:?}");
+    assert_eq!(blind.memory(&acme()).map(|memory| memory.attestations.len()).unwrap_or_default(), 0);
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Damage, Dirty, HumanWords, Request, Shared, sqlite};
+use super::{Damage, Dirty, Error, HumanWords, Request, Said, Shared, sqlite};
 use crate::evaluate::learn;
 use crate::evaluate::report::Snapshot;
 use crate::model::{Pin, Source, SourceMemory, TenantName};
@@ -54,6 +54,10 @@ impl Writer {
                     }
                     let _ = done.send(());
                 }
+                Wake::Asked(Some(Request::Keep(said, done))) => {
+                    let kept = self.keep(said, &shared).await;
+                    let _ = done.send(kept);
+                }
                 Wake::Asked(Some(Request::Close(done))) => {
                     self.database.close().await;
                     let _ = done.send(());
@@ -90,6 +94,16 @@ impl Writer {
                 false
             }
         }
+    }
+
+    /// Writes what a person said, and only then lets everybody know it.
+    async fn keep(&mut self, said: Said, shared: &Shared) -> Result<(), Error> {
+        match &said {
+            Said::OfTenant(name, words, pin) => self.database.attest(name, words, pin).await?,
+            Said::OfDuty(account, done) => self.database.do_duty(account, done).await?,
+        }
+        shared.take_in(said);
+        Ok(())
     }
 
     /// Takes in pins and attestations that another process wrote.

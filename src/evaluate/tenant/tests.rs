@@ -1,4 +1,5 @@
 mod mdm;
+mod planned;
 mod verified;
 
 use std::time::Duration;
@@ -103,6 +104,8 @@ impl World {
             at,
             by: "kim".to_owned(),
             note: None,
+            witness: None,
+            ticket: None,
         });
     }
 

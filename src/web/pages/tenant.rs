@@ -215,10 +215,12 @@ fn timeline(memory: &Memory, report: &Report) -> Markup {
         h2 { "What happened" }
         @let events = history(memory);
         @if events.len() > MOST_EVENTS { p.soft { "The latest " (MOST_EVENTS) " of " (events.len()) ": the API has all." } }
-        ol.timeline { @for Event { at, sentence, by, note } in events.into_iter().take(MOST_EVENTS) { li {
+        ol.timeline { @for Event { at, sentence, by, note, witness, ticket } in events.into_iter().take(MOST_EVENTS) { li {
             (ago(at, report.now))
             @if let Some(by) = by { strong { (by) } ": " }
             (sentence)
+            @if let Some(witness) = witness { ", " (witness) " looked on" }
+            @if let Some(ticket) = ticket { ", ticket " (ticket) }
             @if let Some(note) = note { " " span.soft { "(" (note) ")" } }
         } } }
     }

@@ -1,0 +1,107 @@
+//! Certificates that a person hands over, kept as if they were files of the tenant.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Case, Kept, Refusal};
+use crate::certificate::preflight::newest;
+use crate::certificate::{self, Certificate};
+use crate::model::{KeptCertificate, PinChange, PinOrigin, Serial, Source, Statement};
+use crate::words::until;
+
+/// The one push certificate in the bytes of a file.
+///
+/// # Errors
+///
+/// If there is a private key with it, none, more than one topic, or no topic: a sentence that begins with `shown`, the name
+/// of the file.
+pub fn found_in(bytes: &[u8], shown: &str) -> Result<Certificate, Refusal> {
+    let contents = certificate::read_public(bytes)
+        .map_err(|why| Refusal::new(format!("{shown}: {why}: hand over the certificate alone; nothing was kept")))?;
+    let Some(found) = newest(&contents) else {
+        let what = contents.description();
+        return Err(Refusal::new(format!("{shown} {what}, and no MDM push certificate; nothing was kept")));
+    };
+    if contents.push_certificates().any(|other| other.topic() != found.topic()) {
+        return Err(Refusal::new(format!(
+            "{shown} holds certificates of several topics: hand over one; nothing was kept"
+        )));
+    }
+    if found.topic().is_none() {
+        return Err(Refusal::new(format!("{shown} holds a push certificate without a single topic; nothing was kept")));
+    }
+    Ok(found.clone())
+}
+
+/// What a certificate that was handed over is.
+#[must_use]
+pub fn of_kept(kept: &KeptCertificate) -> Option<Certificate> {
+    let contents = certificate::read(&STANDARD.decode(&kept.der).ok()?);
+    newest(&contents).cloned()
+}
+
+impl Case<'_> {
+    /// "Keep this certificate as if it were a file of the tenant."
+    ///
+    /// # Errors
+    ///
+    /// If it has another topic than the one that must stay: what is kept once stays in the history, and a wrong one must not
+    /// come in.
+    pub fn add_certificate(&self, found: &Certificate) -> Result<Kept, Refusal> {
+        let name = self.name;
+        let serial = found.serial.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+        let said =
+            format!("{name:?}: the certificate with serial {serial}, which {}", until(found.not_after, self.now));
+        let kept = self.memory.kept();
+        if kept.iter().any(|known| known.sha256 == found.sha256) {
+            return Ok(Kept {
+                statements: Vec::new(),
+                pin: PinChange::Keep,
+                told: format!("{said}, is kept already."),
+            });
+        }
+        if let (Some(topic), Some(pinned)) = (found.topic(), self.must_stay())
+            && topic != pinned
+        {
+            return Err(Refusal::new(format!(
+                "this certificate has the topic {topic}, and {name:?} must keep {pinned}: it is no renewal, and must not be \
+                 uploaded. Nothing was kept. apnswatch preflight says more"
+            )));
+        }
+        // Nothing stands in the way of its end: no file before it, and no MDM that tells its own.
+        let is_first = self.memory.sources.get(&Source::File).is_none_or(|files| files.seen.is_empty());
+        let mdm_tells = self.tenant().is_some_and(|tenant| tenant.mdm.kind().tells_certificate());
+        let more = if is_first && kept.is_empty() && !mdm_tells {
+            "It is the first one that is known, so its end counts from now on, uploaded or not: if it is not in the MDM yet, \
+             take it away again (certificate remove) until it is."
+        } else {
+            "Whether the MDM has it is another question: see confirm."
+        };
+        let statement = Statement::CertificateAdded { der: STANDARD.encode(&found.der), sha256: found.sha256.clone() };
+        Ok(Kept::of(statement, PinChange::Keep, format!("{said}, is kept. {more}")))
+    }
+
+    /// "That certificate was none of the tenant's."
+    ///
+    /// # Errors
+    ///
+    /// If none with this serial number is kept.
+    pub fn remove_certificate(&self, serial: &Serial) -> Result<Kept, Refusal> {
+        let name = self.name;
+        let is_meant =
+            |known: &&KeptCertificate| of_kept(known).is_some_and(|found| found.serial.as_ref() == Some(serial));
+        let kept = self.memory.kept();
+        let Some(known) = kept.iter().find(is_meant) else {
+            return Err(Refusal::new(format!("no certificate with serial {serial} is kept for {name:?}")));
+        };
+        let mut told = format!("{name:?}: the certificate with serial {serial} is kept no more.");
+        if let Some(pin) = self.memory.pin.as_ref().filter(|pin| pin.origin == PinOrigin::FirstSeen) {
+            told.push_str(&format!(
+                "\nIts tenant still keeps the topic {}, taken at first sight. If that came from this certificate and is wrong, \
+                 run pin forget.",
+                pin.topic
+            ));
+        }
+        Ok(Kept::of(Statement::CertificateRemoved { sha256: known.sha256.clone() }, PinChange::Keep, told))
+    }
+}
