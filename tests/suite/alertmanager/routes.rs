@@ -20,8 +20,7 @@ async fn amtool(arguments: &[&str]) -> String {
 }
 
 /// Alerts that later rules bring; the routes for them are there.
-const TO_COME: [(&str, &str); 7] = [
-    ("ApnsRenewalPlanned", "info"),
+const TO_COME: [(&str, &str); 6] = [
     ("ApnswatchDrill", "critical"),
     ("ApnswatchDrill", "warning"),
     ("ApnswatchDrill", "info"),
