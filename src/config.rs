@@ -90,6 +90,8 @@ pub struct Web {
     pub external_url: Option<url::Url>,
     /// What makes the process read its configuration again.
     pub reload: Reload,
+    /// Whether people who logged in may say on the page what they did.
+    pub actions: bool,
     /// Host names under which the page may be asked, besides those known anyway.
     pub allowed_hosts: Vec<String>,
     /// Whether `apns_certificate_expiry_days` and `apple_token_expiry_days` are exported.

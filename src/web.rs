@@ -3,9 +3,11 @@
 //! Nothing here waits for a vendor: every answer comes from what the store holds.
 
 pub mod access;
+mod actions;
 mod assets;
 mod host;
 mod pages;
+mod parts;
 mod preflight;
 mod problem;
 mod server;
@@ -90,13 +92,15 @@ pub fn router(context: Context) -> Router {
         .route("/tenants/{name}", get(pages::tenant))
         .route(
             "/tenants/{name}/renewal",
-            get(pages::renewal).post(pages::judge).layer(DefaultBodyLimit::max(preflight::LIMIT)),
+            get(pages::renewal).post(pages::judge).layer(DefaultBodyLimit::max(parts::LIMIT)),
         )
+        .route("/tenants/{name}/said/{word}", post(actions::of_tenant).layer(DefaultBodyLimit::max(parts::LIMIT)))
+        .route("/accounts/{id}/duties/{duty}", post(actions::duty).layer(DefaultBodyLimit::max(parts::LIMIT)))
         .route("/assets/{name}", get(assets::serve))
         .route("/metrics", get(scrape))
         .route("/api/v1/status", get(status_document))
         .route("/api/v1/tenants/{name}", get(tenant_document))
-        .route("/api/v1/preflight", post(preflight::judge).layer(DefaultBodyLimit::max(preflight::LIMIT)))
+        .route("/api/v1/preflight", post(preflight::judge).layer(DefaultBodyLimit::max(parts::LIMIT)))
         .route("/-/healthy", get(|| async { "healthy\n" }))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
@@ -179,7 +183,8 @@ async fn harden(mut response: Response) -> Response {
              frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // With no-referrer a browser would not say either that a form comes from here.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));

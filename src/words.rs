@@ -36,6 +36,15 @@ pub fn counted(count: impl Display + PartialEq + From<u8>, thing: &str) -> Strin
     format!("{count} {thing}{plural}")
 }
 
+/// A remark that begins small and has no full stop, as a sentence of its own.
+#[must_use]
+pub fn sentence(remark: &str) -> String {
+    let mut letters = remark.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if remark.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
 /// Text from outside, fit to be shown: control characters and those that turn the direction of writing are escaped,
 /// and what is longer than `limit` characters is cut. A name in a certificate could otherwise move the cursor of the
 /// terminal that shows it.

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{End, Scene, VERSION};
 use crate::app::signals::Signals;
 use crate::app::{Daemon, Options};
-use crate::demo::world::{self, World};
+use crate::demo::world::{self, Login, World};
 
 /// Options of `serve`.
 #[derive(Debug, Args)]
@@ -27,6 +27,9 @@ pub(super) struct Demo {
     /// Explain the tenants of the demo, and run nothing
     #[arg(long)]
     list: bool,
+    /// Let people say on the page what they did, behind a login that is made and printed
+    #[arg(long, conflicts_with = "list")]
+    actions: bool,
 }
 
 /// Runs the daemon until it is asked to stop.
@@ -62,7 +65,7 @@ pub(super) async fn demo(scene: &Scene, options: Demo) -> Result<u8, End> {
         return Ok(0);
     }
     let (stop, hang_up) = Signals::install()?.split();
-    let world = World::start(&scene.clock).await?;
+    let world = World::start(&scene.clock, options.actions).await?;
     let daemon = Daemon::bind(Options {
         config: world.config().to_owned(),
         // The demo is the same everywhere, whatever the environment says.
@@ -86,6 +89,10 @@ pub(super) async fn demo(scene: &Scene, options: Demo) -> Result<u8, End> {
         writeln!(out, "  the metrics   http://{address}/metrics")?;
         writeln!(out, "  the status    http://{address}/api/v1/status")?;
         writeln!(out)?;
+        if let Some(Login { user, password }) = world.login() {
+            writeln!(out, "Log in as {user} with the password {password}")?;
+            writeln!(out)?;
+        }
         writeln!(out, "Its {} tenants are explained by `apnswatch demo --list`. Ctrl-C ends it.", world::SCENES.len())?;
         out.flush()?;
     }

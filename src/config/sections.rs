@@ -21,6 +21,7 @@ pub(super) fn web(root: &mut Table<'_>, base: &Path) -> Web {
         health_listen: None,
         external_url: None,
         reload: Reload::Signal,
+        actions: false,
         allowed_hosts: Vec::new(),
         days_gauge: true,
     };
@@ -33,7 +34,11 @@ pub(super) fn web(root: &mut Table<'_>, base: &Path) -> Web {
     }
     web.external_url = table.read("external_url", values::address);
     web.reload = table.read("reload", reload).unwrap_or(web.reload);
-    table.unbuilt("actions", values::flag);
+    web.actions = table.read("actions", values::flag).unwrap_or(web.actions);
+    if web.actions && web.config_file.is_none() {
+        // Who did it is kept, so there must be somebody.
+        table.tell("actions", "needs config_file with basic_auth_users: only people who logged in may change anything");
+    }
     web.allowed_hosts = table.list("allowed_hosts", values::host).unwrap_or_default();
     table.unbuilt("calendar_key_file", |value| values::path(value, base));
     web.days_gauge = table.read("days_gauge", values::flag).unwrap_or(web.days_gauge);

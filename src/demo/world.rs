@@ -26,39 +26,73 @@ const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// Living devices are seen anew this often, so that a demo that runs all day stays true.
 const ALIVE: Duration = Duration::from_secs(30 * 60);
 
+/// Rounds of bcrypt for the login of the demo, which lives as long as the demo does.
+const COST: u32 = 8;
+
+/// A login that was made for one demo.
+#[derive(Debug)]
+pub struct Login {
+    /// The name.
+    pub user: &'static str,
+    /// The password: for whoever started the demo, and for nobody else.
+    pub password: String,
+}
+
+impl Login {
+    /// A new one, as a web-config file in `folder`.
+    fn make(folder: &Path) -> anyhow::Result<Self> {
+        let login = Self { user: "demo", password: hex::encode(rand::random::<[u8; 10]>()) };
+        let hash = bcrypt::hash(&login.password, COST).context("the demo cannot make a login")?;
+        write(&folder.join("web.yml"), format!("basic_auth_users: {{ {}: '{hash}' }}\n", login.user))?;
+        Ok(login)
+    }
+}
+
 /// A simulated world. It ends when it is stopped or dropped, and leaves nothing behind.
 #[derive(Debug)]
 pub struct World {
     folder: TempDir,
     simulators: Arc<Mutex<Simulators>>,
     later: JoinHandle<()>,
+    login: Option<Login>,
 }
 
 impl World {
-    /// Makes certificates and configuration in a temporary folder and starts the simulators.
+    /// Makes certificates and configuration in a temporary folder and starts the simulators. With `actions` people may say
+    /// things on the page, behind a login.
     ///
     /// # Errors
     ///
     /// If the folder cannot be written or no port of loopback can be had.
-    pub async fn start(clock: &Clock) -> anyhow::Result<Self> {
+    pub async fn start(clock: &Clock, actions: bool) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("apnswatch-demo-")
             .tempdir()
             .context("the demo needs a temporary folder")?;
         let simulators = simulators().await.context("the demo needs a port of loopback")?;
         let mut builder = Builder::new(folder.path(), &simulators, clock.now())?;
-        let configuration = builder.configuration(SCENES)?;
+        let mut configuration = builder.configuration(SCENES)?;
+        let login = actions.then(|| Login::make(folder.path())).transpose()?;
+        if login.is_some() {
+            configuration.push_str("web: { actions: true, config_file: web.yml }\n");
+        }
         let later = builder.into_later();
         write(&folder.path().join("apnswatch.yaml"), configuration)?;
         let simulators = Arc::new(Mutex::new(simulators));
         let later = tokio::spawn(go_on(later, Arc::clone(&simulators), clock.clone()));
-        Ok(Self { folder, simulators, later })
+        Ok(Self { folder, simulators, later, login })
     }
 
     /// The configuration file.
     #[must_use]
     pub fn config(&self) -> PathBuf {
         self.folder.path().join("apnswatch.yaml")
+    }
+
+    /// Who may say things on the page, if anybody may.
+    #[must_use]
+    pub fn login(&self) -> Option<&Login> {
+        self.login.as_ref()
     }
 
     /// Stops the simulators and removes the folder.
@@ -138,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn living_devices_stay_alive_for_as_long_as_the_demo_runs() {
-        let world = World::start(&Clock::system()).await.unwrap();
+        let world = World::start(&Clock::system(), false).await.unwrap();
         let first = seen(&world).await;
         tokio::time::pause();
         tokio::time::sleep(FIRST_LOOK + ALIVE + Duration::from_secs(1)).await;

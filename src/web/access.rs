@@ -84,6 +84,12 @@ impl Access {
             || (self.tls.is_none() && other.tls.is_some())
     }
 
+    /// What a form of this user must carry; empty for somebody who cannot log in.
+    #[must_use]
+    pub fn token(&self, user: &User) -> String {
+        self.logins.token(&user.0)
+    }
+
     /// How many people can log in; with none, everybody may read.
     #[must_use]
     pub fn users(&self) -> usize {

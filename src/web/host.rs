@@ -71,6 +71,7 @@ mod tests {
             listen: ([127, 0, 0, 1], 12197).into(),
             external_url: Some("https://apns.example.com:8443/".parse().unwrap()),
             reload: Reload::Signal,
+            actions: false,
             allowed_hosts: vec!["push.example.com".to_owned()],
             days_gauge: true,
         };

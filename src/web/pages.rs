@@ -2,6 +2,7 @@
 
 pub(super) mod filter;
 mod fleet;
+mod forms;
 mod layout;
 mod network;
 mod parts;
@@ -9,12 +10,17 @@ mod renewal;
 mod tenant;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use self::filter::Filter;
-use super::Context;
+use super::access::User;
+use super::actions::{Actor, Hand};
+use super::parts::Form;
+use super::problem::Problem;
+use super::{Context, Running};
+use crate::config::Config;
 use crate::evaluate::{Report, TenantReport};
 use crate::model::{Memory, TenantName};
 
@@ -68,20 +74,72 @@ pub(super) async fn network(State(context): State<Context>) -> Response {
     network::page(&report).into_response()
 }
 
+/// A page of a tenant on which something can be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// `/tenants/{name}`.
+    Tenant,
+    /// `/tenants/{name}/renewal`.
+    Renewal,
+}
+
+impl Room {
+    /// Where it is.
+    pub(super) fn address(self, name: &TenantName) -> String {
+        match self {
+            Self::Tenant => parts::address(name),
+            Self::Renewal => format!("{}/renewal", parts::address(name)),
+        }
+    }
+
+    /// The page again, with why something was not kept.
+    pub(super) fn again(
+        self,
+        tenant: &TenantReport,
+        memory: &Memory,
+        report: &Report,
+        config: &Config,
+        actor: Actor,
+        problem: Problem,
+    ) -> Response {
+        let status = problem.status();
+        let desk = Desk { hand: Hand::Free(actor), refusal: Some(problem) };
+        let page = match self {
+            Self::Tenant => tenant::page(tenant, memory, report, config, &desk),
+            Self::Renewal => renewal::page(tenant, memory, report, config, &desk, None),
+        };
+        (status, page).into_response()
+    }
+}
+
+/// Who looks at a page, and what became of what they said.
+pub(super) struct Desk {
+    hand: Hand,
+    refusal: Option<Problem>,
+}
+
+type Asker = Option<Extension<User>>;
+
+fn desk(context: &Context, running: &Running, user: &Asker) -> Desk {
+    Desk { hand: Hand::of(context, running, user.as_ref().map(|user| &user.0)), refusal: None }
+}
+
 /// `/tenants/{name}`.
-pub(super) async fn tenant(State(context): State<Context>, Path(name): Path<String>) -> Response {
+pub(super) async fn tenant(State(context): State<Context>, Path(name): Path<String>, user: Asker) -> Response {
     let (running, report) = context.report().await;
+    let desk = desk(&context, &running, &user);
     match found(&context, &report, &name) {
-        Some((tenant, memory)) => tenant::page(tenant, &memory, &report, &running.config).into_response(),
+        Some((tenant, memory)) => tenant::page(tenant, &memory, &report, &running.config, &desk).into_response(),
         None => missing(&report),
     }
 }
 
 /// `/tenants/{name}/renewal`.
-pub(super) async fn renewal(State(context): State<Context>, Path(name): Path<String>) -> Response {
+pub(super) async fn renewal(State(context): State<Context>, Path(name): Path<String>, user: Asker) -> Response {
     let (running, report) = context.report().await;
+    let desk = desk(&context, &running, &user);
     match found(&context, &report, &name) {
-        Some((tenant, memory)) => renewal::page(tenant, &memory, &report, &running.config, None).into_response(),
+        Some((tenant, memory)) => renewal::page(tenant, &memory, &report, &running.config, &desk, None).into_response(),
         None => missing(&report),
     }
 }
@@ -90,21 +148,30 @@ pub(super) async fn renewal(State(context): State<Context>, Path(name): Path<Str
 pub(super) async fn judge(
     State(context): State<Context>,
     Path(name): Path<String>,
-    form: Result<axum::extract::Multipart, axum::extract::multipart::MultipartRejection>,
+    user: Asker,
+    form: Form,
 ) -> Response {
     let (running, report) = context.report().await;
+    let desk = desk(&context, &running, &user);
     let Some((tenant, memory)) = found(&context, &report, &name) else { return missing(&report) };
     let verdict = super::preflight::of_form(form, tenant, &memory, &report, &running.config).await;
-    let status = verdict.as_ref().err().map_or(StatusCode::OK, super::problem::Problem::status);
-    (status, renewal::page(tenant, &memory, &report, &running.config, Some(verdict))).into_response()
+    let status = verdict.as_ref().err().map_or(StatusCode::OK, Problem::status);
+    (status, renewal::page(tenant, &memory, &report, &running.config, &desk, Some(verdict))).into_response()
 }
 
-fn found<'r>(context: &Context, report: &'r Report, name: &str) -> Option<(&'r TenantReport, Memory)> {
+/// A page that says why a form was not taken.
+pub(super) fn refused(report: &Report, problem: &Problem) -> Response {
+    (problem.status(), layout::refused(report, problem.detail())).into_response()
+}
+
+/// The tenant of this name, with what is remembered of it.
+pub(super) fn found<'r>(context: &Context, report: &'r Report, name: &str) -> Option<(&'r TenantReport, Memory)> {
     let name = TenantName::parse(name).ok()?;
     let tenant = report.tenants.iter().find(|tenant| tenant.name == name)?;
     Some((tenant, context.store.memory(&name).as_deref().cloned().unwrap_or_default()))
 }
 
-fn missing(report: &Report) -> Response {
+/// There is no such tenant.
+pub(super) fn missing(report: &Report) -> Response {
     (StatusCode::NOT_FOUND, layout::missing(report)).into_response()
 }

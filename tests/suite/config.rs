@@ -358,7 +358,9 @@ fn the_environment_is_checked_as_the_file_is() {
             "APNSWATCH__WEB__LISTEN: must be an IP address and a port, such as 127.0.0.1:12197 or [::1]:12197, or \
              0.0.0.0:12197 for every address of this machine"
                 .to_owned(),
-            "APNSWATCH__WEB__ACTIONS: is not built yet: remove it".to_owned(),
+            "APNSWATCH__WEB__ACTIONS: needs config_file with basic_auth_users: only people who logged in may change \
+             anything"
+                .to_owned(),
             "network: must be a mapping of keys to values".to_owned(),
             "limits.polls: must be a whole number from 1 to 10000".to_owned(),
             "APNSWATCH__LIMITS__PER_HOST: must be a whole number from 1 to 10000".to_owned(),

@@ -35,6 +35,7 @@ mod pages;
 mod polls;
 mod preflight;
 mod prometheus;
+mod said;
 mod schema;
 mod support;
 mod upload;

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::support::{Answered, Daemon, Site, filed, pem, send, topic};
 
-const BOUNDARY: &str = "made-up-boundary";
+pub(crate) const BOUNDARY: &str = "made-up-boundary";
 
-fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, content) in parts {
         let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"x\"\r\n\r\n");

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -50,6 +51,16 @@ impl Logins {
     /// How many users there are.
     pub(super) fn count(&self) -> usize {
         self.0.as_ref().map_or(0, |inner| inner.users.len())
+    }
+
+    /// What a form must carry that this user sends, so that no other site can send one in their name. It changes with the
+    /// password, and with nothing else: a form outlives a restart. Empty for nobody.
+    pub(super) fn token(&self, user: &str) -> String {
+        // The hash is a secret of this server that the user's browser has no part in.
+        let hash = self.0.as_ref().and_then(|inner| inner.users.get(user));
+        let Some(hash) = hash else { return String::new() };
+        let key = hmac::Key::new(hmac::HMAC_SHA256, hash.as_bytes());
+        hex::encode(hmac::sign(&key, format!("apnswatch form 1 {user}").as_bytes()))
     }
 
     /// Who asks; `None` where nobody has to say. The error is the answer.

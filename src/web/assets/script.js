@@ -88,9 +88,10 @@
     form.addEventListener("submit", (event) => { event.preventDefault(); apply(); });
   }
 
-  const drop = document.querySelector(".drop");
-  const input = drop && drop.querySelector("input[type=file]");
-  if (input) {
+  for (const drop of document.querySelectorAll(".drop")) {
+    const input = drop.querySelector("input[type=file]");
+    // To be judged is sent at once; to be kept is a person's word, and needs the button.
+    const send = () => { if ("judge" in drop.dataset) drop.requestSubmit(); };
     for (const name of ["dragenter", "dragover"]) {
       drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
     }
@@ -100,9 +101,9 @@
       drop.classList.remove("over");
       if (event.dataTransfer.files.length === 1) {
         input.files = event.dataTransfer.files;
-        input.form.requestSubmit();
+        send();
       }
     });
-    input.addEventListener("change", () => input.form.requestSubmit());
+    input.addEventListener("change", send);
   }
 })();

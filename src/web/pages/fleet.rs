@@ -156,7 +156,8 @@ fn row(tenant: &TenantReport, report: &Report) -> Markup {
             (days(tenant, report))
             div {
                 div.name { a href=(address(&tenant.name)) { (tenant.name) } " " (tenant_badge(tenant))
-                    @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
+                    @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } }
+                    @if let Some(planned) = &tenant.planned { " " span.badge { "planned for " (planned.plan.on) } } }
                 div.soft.small { (tenant.mdm) ", phase " (tenant.phase)
                     @for (name, value) in &tenant.labels { ", " (name) " " (value) } }
                 (year(tenant, report))

@@ -93,6 +93,16 @@ fn warnings(report: &Report) -> Markup {
     }
 }
 
+/// Something was not taken.
+pub(super) fn refused(report: &Report, why: &str) -> Markup {
+    let main = html! {
+        h1 { "Not done" }
+        p.alarm role="alert" { (words::sentence(why)) }
+        p { a href="/" { "All tenants" } }
+    };
+    page("Not done", Place::Elsewhere, report, &main)
+}
+
 /// There is no such page.
 pub(super) fn missing(report: &Report) -> Markup {
     let main = html! {

@@ -4,12 +4,14 @@ use maud::{Markup, html};
 
 use super::layout::{Place, page as layout};
 use super::parts::{address, tenant_badge};
-use crate::certificate::preflight::Preflight;
+use super::{Desk, forms};
+use crate::certificate::preflight::{Preflight, Verdict};
 use crate::config::Config;
 use crate::evaluate::verification::{State, verify};
 use crate::evaluate::{Report, TenantReport};
 use crate::guide::{self, Part, StepId, Values};
 use crate::model::Memory;
+use crate::web::preflight::Judged;
 use crate::web::problem::Problem;
 
 /// The page, with the verdict on a file that was just sent.
@@ -18,19 +20,24 @@ pub(super) fn page(
     memory: &Memory,
     report: &Report,
     config: &Config,
-    verdict: Option<Result<Preflight, Problem>>,
+    desk: &Desk,
+    verdict: Option<Result<Judged, Problem>>,
 ) -> Markup {
     let configured = config.tenants.get(&tenant.name);
     let account = tenant.account.as_ref().and_then(|id| config.accounts.get(id));
     let mut values = configured.map(|tenant| Values::of(tenant, account, Some(report))).unwrap_or_default();
     values.today = Some(report.now.date_naive());
+    values.person = desk.hand.actor().map(|actor| actor.by.clone());
     let main = html! {
+        div data-part="outcome" { (forms::outcome(desk, memory, report)) }
         p { a href=(address(&tenant.name)) { (tenant.name) } }
         h1 data-part="headline" { "Renewal of " (tenant.name) " " (tenant_badge(tenant)) }
         p { strong { (guide::IN_SHORT) } }
+        div data-part="plan" { @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } } }
+        (forms::plan(tenant, report, desk))
         section aria-label="The file" {
-            @if let Some(verdict) = &verdict { (told(verdict)) }
-            form.drop method="post" enctype="multipart/form-data" action={ (address(&tenant.name)) "/renewal" } {
+            @if let Some(verdict) = &verdict { (told(tenant, verdict, desk)) }
+            form.drop data-judge="" method="post" enctype="multipart/form-data" action={ (address(&tenant.name)) "/renewal" } {
                 label for="file" { strong { "Before the upload: " } "drop the new certificate here, or choose it. It is judged and not kept. Never send a private key." }
                 p { input type="file" id="file" name="file" required; " " button.main type="submit" { "Is it a renewal?" } }
             }
@@ -41,24 +48,31 @@ pub(super) fn page(
             @for part in &step.parts { (piece(part)) }
             @if step.id == StepId::Preflight { p { a href="#file" { "Try the file above." } } }
         } } }
-        (state(tenant, memory, report))
+        h2 id="upload" { "After the upload" }
+        (forms::uploaded(tenant, memory, report, config, desk))
+        (state(tenant, memory, report, desk))
     };
     layout(&format!("Renewal of {}", tenant.name), Place::Tenant, report, &main)
 }
 
-fn told(verdict: &Result<Preflight, Problem>) -> Markup {
+fn told(tenant: &TenantReport, verdict: &Result<Judged, Problem>, desk: &Desk) -> Markup {
     html! {
         div.card role="status" {
             @match verdict {
-                Ok(preflight) => {
+                Ok(Judged { preflight, certificate }) => {
                     p { span class={ "badge " (preflight.verdict.as_str()) } { (preflight.verdict.headline()) } }
                     ul { @for reason in &preflight.reasons { li { (reason) } } }
                     p { strong { "Next: " } (preflight.next) }
+                    @if let Some(found) = certificate.as_ref().filter(|_| is_renewal(preflight)) { (forms::judged(tenant, found, desk)) }
                 }
                 Err(problem) => p { span.badge.bad { "Not judged" } " " (problem.detail()) "." },
             }
         }
     }
+}
+
+fn is_renewal(preflight: &Preflight) -> bool {
+    matches!(preflight.verdict, Verdict::Renewal | Verdict::Warning)
 }
 
 fn piece(part: &Part) -> Markup {
@@ -73,11 +87,11 @@ fn piece(part: &Part) -> Markup {
 }
 
 /// What can be seen of the renewal now; the command line waits for it.
-fn state(tenant: &TenantReport, memory: &Memory, report: &Report) -> Markup {
+fn state(tenant: &TenantReport, memory: &Memory, report: &Report, desk: &Desk) -> Markup {
     let verification = verify(tenant, memory, report.now, report.now);
     html! {
         div data-part="verification" {
-            h2 { "After the upload: what can be seen now" }
+            h3 { "What can be seen now" }
             div.scroll { table {
                 thead { tr { th { "What" } th { "State" } th { "Why" } } }
                 tbody {
@@ -96,7 +110,7 @@ fn state(tenant: &TenantReport, memory: &Memory, report: &Report) -> Markup {
                         td { (step.step.sentence())
                             @if let Some((by, at)) = &step.said { ", says " (by) " on " (at.format("%Y-%m-%d %H:%M UTC")) }
                             @else if let Some(why) = step.needless { ": " (why) }
-                            @else { ": say so with " code { "apnswatch verify --tenant NAME --" (step.step.as_str()) "-by PERSON" } } }
+                            @else { (forms::step(tenant, step, desk)) } }
                     } }
                 }
             } }

@@ -5,11 +5,12 @@ use maud::{Markup, html};
 
 use super::layout::{Place, page as layout};
 use super::parts::{address, ago, days, questions, tenant_badge, year};
+use super::{Desk, forms};
 use crate::config::Config;
 use crate::evaluate::history::{Event, history};
 use crate::evaluate::tenant::{SourceReport, Verdict};
 use crate::evaluate::{Report, TenantReport};
-use crate::guide::{self, MAC_COMMAND};
+use crate::guide;
 use crate::model::{Memory, PinOrigin, PushCertificate};
 use crate::words;
 
@@ -17,38 +18,46 @@ use crate::words;
 const MOST_EVENTS: usize = 200;
 
 /// The page.
-pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config) -> Markup {
+pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config, desk: &Desk) -> Markup {
     let main = html! {
+        div data-part="outcome" { (forms::outcome(desk, memory, report)) }
         div data-part="tenant" {
             h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
             p { (tenant.sentence) "." }
             div.card {
                 (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
+            @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } }
             p { a.button href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } }
             @if !tenant.findings.is_empty() {
                 h2 { "Findings" }
                 @for (finding, sentence) in &tenant.findings { p.alarm.warn { code { (finding.as_str()) } " " (sentence) } }
             }
-            (certificate(tenant, report))
-            (pin(tenant, report))
+            (certificate(tenant, report, desk))
+        }
+        (forms::certificate(tenant, memory, desk))
+        div data-part="pin" { (pin(tenant, report)) }
+        @if tenant.pin.as_ref().is_some_and(|pin| pin.origin == PinOrigin::FirstSeen) { (forms::pin(tenant, desk)) }
+        div data-part="more" {
+            (drift(tenant))
             (sources(tenant, report))
             (more(tenant, report))
-            (account(tenant, report, config))
+            (account(tenant, report, config, desk))
             (timeline(memory, report))
         }
     };
     layout(tenant.name.as_str(), Place::Tenant, report, &main)
 }
 
-fn certificate(tenant: &TenantReport, report: &Report) -> Markup {
+fn certificate(tenant: &TenantReport, report: &Report, desk: &Desk) -> Markup {
     html! {
         h2 { "The certificate" }
         @match &tenant.effective {
             None => {
                 p { @if tenant.phase == crate::model::Phase::None { "The MDM says that there is none." }
                     @else { "Nobody knows when it ends. Put the certificate (never its key) into a file that certificate.files names, or "
-                        "hand it over: " code { "apnswatch certificate add --tenant NAME FILE" } ". It can be downloaded from the row in Apple's push "
-                        "portal, identity.apple.com/pushcert." } }
+                        "hand it over: " @if desk.hand.actor().is_some() { "below" }
+                            @else { code { "apnswatch certificate add --tenant NAME FILE" } }
+                        ". It can be downloaded from the row in Apple's push portal, identity.apple.com/pushcert." } }
             }
             Some(known) => {
                 dl.facts {
@@ -79,15 +88,16 @@ fn pin(tenant: &TenantReport, report: &Report) -> Markup {
                     PinOrigin::Config => "The configuration says so.",
                     PinOrigin::Confirmed => { "Confirmed" @if let Some(by) = &pin.by { " by " (by) } ", " (ago(pin.since, report.now)) "." }
                     PinOrigin::FirstSeen => {
-                        "First seen " (ago(pin.since, report.now)) ", and nobody has compared it with a device. On a Mac that this MDM manages:"
+                        "First seen " (ago(pin.since, report.now)) ", unconfirmed."
                     }
                 } }
-                @if pin.origin == PinOrigin::FirstSeen {
-                    pre { (MAC_COMMAND) }
-                    p { "Then " code { "apnswatch pin confirm --tenant NAME --topic TOPIC" } "." }
-                }
             }
         }
+    }
+}
+
+fn drift(tenant: &TenantReport) -> Markup {
+    html! {
         @for (source, verdict) in &tenant.drift {
             @if let Verdict::Drifts(topic, since) = verdict {
                 p.alarm { strong { "Source " (source) " tells another topic" } " since " (exact(*since)) ": "
@@ -178,12 +188,12 @@ fn more(tenant: &TenantReport, report: &Report) -> Markup {
     }
 }
 
-fn account(tenant: &TenantReport, report: &Report, config: &Config) -> Markup {
+fn account(tenant: &TenantReport, report: &Report, config: &Config, desk: &Desk) -> Markup {
     let known = tenant.account.as_ref();
     let configured = known.and_then(|id| config.accounts.get(id));
     let duties = known.and_then(|id| report.accounts.iter().find(|account| account.id == *id));
     html! {
-        h2 { "The Apple Account" }
+        h2 id="account" { "The Apple Account" }
         @match configured {
             None => p { "None is configured, so nobody knows with which account it must be renewed." },
             Some(account) => {
@@ -199,10 +209,11 @@ fn account(tenant: &TenantReport, report: &Report, config: &Config) -> Markup {
         @if let Some(why) = tenant.not_renewable { p.soft { "Whether it could be renewed today: " (why) "." } }
         @if let Some(account) = duties { @if !account.duties.is_empty() {
             div.scroll { table {
-                thead { tr { th { "Duty" } th { "Due" } th { "Last done" } } }
+                thead { tr { th { "Duty" } th { "Due" } th { "Last done" } @if desk.hand.actor().is_some() { th { "Say so" } } } }
                 tbody { @for (name, duty) in &account.duties { tr {
                     td { (name) } td { (duty.due.format("%Y-%m-%d")) @if duty.due <= report.now { " " span.badge.attention { "due" } } }
                     td { @match duty.done { Some(done) => { (done.format("%Y-%m-%d")) @if let Some(by) = &duty.by { " by " (by) } } None => "never" } }
+                    @if desk.hand.actor().is_some() { td { (forms::duty(tenant, &account.id, name, desk)) } }
                 } } }
             } }
         } }

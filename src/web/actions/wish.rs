@@ -1,0 +1,112 @@
+//! What a form says.
+
+use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::NaiveDate;
+
+use crate::attest::{Case, Kept, NAME, NOTE, PlanWish, Refusal, Remarks, found_in};
+use crate::certificate::Certificate;
+use crate::evaluate::TenantReport;
+use crate::model::{HumanStep, Serial, Topic};
+use crate::web::parts::Parts;
+use crate::web::problem::Problem;
+use crate::words::clean;
+
+/// What somebody says of a tenant.
+pub(super) enum Wish {
+    /// An enrolled device listens on this topic.
+    Pin(Topic),
+    /// This certificate was uploaded; without a serial number, the newest file.
+    Uploaded(Option<Serial>),
+    /// This was seen after a renewal.
+    Verified(HumanStep),
+    /// It will be renewed then.
+    Planned(PlanWish),
+    /// It will not.
+    Unplanned,
+    /// Keep this certificate.
+    Certificate(Box<Certificate>),
+    /// Keep that certificate no more.
+    Removed(Serial),
+}
+
+impl Wish {
+    /// The parts of every form.
+    pub(super) const PARTS: [&str; 12] =
+        ["token", "room", "topic", "serial", "step", "on", "who", "witness", "ticket", "note", "der", "file"];
+
+    /// What a form says that was sent to `word`.
+    pub(super) fn read(word: &str, parts: &Parts) -> Result<Self, Problem> {
+        Ok(match word {
+            "pin" => {
+                let topic = parts.typed("topic").and_then(Topic::parse).filter(Topic::is_mdm);
+                Self::Pin(topic.ok_or_else(|| {
+                    wrong("the topic is what the device prints, such as com.apple.mgmt.External. and a GUID")
+                })?)
+            }
+            "uploaded" => Self::Uploaded(serial(parts)?),
+            "verified" => {
+                let step = parts.typed("step");
+                let step = HumanStep::ALL.into_iter().find(|known| Some(known.as_str()) == step);
+                Self::Verified(step.ok_or_else(|| wrong("it is not said what was seen"))?)
+            }
+            "planned" => Self::Planned(PlanWish {
+                on: day(parts, "on")?.ok_or_else(|| wrong("no day is named"))?,
+                who: parts.typed("who").unwrap_or_default().to_owned(),
+            }),
+            "unplanned" => Self::Unplanned,
+            "certificate" => Self::Certificate(Box::new(certificate(parts)?)),
+            "removed" => Self::Removed(serial(parts)?.ok_or_else(|| wrong("no serial number is named"))?),
+            _ => return Err(Problem::new(StatusCode::NOT_FOUND, "nothing of this kind can be said of a tenant")),
+        })
+    }
+
+    /// Asks whether it may be kept.
+    pub(super) fn put(self, case: &Case<'_>, tenant: &TenantReport) -> Result<Kept, Refusal> {
+        match self {
+            Self::Pin(topic) => case.confirm_pin(topic),
+            Self::Uploaded(serial) => case.uploaded(serial.as_ref()),
+            Self::Verified(step) => Ok(case.verified(step, case.newest_file())),
+            Self::Planned(wish) => {
+                case.plan(wish, tenant.phase, tenant.effective.as_ref().map(|known| known.not_after))
+            }
+            Self::Unplanned => Ok(case.unplan()),
+            Self::Certificate(found) => case.add_certificate(&found),
+            Self::Removed(serial) => case.remove_certificate(&serial),
+        }
+    }
+}
+
+/// What a person adds in their own words.
+pub(super) fn remarks(parts: &Parts) -> Remarks {
+    let text = |name, limit| parts.typed(name).map(|text| clean(text, limit));
+    Remarks { note: text("note", NOTE), witness: text("witness", NAME), ticket: text("ticket", NAME) }
+}
+
+/// A day.
+pub(super) fn day(parts: &Parts, name: &str) -> Result<Option<NaiveDate>, Problem> {
+    let Some(text) = parts.typed(name) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| wrong("the day is no date such as 2027-03-01"))
+}
+
+fn serial(parts: &Parts) -> Result<Option<Serial>, Problem> {
+    let Some(text) = parts.typed("serial") else { return Ok(None) };
+    let serial = Serial::parse_hex(text);
+    serial.map(Some).ok_or_else(|| wrong("the serial number is hexadecimal, such as 0552818DF267903F"))
+}
+
+/// A certificate that is sent as a file, or one that was judged a moment ago.
+fn certificate(parts: &Parts) -> Result<Certificate, Problem> {
+    let judged = parts.typed("der").map(|der| STANDARD.decode(der));
+    let judged = judged.transpose().map_err(|_| wrong("the certificate is damaged"))?;
+    let bytes = match &judged {
+        Some(judged) => judged,
+        None => parts.required("file")?,
+    };
+    found_in(bytes, "the file").map_err(|why| wrong(&why.to_string()))
+}
+
+fn wrong(why: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why)
+}

@@ -1,0 +1,202 @@
+//! What people say on the page of a tenant: the forms, for those who may, and what became of them.
+//!
+//! A form into which somebody types stands outside every part that is refreshed.
+
+use chrono::{Days, TimeDelta};
+use maud::{Markup, html};
+
+use super::parts::ago;
+use super::{Desk, Room};
+use crate::attest::{Case, of_kept};
+use crate::certificate::Certificate;
+use crate::config::Config;
+use crate::evaluate::history::{Event, history};
+use crate::evaluate::verification::Step;
+use crate::evaluate::{Planned, Report, TenantReport};
+use crate::guide::MAC_COMMAND;
+use crate::model::{AccountId, Memory, TenantName, Tier};
+use crate::web::actions::Actor;
+use crate::words::sentence;
+
+/// For so long a person is shown what they said last.
+const JUST: TimeDelta = TimeDelta::seconds(60);
+
+/// What became of what was said: why it was not kept, or that it was, as the store has it.
+pub(super) fn outcome(desk: &Desk, memory: &Memory, report: &Report) -> Markup {
+    if let Some(problem) = &desk.refusal {
+        return html! { p.alarm role="alert" { strong { "Nothing was kept. " } (sentence(problem.detail())) } };
+    }
+    let Some(actor) = desk.hand.actor() else { return html! {} };
+    let is_new = |event: &Event| {
+        event.by.as_deref() == Some(&actor.by) && event.at <= report.now && report.now - event.at < JUST
+    };
+    let just = history(memory).into_iter().take_while(|event| report.now - event.at < JUST).find(is_new);
+    html! {
+        @if let Some(event) = just {
+            p.note role="status" { strong { "Kept: " } (event.sentence) ", says " (actor.by) ", " (ago(event.at, report.now)) "." }
+        }
+    }
+}
+
+/// Where a form of a tenant goes, and what each has.
+fn form(name: &TenantName, room: Room, word: &str, actor: &Actor, class: &str, fields: &Markup) -> Markup {
+    let action = format!("{}/said/{word}", Room::Tenant.address(name));
+    html! {
+        form class={ "say " (class) } method="post" enctype="multipart/form-data" action=(action) {
+            input type="hidden" name="token" value=(actor.token);
+            input type="hidden" name="room" value=(match room { Room::Tenant => "tenant", Room::Renewal => "renewal" });
+            (fields)
+        }
+    }
+}
+
+/// "I read the topic on a device", or the command that says so.
+pub(super) fn pin(tenant: &TenantReport, desk: &Desk) -> Markup {
+    html! {
+        p { "Nobody has compared it with a device yet. On a Mac that this MDM manages:" }
+        pre { (MAC_COMMAND) }
+        @match desk.hand.actor() {
+            Some(actor) => (form(&tenant.name, Room::Tenant, "pin", actor, "", &html! {
+                label.wide { "The topic as the Mac prints it"
+                    input name="topic" required autocomplete="off" spellcheck="false" placeholder="com.apple.mgmt.External."; }
+                button type="submit" { "An enrolled device listens on this" }
+            })),
+            None => p { "Then " code { "apnswatch pin confirm --tenant NAME --topic TOPIC" } "." },
+        }
+    }
+}
+
+/// A certificate that is handed over, and those that were.
+pub(super) fn certificate(tenant: &TenantReport, memory: &Memory, desk: &Desk) -> Markup {
+    let Some(actor) = desk.hand.actor() else { return html! {} };
+    let kept = memory.kept();
+    html! {
+        details open[tenant.effective.is_none()] {
+            summary { "Hand over a certificate" }
+            (form(&tenant.name, Room::Tenant, "certificate", actor, "drop", &html! {
+                label for="kept" { strong { "Drop the certificate here" } ", or choose it: the .pem from Apple's push portal, as the MDM has it. "
+                    "Its public part is kept, with your name. Never send a private key." }
+                p { input type="file" id="kept" name="file" required; " " button type="submit" { "Keep it" } }
+            }))
+            @for one in &kept { @if let Some(found) = of_kept(one) { @if let Some(serial) = &found.serial {
+                (form(&tenant.name, Room::Tenant, "removed", actor, "row", &html! {
+                    input type="hidden" name="serial" value=(serial);
+                    span { "Serial " span.mono { (serial) } ", ends " (found.not_after.format("%Y-%m-%d")) ", handed over by " (one.by) " on "
+                        (one.at.format("%Y-%m-%d")) }
+                    button type="submit" { "Keep it no more" }
+                }))
+            } } }
+        }
+    }
+}
+
+/// The certificate that was judged a moment ago, to be kept.
+pub(super) fn judged(tenant: &TenantReport, found: &Certificate, desk: &Desk) -> Markup {
+    use base64::Engine;
+    let Some(actor) = desk.hand.actor() else { return html! {} };
+    form(
+        &tenant.name,
+        Room::Renewal,
+        "certificate",
+        actor,
+        "row",
+        &html! {
+            input type="hidden" name="der" value=(base64::engine::general_purpose::STANDARD.encode(&found.der));
+            span { "Keep the certificate here, so that nobody has to look for it. Whether the MDM has it is said below, after the upload." }
+            button type="submit" { "Keep it" }
+        },
+    )
+}
+
+/// "A duty was done", as a button.
+pub(super) fn duty(tenant: &TenantReport, account: &AccountId, duty: &str, desk: &Desk) -> Markup {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    let Some(actor) = desk.hand.actor() else { return html! {} };
+    let piece = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let action = format!("/accounts/{}/duties/{}", piece(account.as_str()), piece(duty));
+    html! {
+        form.say.row method="post" enctype="multipart/form-data" action=(action) {
+            input type="hidden" name="token" value=(actor.token);
+            input type="hidden" name="tenant" value=(tenant.name);
+            button type="submit" { "Done today" }
+        }
+    }
+}
+
+/// "It was uploaded", with the second admin and the ticket.
+pub(super) fn uploaded(
+    tenant: &TenantReport,
+    memory: &Memory,
+    report: &Report,
+    config: &Config,
+    desk: &Desk,
+) -> Markup {
+    let Some(actor) = desk.hand.actor() else { return html! {} };
+    let case = Case { config, name: &tenant.name, memory, by: &actor.by, now: report.now };
+    let newest = case.newest_file();
+    let serial = newest.as_ref().and_then(|file| file.serial.as_ref()).map(ToString::to_string);
+    let is_blind = case.is_without_files();
+    html! {
+        h3 { "It was uploaded" }
+        @if let Some(end) = newest.as_ref().and_then(|file| file.not_after) {
+            p.soft { "The newest file here ends " (end.format("%Y-%m-%d")) ". Is that the one? Compare its serial number with what the MDM shows." }
+        }
+        (form(&tenant.name, Room::Renewal, "uploaded", actor, "", &html! {
+            label { "Serial number" input name="serial" value=[serial] required[is_blind] autocomplete="off" spellcheck="false"; }
+            label { "Second admin" input name="witness" autocomplete="off" placeholder="who looked on"; }
+            label { "Ticket" input name="ticket" autocomplete="off"; }
+            label.wide { "Note" input name="note" autocomplete="off"; }
+            button.main type="submit" { "The MDM has it, says " (actor.by) }
+        }))
+    }
+}
+
+/// "I saw it", as a button; or the command that says so.
+pub(super) fn step(tenant: &TenantReport, step: &Step, desk: &Desk) -> Markup {
+    let word = step.step.as_str();
+    match desk.hand.actor() {
+        Some(actor) => form(
+            &tenant.name,
+            Room::Renewal,
+            "verified",
+            actor,
+            "row",
+            &html! {
+                input type="hidden" name="step" value=(word);
+                button type="submit" { "I saw it" }
+            },
+        ),
+        None => html! { ": say so with " code { "apnswatch verify --tenant NAME --" (word) "-by PERSON" } },
+    }
+}
+
+/// Who renews when, if anybody said so.
+pub(super) fn planned(planned: &Planned) -> Markup {
+    let Planned { plan, by, .. } = planned;
+    html! {
+        "Planned for " strong { (plan.on) } " by " strong { (plan.who) } ", says " (by) ". Until that day is over "
+        (match plan.tier { Tier::Info => "the notice of the phase plan", Tier::Warning => "the warning of the phase renew" })
+        " is quiet, and nothing else."
+    }
+}
+
+/// "Somebody will renew it on that day", where there is something to keep quiet.
+pub(super) fn plan(tenant: &TenantReport, report: &Report, desk: &Desk) -> Markup {
+    let end = tenant.effective.as_ref().map(|known| known.not_after.date_naive());
+    let (Some(actor), Some(_), Some(end)) = (desk.hand.actor(), Tier::of(tenant.phase), end) else { return html! {} };
+    let last = end.checked_sub_days(Days::new(1));
+    html! {
+        @if tenant.planned.is_some() {
+            (form(&tenant.name, Room::Renewal, "unplanned", actor, "row", &html! {
+                button type="submit" { "Nobody will: withdraw the plan" }
+            }))
+        } @else {
+            (form(&tenant.name, Room::Renewal, "planned", actor, "", &html! {
+                label { "Day" input type="date" name="on" required min=(report.now.date_naive()) max=[last]; }
+                label { "Who renews" input name="who" value=(actor.by) required autocomplete="off"; }
+                button type="submit" { "Plan the renewal" }
+            }))
+            p.soft.small { "Keeps what is told now quiet until that day is over. The next phase, the end and another topic are told all the same." }
+        }
+    }
+}
