@@ -67,7 +67,8 @@ impl Case<'_> {
     #[must_use]
     pub fn newest_file(&self) -> Option<PushCertificate> {
         // What was added and taken away again is no file any more, and nobody saw that in the console.
-        let file = self.tenant().filter(|tenant| has_files(tenant, Some(self.memory))).and(self.newest())?;
+        self.tenant().filter(|tenant| has_files(tenant, Some(self.memory)))?;
+        let file = self.newest()?;
         let pin = self.memory.pin.as_ref().map(|pin| &pin.topic);
         (pin.is_none() || file.topic.as_ref() == pin).then_some(file)
     }

@@ -13,7 +13,7 @@ pub enum Standing {
     Attention,
     /// Devices are not reached, or will be lost.
     Bad,
-    /// Only the configuration says so, or a reckoning: nobody measured it.
+    /// Only the configuration, a reckoning or the first sight says so: nobody measured or compared it.
     Declared,
     /// Nobody watches it.
     Nobody,
@@ -120,7 +120,8 @@ fn lineage(tenant: &TenantReport) -> (Standing, &'static str) {
         return (Standing::Good, "no certificate");
     }
     let is_confirmed = tenant.pin.as_ref().is_some_and(|pin| pin.origin != crate::model::PinOrigin::FirstSeen);
-    (Standing::Good, if is_confirmed { "same" } else { "same, unconfirmed" })
+    // What was taken at first sight may have been wrong then already.
+    if is_confirmed { (Standing::Good, "same") } else { (Standing::Declared, "same, unconfirmed") }
 }
 
 fn arrival(tenant: &TenantReport) -> (Standing, &'static str) {

@@ -195,13 +195,14 @@ fn note(mdm: &Mdm, values: &Values) -> Vec<Part> {
     vec![
         Part::Verbatim(vec![
             format!("Renewed {day} by {}", or(&values.person, "(your name)")),
+            format!("Second admin: {}", or(&values.witness, "(who read the topic aloud)")),
             format!("For: {place}"),
             format!("Apple Account: {}", or(&values.account, "(the address you signed in with)")),
             format!("Held by: {}", or(&values.owner, "(the team)")),
             format!("Password: {}", or(&values.vault_item, "(its entry in the vault, never the password)")),
             format!("Second factor: {second_factor}"),
             format!("Topic: {topic}"),
-            "Ticket: (its number)".to_owned(),
+            format!("Ticket: {}", or(&values.ticket, "(its number)")),
             "Next year: press Renew on this row, with this account.".to_owned(),
         ]),
         text(

@@ -29,6 +29,8 @@ fn full() -> Values {
         watches_files: Some(true),
         today: chrono::NaiveDate::from_ymd_opt(2026, 12, 1),
         person: Some("admin".to_owned()),
+        witness: Some("sam".to_owned()),
+        ticket: Some("CHG-7".to_owned()),
     }
 }
 

@@ -44,6 +44,10 @@ pub struct Values {
     pub today: Option<NaiveDate>,
     /// Who renews.
     pub person: Option<String>,
+    /// The second admin, who looks on.
+    pub witness: Option<String>,
+    /// The number of the ticket.
+    pub ticket: Option<String>,
 }
 
 impl Values {
@@ -81,6 +85,8 @@ impl Values {
             watches_files: Some(!tenant.certificate.files.is_empty() || tenant.certificate.is_pooled),
             today: None,
             person: None,
+            witness: None,
+            ticket: None,
         }
     }
 

@@ -111,14 +111,14 @@ async fn what_a_person_writes_is_seen_before_the_next_evaluation() {
     assert_eq!(desk.load().await.unwrap().tenants[&acme()].pin.as_ref().unwrap().topic, topic(T1));
     let pin = Pin { topic: topic(T2), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
     let words = statement(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) });
-    desk.attest(&acme(), &[words.clone()], &PinChange::Set(pin.clone())).await.unwrap();
+    desk.attest(&acme(), std::slice::from_ref(&words), &PinChange::Set(pin.clone())).await.unwrap();
     store.refresh().await;
     let memory = store.memory(&acme()).unwrap();
     assert_eq!(memory.pin, Some(pin));
     assert_eq!(memory.attestations, [words]);
     assert_eq!(memory.sources[&Source::Api].drift, None, "the pin was changed on purpose");
     let words = statement(Statement::PinForgotten { topic: topic(T2) });
-    desk.attest(&acme(), &[words.clone()], &PinChange::Forget).await.unwrap();
+    desk.attest(&acme(), std::slice::from_ref(&words), &PinChange::Forget).await.unwrap();
     desk.close().await;
     store.refresh().await;
     assert_eq!(store.memory(&acme()).unwrap().pin, None);
@@ -137,7 +137,7 @@ async fn a_first_sight_never_replaces_a_persons_word() {
     let mut desk = Desk::open(&path).await.unwrap();
     let pin = Pin { topic: topic(T1), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
     let words = statement(Statement::PinConfirmed { topic: topic(T1) });
-    desk.attest(&acme(), &[words.clone()], &PinChange::Set(pin)).await.unwrap();
+    desk.attest(&acme(), std::slice::from_ref(&words), &PinChange::Set(pin)).await.unwrap();
     desk.close().await;
     // The daemon has not looked yet and sees another topic first.
     record(&store, told(T2), 1);
@@ -202,7 +202,7 @@ async fn a_word_that_cannot_be_read_hides_no_other_tenants_pin() {
         .await;
     let pin = Pin { topic: topic(T2), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
     let words = statement(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) });
-    desk.attest(&acme(), &[words.clone()], &PinChange::Set(pin.clone())).await.unwrap();
+    desk.attest(&acme(), std::slice::from_ref(&words), &PinChange::Set(pin.clone())).await.unwrap();
     store.refresh().await;
     store.refresh().await;
     assert_eq!(store.memory(&acme()).unwrap().pin, Some(pin));

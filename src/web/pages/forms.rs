@@ -2,7 +2,7 @@
 //!
 //! A form into which somebody types stands outside every part that is refreshed.
 
-use chrono::{Days, TimeDelta};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 use maud::{Markup, html};
 
 use super::parts::ago;
@@ -14,12 +14,15 @@ use crate::evaluate::history::{Event, history};
 use crate::evaluate::verification::Step;
 use crate::evaluate::{Planned, Report, TenantReport};
 use crate::guide::MAC_COMMAND;
-use crate::model::{AccountId, Memory, TenantName, Tier};
+use crate::model::{AccountId, Attestation, Memory, Statement, TenantName, Tier};
 use crate::web::actions::Actor;
 use crate::words::sentence;
 
 /// For so long a person is shown what they said last.
 const JUST: TimeDelta = TimeDelta::seconds(60);
+
+/// An upload that was said longer ago belongs to another renewal.
+const RECENT: TimeDelta = TimeDelta::days(30);
 
 /// What became of what was said: why it was not kept, or that it was, as the store has it.
 pub(super) fn outcome(desk: &Desk, memory: &Memory, report: &Report) -> Markup {
@@ -149,6 +152,12 @@ pub(super) fn uploaded(
             button.main type="submit" { "The MDM has it, says " (actor.by) }
         }))
     }
+}
+
+/// What was said of the upload of this renewal, if anything was.
+pub(super) fn last_upload(memory: &Memory, now: DateTime<Utc>) -> Option<&Attestation> {
+    let is_upload = |said: &&Attestation| matches!(said.statement, Statement::Uploaded { .. });
+    memory.attestations.iter().rev().find(is_upload).filter(|said| now - said.at < RECENT)
 }
 
 /// "I saw it", as a button; or the command that says so.

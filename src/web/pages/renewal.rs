@@ -28,6 +28,10 @@ pub(super) fn page(
     let mut values = configured.map(|tenant| Values::of(tenant, account, Some(report))).unwrap_or_default();
     values.today = Some(report.now.date_naive());
     values.person = desk.hand.actor().map(|actor| actor.by.clone());
+    if let Some(uploaded) = forms::last_upload(memory, report.now) {
+        values.ticket.clone_from(&uploaded.ticket);
+        values.witness.clone_from(&uploaded.witness);
+    }
     let main = html! {
         div data-part="outcome" { (forms::outcome(desk, memory, report)) }
         p { a href=(address(&tenant.name)) { (tenant.name) } }
@@ -47,6 +51,7 @@ pub(super) fn page(
             h3 { (step.title) }
             @for part in &step.parts { (piece(part)) }
             @if step.id == StepId::Preflight { p { a href="#file" { "Try the file above." } } }
+            @if step.id == StepId::Attest && desk.hand.actor().is_some() { p { a href="#upload" { "Say it below." } } }
         } } }
         h2 id="upload" { "After the upload" }
         (forms::uploaded(tenant, memory, report, config, desk))

@@ -23,14 +23,14 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
         div data-part="outcome" { (forms::outcome(desk, memory, report)) }
         div data-part="tenant" {
             h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
-            p { (tenant.sentence) "." }
+            p { (words::sentence(&tenant.sentence)) }
             div.card {
                 (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
             @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } }
             p { a.button href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } }
             @if !tenant.findings.is_empty() {
                 h2 { "Findings" }
-                @for (finding, sentence) in &tenant.findings { p.alarm.warn { code { (finding.as_str()) } " " (sentence) } }
+                @for (finding, sentence) in &tenant.findings { p.alarm.warn { code { (finding.as_str()) } " " (words::sentence(sentence)) } }
             }
             (certificate(tenant, report, desk))
         }
