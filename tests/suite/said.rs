@@ -49,7 +49,7 @@ impl<'d> Person<'d> {
     }
 }
 
-fn lead<'a>(answered: &'a Answered) -> &'a str {
+fn lead(answered: &Answered) -> &str {
     let line = answered.head.lines().find_map(|line| line.strip_prefix("location: "));
     line.unwrap_or_else(|| panic!("{}: {}", answered.status, answered.body))
 }
