@@ -2,6 +2,7 @@
 
 pub(super) mod filter;
 mod fleet;
+mod handover;
 mod layout;
 mod network;
 mod parts;
@@ -16,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use self::filter::Filter;
 use super::Context;
 use crate::evaluate::{Report, TenantReport};
+use crate::handover::{Scope, compose};
 use crate::model::{Memory, TenantName};
 
 /// What the pages ask of the address. Whoever mistypes it gets everything.
@@ -66,6 +68,15 @@ pub(super) async fn ahead(State(context): State<Context>, query: Asked) -> Respo
 pub(super) async fn network(State(context): State<Context>) -> Response {
     let (_, report) = context.report().await;
     network::page(&report).into_response()
+}
+
+/// `/handover`.
+pub(super) async fn handover(State(context): State<Context>) -> Response {
+    let (running, report) = context.report().await;
+    // Where secrets lie is told to those who had to log in, and to nobody else.
+    let scope = if context.access.borrow().users() > 0 { Scope::Everything } else { Scope::WithoutSecretPlaces };
+    let sheet = compose(&context.installation, &running.config, &report, &context.store.snapshot().tenants, scope);
+    handover::page(&sheet, &report).into_response()
 }
 
 /// `/tenants/{name}`.
