@@ -8,6 +8,7 @@
 //! - [`evaluate`] turns what the store knows, the policy and the present moment into one `Report`.
 //! - [`metrics`], [`web`] and [`cli`] show that report, [`status`] writes it as a document. They decide nothing.
 //! - [`guide`] is the walkthrough of a renewal, as data.
+//! - [`handover`] is what a stranger needs when the machine is dead, as one sheet.
 //! - [`app`] puts the daemon together; [`demo`] is a simulated world on loopback, for people and for the tests.
 //!
 //! [`model`] holds the words all of them share. `docs/architecture.md` has the drawing and its invariants.
@@ -24,6 +25,7 @@ pub mod config;
 pub mod demo;
 pub mod evaluate;
 pub mod guide;
+pub mod handover;
 pub mod metrics;
 pub mod model;
 pub mod poller;

@@ -29,6 +29,7 @@ pub use self::server::serve;
 use crate::clock::Clock;
 use crate::config::{Config, Reload};
 use crate::evaluate::{Report, evaluate};
+use crate::handover::Installation;
 use crate::metrics::{self, Counters, ProcessState};
 use crate::model;
 use crate::status;
@@ -68,6 +69,8 @@ pub struct Context {
     pub ready: watch::Receiver<bool>,
     /// Who may ask.
     pub access: watch::Receiver<Access>,
+    /// Where this process lives.
+    pub installation: Arc<Installation>,
 }
 
 impl Context {
@@ -89,6 +92,7 @@ pub fn router(context: Context) -> Router {
         .route("/findings", get(pages::findings))
         .route("/ahead", get(pages::ahead))
         .route("/network", get(pages::network))
+        .route("/handover", get(pages::handover))
         .route("/tenants/{name}", get(pages::tenant))
         .route(
             "/tenants/{name}/renewal",

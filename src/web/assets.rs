@@ -7,7 +7,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-const STYLE: &str = include_str!("assets/style.css");
+/// The sheet of the handover looks the same on the page and in a file of its own, so its part stands with it.
+const STYLE: &str = concat!(include_str!("assets/style.css"), include_str!("../handover/sheet.css"));
 const SCRIPT: &str = include_str!("assets/script.js");
 
 /// Where the style sheet is. The name changes with the content, so that a browser may keep it for ever.

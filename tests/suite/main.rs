@@ -23,6 +23,7 @@ mod grafana;
 mod guide;
 mod hand;
 mod handed;
+mod handover;
 mod inspect;
 mod intune;
 mod jamf;

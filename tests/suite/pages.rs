@@ -36,7 +36,9 @@ async fn every_link_of_every_page_of_the_demo_leads_somewhere() {
             open.extend(links(&answered.body));
         }
     }
-    for wanted in ["/", "/findings", "/ahead", "/network", "/tenants.csv", "/tenants/acme", "/tenants/acme/renewal"] {
+    for wanted in
+        ["/", "/findings", "/ahead", "/network", "/handover", "/tenants.csv", "/tenants/acme", "/tenants/acme/renewal"]
+    {
         assert!(seen.contains(wanted), "{wanted}: {seen:?}");
     }
     assert!(seen.iter().filter(|path| path.starts_with("/assets/")).count() == 2, "{seen:?}");
