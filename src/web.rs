@@ -1,9 +1,10 @@
-//! The HTTP side: the pages, metrics, the status document, health, reload.
+//! The HTTP side: the pages, metrics, the status document, the calendar, health, reload.
 //!
 //! Nothing here waits for a vendor: every answer comes from what the store holds.
 
 pub mod access;
 mod assets;
+mod calendar;
 mod host;
 mod pages;
 mod preflight;
@@ -81,6 +82,7 @@ impl Context {
 
 /// All routes.
 pub fn router(context: Context) -> Router {
+    let door = access::Door::new(context.access.clone(), context.running.clone());
     Router::new()
         .route("/", get(pages::fleet))
         .route("/tenants.csv", get(pages::csv))
@@ -93,6 +95,7 @@ pub fn router(context: Context) -> Router {
             get(pages::renewal).post(pages::judge).layer(DefaultBodyLimit::max(preflight::LIMIT)),
         )
         .route("/assets/{name}", get(assets::serve))
+        .route(access::CALENDAR, get(calendar::serve))
         .route("/metrics", get(scrape))
         .route("/api/v1/status", get(status_document))
         .route("/api/v1/tenants/{name}", get(tenant_document))
@@ -101,7 +104,7 @@ pub fn router(context: Context) -> Router {
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
         .layer(middleware::from_fn_with_state(context.clone(), host::check))
-        .layer(middleware::from_fn_with_state(context.access.clone(), access::check))
+        .layer(middleware::from_fn_with_state(door, access::check))
         .layer(middleware::map_response(harden))
         .with_state(context)
 }

@@ -22,6 +22,7 @@ pub(super) fn web(root: &mut Table<'_>, base: &Path) -> Web {
         external_url: None,
         reload: Reload::Signal,
         allowed_hosts: Vec::new(),
+        calendar_key_file: None,
         days_gauge: true,
     };
     let Some(mut table) = root.table("web") else { return web };
@@ -35,7 +36,7 @@ pub(super) fn web(root: &mut Table<'_>, base: &Path) -> Web {
     web.reload = table.read("reload", reload).unwrap_or(web.reload);
     table.unbuilt("actions", values::flag);
     web.allowed_hosts = table.list("allowed_hosts", values::host).unwrap_or_default();
-    table.unbuilt("calendar_key_file", |value| values::path(value, base));
+    web.calendar_key_file = table.read("calendar_key_file", |value| values::path(value, base));
     web.days_gauge = table.read("days_gauge", values::flag).unwrap_or(web.days_gauge);
     table.finish();
     web

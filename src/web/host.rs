@@ -72,6 +72,7 @@ mod tests {
             external_url: Some("https://apns.example.com:8443/".parse().unwrap()),
             reload: Reload::Signal,
             allowed_hosts: vec!["push.example.com".to_owned()],
+            calendar_key_file: None,
             days_gauge: true,
         };
         for good in [
