@@ -156,7 +156,7 @@ impl Event {
         text.text("SUMMARY", &self.summary);
         text.text("DESCRIPTION", &self.description.join("\n"));
         if let Some(url) = &self.url {
-            text.plain("URL;VALUE=URI", url);
+            text.plain("URL", url);
         }
         let muted = self.is_muted.then_some("muted");
         let categories: Vec<&str> = ["apnswatch", self.category].into_iter().chain(muted).collect();

@@ -8,6 +8,7 @@ use super::text::name;
 use super::{Event, day, uid};
 use crate::evaluate::account::AccountReport;
 use crate::evaluate::certificate::Known;
+use crate::evaluate::tenant::Verdict;
 use crate::evaluate::tokens::{MOST, TokenReport};
 use crate::evaluate::{Report, TenantReport};
 use crate::model::{Phase, Precision, Source};
@@ -76,7 +77,7 @@ impl About<'_> {
             let left = (end - begins).num_days();
             let (what, advice) = match phase {
                 Phase::Plan => ("plan the renewal of", "Find the Apple Account it was made with, and plan the day."),
-                _ => ("renew", "Renew the row that is there, with the same Apple Account. Never create another."),
+                _ => ("renew", "Renew the original row, with the same Apple Account. Never create another."),
             };
             let summary = format!("{whose}: {what} the push certificate, {left} days left{doubt}");
             let lines = vec![format!("{left} days before the end. {advice}"), self.ends("It", end), self.says(known)];
@@ -106,6 +107,12 @@ impl About<'_> {
         let tenant = self.tenant;
         if tenant.revoked {
             lines.push("The MDM says that it was revoked.".to_owned());
+        }
+        if tenant.drift.values().any(|verdict| matches!(verdict, Verdict::Drifts(..))) {
+            lines.push(
+                "A source tells another topic than the one that must stay: read the page before anything is renewed."
+                    .to_owned(),
+            );
         }
         if !tenant.findings.is_empty() {
             let findings: Vec<&str> = tenant.findings.keys().map(|finding| finding.as_str()).collect();

@@ -6,7 +6,8 @@ use super::*;
 use crate::config::load;
 use crate::evaluate::evaluate;
 use crate::evaluate::report::{Moment, Snapshot};
-use crate::model::{Precision, Source};
+use crate::evaluate::tenant::Verdict;
+use crate::model::{Precision, Source, Topic};
 
 const CONFIG: &str = "
 accounts:
@@ -96,7 +97,7 @@ fn each_date_is_an_event_that_says_who_says_so() {
     assert_eq!(events.len(), 7);
     let end = of(&events, "push certificate ends");
     assert_eq!((end["DTEND;VALUE=DATE"].as_str(), end["STATUS"].as_str()), ("20270602", "TENTATIVE"));
-    assert_eq!(end["URL;VALUE=URI"], "https://watch.example.com/mdm/tenants/acme");
+    assert_eq!(end["URL"], "https://watch.example.com/mdm/tenants/acme");
     assert_eq!(end["CATEGORIES"], "apnswatch,certificate");
     assert!(text.contains("\r\nX-WR-CALNAME:apnswatch\r\n") && text.ends_with("END:VCALENDAR\r\n"), "{text}");
     assert!(!text.contains("it-apns@example.com"), "an address is nobody else's business");
@@ -177,13 +178,17 @@ fn what_is_less_than_sure_is_told() {
     let tenant = &mut report.tenants[0];
     tenant.muted = NaiveDate::from_ymd_opt(2027, 2, 1);
     tenant.revoked = true;
+    let other = Topic::parse("com.apple.mgmt.External.00000000-0000-4000-8000-0000000000ff").unwrap();
+    tenant.drift.insert(Source::Api, Verdict::Drifts(other, report.now));
     tenant.tokens[0].token.usable = Some(false);
     (tenant.tokens[0].is_declared, tenant.credential_source) = (false, Some(Source::Api));
     let known = tenant.effective.as_mut().unwrap();
     (known.source, known.precision) = (Source::Declared, Precision::Estimate);
     let events = events(&written(&report));
     let end = of(&events, "acme: push certificate ends (an estimate)");
-    for words in ["reckoned from a notice", "revoked", "Muted until 2027-02-01", "Apple Account: shared"] {
+    for words in
+        ["reckoned from a notice", "revoked", "another topic", "Muted until 2027-02-01", "Apple Account: shared"]
+    {
         assert!(end["DESCRIPTION"].contains(words), "{words}: {end:?}");
     }
     assert_eq!(end["CATEGORIES"], "apnswatch,certificate,muted");
@@ -210,7 +215,7 @@ fn a_hostile_name_stays_a_name() {
     for event in events(&text) {
         let (hash, at) = event["UID"].split_once('@').unwrap();
         assert!(hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit()) && at == "apnswatch", "{event:?}");
-        let url = event["URL;VALUE=URI"].strip_prefix("https://watch.example.com/mdm/tenants/").unwrap().to_owned();
+        let url = event["URL"].strip_prefix("https://watch.example.com/mdm/tenants/").unwrap().to_owned();
         assert!(url.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'%'), "{url}");
         assert!(event["SUMMARY"].starts_with("x\\;y\\,z\\\\n"), "{event:?}");
     }
