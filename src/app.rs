@@ -95,6 +95,7 @@ impl Daemon {
     pub async fn bind(options: Options) -> Result<Self, Error> {
         let config = config::load(&options.config, &options.environment, None).map_err(Error::Config)?;
         log_problems(&config);
+        web::access::check_key(&config.web).map_err(Error::Config)?;
         let access = match &config.web.config_file {
             Some(path) => Access::load(path).map_err(Error::Config)?,
             None => Access::open(),
@@ -277,7 +278,14 @@ impl Reloading {
         let before = self.running.borrow().config.clone();
         let (path, environment, previous) =
             (self.options.config.clone(), self.options.environment.clone(), Arc::clone(&before));
-        let load = tokio::task::spawn_blocking(move || config::load(&path, &environment, Some(&previous)));
+        let load = tokio::task::spawn_blocking(move || {
+            let config = config::load(&path, &environment, Some(&previous))?;
+            // As with every secret: the rest of the configuration counts, and this one lets nobody in.
+            for problem in web::access::check_key(&config.web).err().into_iter().flatten() {
+                tracing::error!("{problem}");
+            }
+            Ok(config)
+        });
         let loaded = match tokio::time::timeout(LOAD, load).await {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(_)) => Err(vec![Problem::new("", "reading it ended in a defect of this program")]),

@@ -94,6 +94,8 @@ pub struct Web {
     pub actions: bool,
     /// Host names under which the page may be asked, besides those known anyway.
     pub allowed_hosts: Vec<String>,
+    /// The file with the key that lets in to the calendar without a login.
+    pub calendar_key_file: Option<PathBuf>,
     /// Whether `apns_certificate_expiry_days` and `apple_token_expiry_days` are exported.
     pub days_gauge: bool,
 }

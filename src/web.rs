@@ -1,10 +1,11 @@
-//! The HTTP side: the pages, metrics, the status document, health, reload.
+//! The HTTP side: the pages, metrics, the status document, the calendar, health, reload.
 //!
 //! Nothing here waits for a vendor: every answer comes from what the store holds.
 
 pub mod access;
 mod actions;
 mod assets;
+mod calendar;
 mod host;
 mod pages;
 mod parts;
@@ -86,6 +87,7 @@ impl Context {
 
 /// All routes.
 pub fn router(context: Context) -> Router {
+    let door = access::Door::new(context.access.clone(), context.running.clone());
     Router::new()
         .route("/", get(pages::fleet))
         .route("/tenants.csv", get(pages::csv))
@@ -101,6 +103,7 @@ pub fn router(context: Context) -> Router {
         .route("/tenants/{name}/said/{word}", post(actions::of_tenant).layer(DefaultBodyLimit::max(parts::LIMIT)))
         .route("/accounts/{id}/duties/{duty}", post(actions::duty).layer(DefaultBodyLimit::max(parts::LIMIT)))
         .route("/assets/{name}", get(assets::serve))
+        .route(access::CALENDAR, get(calendar::serve))
         .route("/metrics", get(scrape))
         .route("/api/v1/status", get(status_document))
         .route("/api/v1/tenants/{name}", get(tenant_document))
@@ -109,7 +112,7 @@ pub fn router(context: Context) -> Router {
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
         .layer(middleware::from_fn_with_state(context.clone(), host::check))
-        .layer(middleware::from_fn_with_state(context.access.clone(), access::check))
+        .layer(middleware::from_fn_with_state(door, access::check))
         .layer(middleware::map_response(harden))
         .with_state(context)
 }

@@ -83,6 +83,9 @@ pub(super) fn secrets(config: &Config) -> Vec<FilePlace> {
     if let Some(path) = &config.web.config_file {
         files.add_common(path, "web.config_file");
     }
+    if let Some(path) = &config.web.calendar_key_file {
+        files.add_common(path, "web.calendar_key_file");
+    }
     files.into_places()
 }
 

@@ -218,6 +218,8 @@ fn only_the_last_things_are_told_and_one_certificate_once() {
             at: at(day) - TimeDelta::hours(1),
             by: "kim".to_owned(),
             note: None,
+            witness: None,
+            ticket: None,
         });
     }
     let name = TenantName::parse("acme").unwrap();

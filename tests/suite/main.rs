@@ -9,6 +9,7 @@
 
 mod access;
 mod alertmanager;
+mod calendar;
 mod cells;
 mod chain;
 mod commands;

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::filter::{Choices, Filter, PAGE};
 use super::layout::{Place, page as layout};
-use super::parts::{address, badge, days, gaps_badge, questions, tenant_badge, year};
+use super::parts::{address, badge, calendar, days, gaps_badge, questions, tenant_badge, year};
 use crate::evaluate::{Level, Report, TenantReport};
 use crate::words;
 
@@ -211,6 +211,11 @@ pub(super) fn ahead(report: &Report, filter: &Filter) -> Markup {
     let main = html! {
         h1 { "Renewals ahead" }
         p.soft { "By the week in which the certificate ends, for half a year. Renew well before that." }
+        p.soft.small { "Subscribe: "
+            @if filter.team.is_empty() { a href="/calendar.ics" { "these dates as a calendar" } }
+            @else { a href=(calendar("team", &filter.team)) { "the dates of team " (filter.team) " as a calendar" } }
+            ", with those of tokens, logins and duties; each tenant's page has its own. A program that cannot log in needs the key "
+            "of " code { "web.calendar_key_file" } " in the address." }
         (form(report, filter, "/ahead"))
         div data-part="ahead" {
             @if weeks.is_empty() { p { "None ends within half a year, as far as anybody knows." } }

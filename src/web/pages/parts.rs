@@ -17,6 +17,11 @@ pub(super) fn address(name: &TenantName) -> String {
     format!("/tenants/{}", utf8_percent_encode(name.as_str(), PIECE))
 }
 
+/// The address of a calendar, cut to a tenant (`tenant`) or to a team (`team`).
+pub(super) fn calendar(by: &str, value: &str) -> String {
+    format!("/calendar.ics?{by}={}", utf8_percent_encode(value, PIECE))
+}
+
 /// How urgent it is, in a word.
 pub(super) fn badge(level: Level) -> Markup {
     let words = match level {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::layout::{Place, page as layout};
-use super::parts::{address, ago, days, questions, tenant_badge, year};
+use super::parts::{address, ago, calendar, days, questions, tenant_badge, year};
 use super::{Desk, forms};
 use crate::config::Config;
 use crate::evaluate::history::{Event, history};
@@ -27,7 +27,8 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
             div.card {
                 (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
             @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } }
-            p { a.button href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } }
+            p { a.button href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } " "
+                a href=(calendar("tenant", tenant.name.as_str())) { "Its dates as a calendar" } }
             @if !tenant.findings.is_empty() {
                 h2 { "Findings" }
                 @for (finding, sentence) in &tenant.findings { p.alarm.warn { code { (finding.as_str()) } " " (words::sentence(sentence)) } }
