@@ -1,6 +1,6 @@
 //! What ends, and what is due: the events, in words.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
@@ -10,7 +10,7 @@ use crate::evaluate::account::AccountReport;
 use crate::evaluate::certificate::Known;
 use crate::evaluate::tenant::Verdict;
 use crate::evaluate::tokens::{MOST, TokenReport};
-use crate::evaluate::{Report, TenantReport};
+use crate::evaluate::{Planned, Report, TenantReport};
 use crate::model::{Phase, Precision, Source};
 
 /// The first days of phases that are longer ago matter to nobody. An end stays, however long ago it is.
@@ -23,6 +23,7 @@ pub(super) fn of_tenant(tenant: &TenantReport, report: &Report, base: Option<&Ur
     if let Some(known) = &tenant.effective {
         about.certificate(known, &mut events);
     }
+    events.extend(tenant.planned.as_ref().and_then(|planned| about.planned(planned)));
     events.extend(tenant.tokens.iter().take(MOST).filter_map(|token| about.token(token)));
     events.extend(tenant.credential_not_after.and_then(|end| about.login(end)));
     events
@@ -123,6 +124,18 @@ impl About<'_> {
             None => "Nobody wrote down with which Apple Account it must be renewed.".to_owned(),
         });
         self.of(what, category, at, summary, lines, known.precision == Precision::Exact)
+    }
+
+    /// The day that somebody has taken on. It goes with the plan, which ends with its day.
+    fn planned(self, planned: &Planned) -> Option<Event> {
+        let Planned { plan, by, .. } = planned;
+        let who = name(&plan.who);
+        let summary = format!("{}: renewal planned, by {who}", self.name());
+        let lines = vec![
+            format!("{who} renews the push certificate on {}, says {}.", plan.on, name(by)),
+            self.ends("The certificate", plan.not_after),
+        ];
+        self.of(&["planned"], "certificate", plan.on.and_time(NaiveTime::MIN).and_utc(), summary, lines, true)
     }
 
     fn token(self, token: &TokenReport) -> Option<Event> {

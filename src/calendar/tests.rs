@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::config::load;
-use crate::evaluate::evaluate;
 use crate::evaluate::report::{Moment, Snapshot};
 use crate::evaluate::tenant::Verdict;
-use crate::model::{Precision, Source, Topic};
+use crate::evaluate::{Planned, evaluate};
+use crate::model::{Plan, Precision, Source, Tier, Topic};
 
 const CONFIG: &str = "
 accounts:
@@ -153,6 +153,24 @@ fn a_renewal_moves_the_events_and_makes_no_other() {
         assert!(number > after[&uid].1);
         assert!(i32::try_from(number).is_ok(), "programs have 31 bits for it");
     }
+}
+
+#[test]
+fn the_day_that_somebody_has_taken_on_is_there_while_they_have() {
+    let mut report = report();
+    assert!(!written(&report).contains("renewal planned"));
+    let known = report.tenants[0].effective.clone().unwrap();
+    let plan = Plan {
+        on: "2026-12-24".parse().unwrap(),
+        who: "sam; the second".to_owned(),
+        tier: Tier::Info,
+        not_after: known.not_after,
+    };
+    report.tenants[0].planned = Some(Planned { plan, by: "kim".to_owned(), at: report.now });
+    let events = events(&written(&report));
+    let event = of(&events, "renewal planned");
+    assert_eq!(event["DTSTART;VALUE=DATE"], "20261224");
+    assert!(event["SUMMARY"].ends_with("renewal planned\\, by sam\\; the second"), "{event:?}");
 }
 
 #[test]
