@@ -25,7 +25,7 @@ pub(super) fn page(
     let mut values = configured.map(|tenant| Values::of(tenant, account, Some(report))).unwrap_or_default();
     values.today = Some(report.now.date_naive());
     let main = html! {
-        p { a href=(address(&tenant.name)) { (tenant.name) } }
+        p.back { a href=(address(&tenant.name)) { (tenant.name) } }
         h1 data-part="headline" { "Renewal of " (tenant.name) " " (tenant_badge(tenant)) }
         p { strong { (guide::IN_SHORT) } }
         section aria-label="The file" {
@@ -38,7 +38,10 @@ pub(super) fn page(
         h2 { "Step by step, for " (guide::product(tenant.mdm)) }
         ol.steps { @for step in guide::steps(tenant.mdm, &values) { li id=(step.id.as_str()) {
             h3 { (step.title) }
-            @for part in &step.parts { (piece(part)) }
+            @for parts in step.parts.chunk_by(|a, b| is_item(a) && is_item(b)) {
+                @if parts.iter().all(is_item) { ul { @for part in parts { li { (piece(part)) } } } }
+                @else { @for part in parts { (piece(part)) } }
+            }
             @if step.id == StepId::Preflight { p { a href="#file" { "Try the file above." } } }
         } } }
         (state(tenant, memory, report))
@@ -48,24 +51,29 @@ pub(super) fn page(
 
 fn told(verdict: &Result<Preflight, Problem>) -> Markup {
     html! {
-        div.card role="status" {
-            @match verdict {
-                Ok(preflight) => {
-                    p { span class={ "badge " (preflight.verdict.as_str()) } { (preflight.verdict.headline()) } }
-                    ul { @for reason in &preflight.reasons { li { (reason) } } }
-                    p { strong { "Next: " } (preflight.next) }
-                }
-                Err(problem) => p { span.badge.bad { "Not judged" } " " (problem.detail()) "." },
-            }
+        @match verdict {
+            Ok(preflight) => div class={ "verdict " (preflight.verdict.as_str()) } role="status" {
+                p { strong { (preflight.verdict.headline()) } }
+                ul { @for reason in &preflight.reasons { li { (reason) } } }
+                p { strong { "Next: " } (preflight.next) }
+            },
+            Err(problem) => div.verdict.do_not_upload role="status" {
+                p { strong { "Not judged" } }
+                p.said { (problem.detail()) "." }
+            },
         }
     }
+}
+
+fn is_item(part: &Part) -> bool {
+    matches!(part, Part::Item(_))
 }
 
 fn piece(part: &Part) -> Markup {
     html! {
         @match part {
             Part::Text(text) => p { (text) },
-            Part::Item(text) => p { "• " (text) },
+            Part::Item(text) => (text),
             Part::Command(command) => pre { (command) },
             Part::Verbatim(lines) => pre { @for line in lines { (line) "\n" } },
         }
@@ -78,7 +86,7 @@ fn state(tenant: &TenantReport, memory: &Memory, report: &Report) -> Markup {
     html! {
         div data-part="verification" {
             h2 { "After the upload: what can be seen now" }
-            div.scroll { table {
+            div.scroll { table.stack {
                 thead { tr { th { "What" } th { "State" } th { "Why" } } }
                 tbody {
                     @for check in &verification.checks { tr {

@@ -21,13 +21,12 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
     let main = html! {
         div data-part="tenant" {
             h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
-            p { (tenant.sentence) "." }
-            div.card {
-                (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
-            p { a.button href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } }
+            p.said { (tenant.sentence) "." }
+            div.card.glance { (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
+            p { a.button.main href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } }
             @if !tenant.findings.is_empty() {
                 h2 { "Findings" }
-                @for (finding, sentence) in &tenant.findings { p.alarm.warn { code { (finding.as_str()) } " " (sentence) } }
+                @for (finding, sentence) in &tenant.findings { div.alarm.warn { p.said { (sentence) "." } p.small { code { (finding.as_str()) } } } }
             }
             (certificate(tenant, report))
             (pin(tenant, report))
@@ -100,7 +99,7 @@ fn pin(tenant: &TenantReport, report: &Report) -> Markup {
 fn sources(tenant: &TenantReport, report: &Report) -> Markup {
     html! {
         h2 { "Who says what" }
-        div.scroll { table {
+        div.scroll { table.stack {
             thead { tr { th { "Source" } th { "State" } th { "End" } th { "Serial" } th { "Topic" } th { "Told" } th { "Where from" } } }
             tbody { @for source in &tenant.sources { (source_row(tenant, source, report)) } }
         } }
@@ -117,7 +116,7 @@ fn source_row(tenant: &TenantReport, source: &SourceReport, report: &Report) -> 
     html! {
         tr {
             th scope="row" { (source.source) }
-            td {
+            td data-label="State" {
                 @match (source.polled, source.up, &source.failure) {
                     (false, ..) => span.badge.declared { "declared" },
                     (true, true, _) => span.badge.good { "up" },
@@ -128,18 +127,18 @@ fn source_row(tenant: &TenantReport, source: &SourceReport, report: &Report) -> 
                     (true, false, None) => span.badge { "not heard" },
                 }
             }
-            td { @if source.absent { "says there is none" }
+            td data-label="End" { @if source.absent { "says there is none" }
                 @else if let Some(end) = known.and_then(|found| found.not_after) { (exact(end)) } @else { "–" }
                 @if differs { " " span.badge.attention { "differs" } } }
-            td.mono { (known.and_then(|found| found.serial.as_ref()).map_or_else(|| "–".to_owned(), ToString::to_string)) }
-            td.mono { (known.and_then(|found| found.topic.as_ref()).map_or("–", |topic| topic.as_str()))
+            td.mono data-label="Serial" { (known.and_then(|found| found.serial.as_ref()).map_or_else(|| "–".to_owned(), ToString::to_string)) }
+            td.mono data-label="Topic" { (known.and_then(|found| found.topic.as_ref()).map_or("–", |topic| topic.as_str()))
                 @match tenant.drift.get(&source.source) {
                     Some(Verdict::Agrees) => { " " span.badge.good { "as pinned" } }
                     Some(Verdict::Drifts(..)) => { " " span.badge.bad { "another" } }
                     None => {}
                 } }
-            td { @if let Some(told) = source.told { (ago(told, report.now)) } @else { "–" } }
-            td { (source.origin) }
+            td data-label="Told" { @if let Some(told) = source.told { (ago(told, report.now)) } @else { "–" } }
+            td data-label="Where from" { (source.origin) }
         }
     }
 }
