@@ -7,7 +7,8 @@ export const room = (name) => `/tenants/${encodeURIComponent(name)}`;
 export function tenants(status) {
   const names = new Map();
   for (const tenant of status.tenants) {
-    const traits = [tenant.phase, tenant.level, tenant.mdm, ...Object.keys(tenant.findings ?? {})];
+    const findings = tenant.findings.map(({ finding }) => finding);
+    const traits = [`phase ${tenant.phase}`, `level ${tenant.level}`, `mdm ${tenant.mdm}`, ...findings];
     for (const trait of traits) if (!names.has(trait)) names.set(trait, tenant.name);
   }
   return [...new Set(names.values())];

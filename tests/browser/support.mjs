@@ -82,10 +82,17 @@ export async function isWhole({ page, complaints, origins }, what) {
     title: document.title,
     headings: [...document.querySelectorAll("h1")].map((heading) => heading.textContent.trim()),
     width: [document.scrollingElement.scrollWidth, document.scrollingElement.clientWidth],
+    // What scrolls by itself is out of reach of the keyboard, and what is cut off out of everybody's.
+    // What is there for the ear alone has the size of a pixel.
+    cut: [...document.querySelectorAll("main *")]
+      .filter((piece) => piece.clientWidth > 1)
+      .filter((piece) => piece.scrollWidth > piece.clientWidth + 1 && getComputedStyle(piece).overflowX !== "visible")
+      .map((piece) => `${piece.outerHTML.slice(0, 120)}: ${piece.scrollWidth} in ${piece.clientWidth}`),
   }));
   assert.match(seen.title, /. · apnswatch$/, what);
   assert.ok(seen.headings.length === 1 && seen.headings[0] !== "", `${what}: headings ${JSON.stringify(seen.headings)}`);
   assert.ok(seen.width[0] <= seen.width[1], `${what}: ${seen.width[0]} pixels in ${seen.width[1]}`);
+  assert.deepEqual(seen.cut.filter((piece) => !/^<(input|select)/.test(piece)), [], what);
   assert.deepEqual(complaints.splice(0), [], what);
   assert.deepEqual([...origins], [new URL(page.url()).origin], what);
 }
@@ -164,7 +171,7 @@ export function certificate({ topic, serial, days = 365, issuer = "Simulated App
   openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8", "-days", "400",
     "-subj", `/CN=${escape(issuer)}`, "-keyout", at("ca.key"), "-out", at("ca.pem"));
   openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-    "-subj", `/UID=${topic}/CN=APSP:${topic.split(".").at(-1)}/C=US`, "-keyout", at("key"), "-out", at("request"));
+    "-subj", `/UID=${escape(topic)}/CN=APSP:${escape(topic.split(".").at(-1))}/C=US`, "-keyout", at("key"), "-out", at("request"));
   writeFileSync(at("extensions"), "keyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n1.2.840.113635.100.6.3.2=DER:0500\n");
   openssl("x509", "-req", "-in", at("request"), "-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-set_serial", `0x${serial}`,
     "-days", String(days), "-extfile", at("extensions"), "-out", at("leaf.pem"));
