@@ -40,9 +40,9 @@ fn probed(network: &NetworkReport, report: &Report) -> Markup {
                     tbody { @for target in network.targets.iter().filter(|target| target.role == path.role) {
                         @for port in &target.ports { tr {
                             th scope="row" { (target.target) }
-                            td.number data-label="Port" { (port.port) } td data-label="IP" { "v" (port.ip_version.as_str()) }
+                            td.number.short data-label="Port" { (port.port) } td.short data-label="IP" { "v" (port.ip_version.as_str()) }
                             td data-label="State" { (state(port.up, Some(port.failure.is_some()))) }
-                            @for step in Step::ALL { td data-label=(step) { (reached(port, step)) } }
+                            @for step in Step::ALL { td.short data-label=(step) { (reached(port, step)) } }
                             td data-label="It says" { (told(port)) }
                         } }
                     } }

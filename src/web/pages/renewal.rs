@@ -54,7 +54,7 @@ fn told(verdict: &Result<Preflight, Problem>) -> Markup {
         @match verdict {
             Ok(preflight) => div class={ "verdict " (preflight.verdict.as_str()) } role="status" {
                 p { strong { (preflight.verdict.headline()) } }
-                ul { @for reason in &preflight.reasons { li { (reason) } } }
+                ul { @for reason in &preflight.reasons { li.said { (reason) } } }
                 p { strong { "Next: " } (preflight.next) }
             },
             Err(problem) => div.verdict.do_not_upload role="status" {
