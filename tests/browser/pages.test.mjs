@@ -47,6 +47,18 @@ for (const scheme of SCHEMES) {
   }
 }
 
+test("nothing sticks out at the widths between, nor at the narrowest that people magnify to", async () => {
+  const opened = await open(browser);
+  for (const path of paths(status)) {
+    await opened.page.goto(DEMO + path);
+    for (const width of [320, 768, 1024]) {
+      await opened.page.setViewportSize({ width, height: 800 });
+      await isWhole(opened, `${path} at ${width}`);
+    }
+  }
+  await opened.context.close();
+});
+
 test("a page that is not there says so, and where to go", async () => {
   const opened = await open(browser);
   const answer = await opened.page.goto(`${DEMO}/tenants/nobody`);

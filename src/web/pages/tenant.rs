@@ -205,7 +205,7 @@ fn account(tenant: &TenantReport, report: &Report, config: &Config) -> Markup {
                 } } }
             } }
         } }
-        p.soft.small { (guide::product(tenant.mdm)) }
+        p.soft.small { "MDM: " (guide::product(tenant.mdm)) }
     }
 }
 
@@ -213,6 +213,7 @@ fn timeline(memory: &Memory, report: &Report) -> Markup {
     html! {
         h2 { "What happened" }
         @let events = history(memory);
+        @if events.is_empty() { p.soft { "Nothing yet, as far as anybody saw." } }
         @if events.len() > MOST_EVENTS { p.soft { "The latest " (MOST_EVENTS) " of " (events.len()) ": the API has all." } }
         ol.timeline { @for Event { at, sentence, by, note } in events.into_iter().take(MOST_EVENTS) { li {
             (ago(at, report.now))
