@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::evaluate::Report;
-use crate::web::assets::{SCRIPT_PATH, STYLE_PATH};
+use crate::web::assets::{ICON_PATH, SCRIPT_PATH, STYLE_PATH};
 use crate::words;
 
 /// How often a page refreshes itself, in seconds.
@@ -36,6 +36,7 @@ pub(super) fn page(title: &str, place: Place, report: &Report, main: &Markup) ->
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " · apnswatch" }
+                link rel="icon" type="image/svg+xml" href=(*ICON_PATH);
                 link rel="stylesheet" href=(*STYLE_PATH);
                 script src=(*SCRIPT_PATH) defer {}
             }

@@ -56,7 +56,7 @@ pub(super) fn days(tenant: &TenantReport, report: &Report) -> Markup {
                 Some(known) => {
                     @let left = known.not_after - report.now;
                     @let (number, unit) = if left.num_days() == 0 { (left.num_hours(), " h") } else { (left.num_days(), "") };
-                    b { (approximately(known.precision)) @if left <= TimeDelta::zero() { "−" } (number.abs()) (unit) }
+                    b { (approximately(known.precision)) @if left <= TimeDelta::zero() { "−" } (number.abs()) small { (unit) } }
                     span.soft.small {
                         @if left > TimeDelta::zero() && unit.is_empty() { "days left" } @else { (words::until(known.not_after, report.now)) }
                     }

@@ -34,7 +34,7 @@ pub(super) fn page(
     }
     let main = html! {
         div data-part="outcome" { (forms::outcome(desk, memory, report)) }
-        p { a href=(address(&tenant.name)) { (tenant.name) } }
+        p.back { a href=(address(&tenant.name)) { (tenant.name) } }
         h1 data-part="headline" { "Renewal of " (tenant.name) " " (tenant_badge(tenant)) }
         p { strong { (guide::IN_SHORT) } }
         div data-part="plan" { @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } } }
@@ -49,7 +49,10 @@ pub(super) fn page(
         h2 { "Step by step, for " (guide::product(tenant.mdm)) }
         ol.steps { @for step in guide::steps(tenant.mdm, &values) { li id=(step.id.as_str()) {
             h3 { (step.title) }
-            @for part in &step.parts { (piece(part)) }
+            @for parts in step.parts.chunk_by(|a, b| is_item(a) && is_item(b)) {
+                @if parts.iter().all(is_item) { ul { @for part in parts { li { (piece(part)) } } } }
+                @else { @for part in parts { (piece(part)) } }
+            }
             @if step.id == StepId::Preflight { p { a href="#file" { "Try the file above." } } }
             @if step.id == StepId::Attest && desk.hand.actor().is_some() { p { a href="#upload" { "Say it below." } } }
         } } }
@@ -62,16 +65,17 @@ pub(super) fn page(
 
 fn told(tenant: &TenantReport, verdict: &Result<Judged, Problem>, desk: &Desk) -> Markup {
     html! {
-        div.card role="status" {
-            @match verdict {
-                Ok(Judged { preflight, certificate }) => {
-                    p { span class={ "badge " (preflight.verdict.as_str()) } { (preflight.verdict.headline()) } }
-                    ul { @for reason in &preflight.reasons { li { (reason) } } }
-                    p { strong { "Next: " } (preflight.next) }
-                    @if let Some(found) = certificate.as_ref().filter(|_| is_renewal(preflight)) { (forms::judged(tenant, found, desk)) }
-                }
-                Err(problem) => p { span.badge.bad { "Not judged" } " " (problem.detail()) "." },
-            }
+        @match verdict {
+            Ok(Judged { preflight, certificate }) => div class={ "verdict " (preflight.verdict.as_str()) } role="status" {
+                p { strong { (preflight.verdict.headline()) } }
+                ul { @for reason in &preflight.reasons { li.said { (reason) } } }
+                p { strong { "Next: " } (preflight.next) }
+                @if let Some(found) = certificate.as_ref().filter(|_| is_renewal(preflight)) { (forms::judged(tenant, found, desk)) }
+            },
+            Err(problem) => div.verdict.do_not_upload role="status" {
+                p { strong { "Not judged" } }
+                p.said { (problem.detail()) "." }
+            },
         }
     }
 }
@@ -80,11 +84,15 @@ fn is_renewal(preflight: &Preflight) -> bool {
     matches!(preflight.verdict, Verdict::Renewal | Verdict::Warning)
 }
 
+fn is_item(part: &Part) -> bool {
+    matches!(part, Part::Item(_))
+}
+
 fn piece(part: &Part) -> Markup {
     html! {
         @match part {
             Part::Text(text) => p { (text) },
-            Part::Item(text) => p { "• " (text) },
+            Part::Item(text) => (text),
             Part::Command(command) => pre { (command) },
             Part::Verbatim(lines) => pre { @for line in lines { (line) "\n" } },
         }
@@ -97,7 +105,7 @@ fn state(tenant: &TenantReport, memory: &Memory, report: &Report, desk: &Desk) -
     html! {
         div data-part="verification" {
             h3 { "What can be seen now" }
-            div.scroll { table {
+            div.scroll { table.stack {
                 thead { tr { th { "What" } th { "State" } th { "Why" } } }
                 tbody {
                     @for check in &verification.checks { tr {
