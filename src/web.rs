@@ -183,6 +183,9 @@ async fn reload(State(context): State<Context>) -> Response {
 
 /// Headers that every answer has. Nothing is ever loaded from elsewhere, and no script runs but our own.
 async fn harden(mut response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    // With no-referrer a browser would not say either that a form comes from here.
+    let referrer = if kind.is_some_and(|kind| kind.starts_with("text/html")) { "same-origin" } else { "no-referrer" };
     for (name, value) in [
         (
             header::CONTENT_SECURITY_POLICY,
@@ -190,8 +193,7 @@ async fn harden(mut response: Response) -> Response {
              frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // With no-referrer a browser would not say either that a form comes from here.
-        (header::REFERRER_POLICY, "same-origin"),
+        (header::REFERRER_POLICY, referrer),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));

@@ -17,13 +17,17 @@
     return fields.some((field) => field === document.activeElement || (field.localName !== "select" && differs(field)));
   });
 
+  // Where this page is found again; it may be the answer to a form.
+  const here = () => document.body.dataset.address || location.pathname + location.search;
+
   // Takes the parts of a page that was fetched: all of them, or none would be of the same moment. Where the eye or the
   // keyboard is stays as it is.
   const swap = (text) => {
     const fresh = partsOf(new DOMParser().parseFromString(text, "text/html"));
     const old = partsOf(document);
     if (names(fresh) !== names(old)) {
-      location.reload();
+      // The answer to a form must not be asked for again, which would send the form once more.
+      location.assign(here());
       return;
     }
     const active = document.activeElement;
@@ -79,7 +83,7 @@
   const every = Number(document.body.dataset.refresh || 0);
   if (every > 0) {
     const refresh = () => {
-      if (document.visibilityState === "visible") load(location.href);
+      if (document.visibilityState === "visible") load(here());
     };
     setInterval(refresh, every * 1000);
     // A page that was out of sight was not refreshed meanwhile.

@@ -24,12 +24,18 @@ const JUST: TimeDelta = TimeDelta::seconds(60);
 /// An upload that was said longer ago belongs to another renewal.
 const RECENT: TimeDelta = TimeDelta::days(30);
 
-/// What became of what was said: why it was not kept, or that it was, as the store has it.
-pub(super) fn outcome(desk: &Desk, memory: &Memory, report: &Report) -> Markup {
-    if let Some(problem) = &desk.refusal {
-        return html! { p.alarm role="alert" { strong { "Nothing was kept. " } (sentence(problem.detail())) } };
+/// Why what was said was not kept. It stays until the page is left.
+pub(super) fn refusal(desk: &Desk) -> Markup {
+    html! {
+        @if let Some(problem) = &desk.refusal {
+            p.alarm role="alert" { strong { "Nothing was kept. " } (sentence(problem.detail())) }
+        }
     }
-    let Some(actor) = desk.hand.actor() else { return html! {} };
+}
+
+/// What was kept a moment ago, as the store has it.
+pub(super) fn outcome(desk: &Desk, memory: &Memory, report: &Report) -> Markup {
+    let Some(actor) = desk.hand.actor().filter(|_| desk.refusal.is_none()) else { return html! {} };
     let is_new = |event: &Event| {
         event.by.as_deref() == Some(&actor.by) && event.at <= report.now && report.now - event.at < JUST
     };

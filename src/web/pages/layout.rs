@@ -22,6 +22,11 @@ pub(super) enum Place {
 
 /// A whole page around its main part.
 pub(super) fn page(title: &str, place: Place, report: &Report, main: &Markup) -> Markup {
+    page_at(None, title, place, report, main)
+}
+
+/// A whole page that may also be the answer to a form: `address` is where it is refreshed from.
+pub(super) fn page_at(address: Option<&str>, title: &str, place: Place, report: &Report, main: &Markup) -> Markup {
     let menu = [
         ("/", "Tenants", Place::Fleet),
         ("/findings", "Findings", Place::Findings),
@@ -40,7 +45,7 @@ pub(super) fn page(title: &str, place: Place, report: &Report, main: &Markup) ->
                 link rel="stylesheet" href=(*STYLE_PATH);
                 script src=(*SCRIPT_PATH) defer {}
             }
-            body data-refresh=[(place != Place::Elsewhere).then_some(REFRESH)] {
+            body data-address=[address] data-refresh=[(place != Place::Elsewhere).then_some(REFRESH)] {
                 a.skip href="#main" { "To the content" }
                 header.top { div {
                     a.brand href="/" { "apnswatch" }

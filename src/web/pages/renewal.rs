@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::layout::{Place, page as layout};
+use super::layout::{Place, page_at as layout};
 use super::parts::{address, tenant_badge};
-use super::{Desk, forms};
+use super::{Desk, Room, forms};
 use crate::certificate::preflight::{Preflight, Verdict};
 use crate::config::Config;
 use crate::evaluate::verification::{State, verify};
@@ -33,6 +33,7 @@ pub(super) fn page(
         values.witness.clone_from(&uploaded.witness);
     }
     let main = html! {
+        (forms::refusal(desk))
         div data-part="outcome" { (forms::outcome(desk, memory, report)) }
         p.back { a href=(address(&tenant.name)) { (tenant.name) } }
         h1 data-part="headline" { "Renewal of " (tenant.name) " " (tenant_badge(tenant)) }
@@ -60,7 +61,8 @@ pub(super) fn page(
         (forms::uploaded(tenant, memory, report, config, desk))
         (state(tenant, memory, report, desk))
     };
-    layout(&format!("Renewal of {}", tenant.name), Place::Tenant, report, &main)
+    let here = Room::Renewal.address(&tenant.name);
+    layout(Some(&here), &format!("Renewal of {}", tenant.name), Place::Tenant, report, &main)
 }
 
 fn told(tenant: &TenantReport, verdict: &Result<Judged, Problem>, desk: &Desk) -> Markup {

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::layout::{Place, page as layout};
+use super::layout::{Place, page_at as layout};
 use super::parts::{address, ago, calendar, days, questions, tenant_badge, year};
-use super::{Desk, forms};
+use super::{Desk, Room, forms};
 use crate::config::Config;
 use crate::evaluate::history::{Event, history};
 use crate::evaluate::tenant::{SourceReport, Verdict};
@@ -20,6 +20,7 @@ const MOST_EVENTS: usize = 200;
 /// The page.
 pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config, desk: &Desk) -> Markup {
     let main = html! {
+        (forms::refusal(desk))
         div data-part="outcome" { (forms::outcome(desk, memory, report)) }
         div data-part="tenant" {
             h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
@@ -45,7 +46,8 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
             (timeline(memory, report))
         }
     };
-    layout(tenant.name.as_str(), Place::Tenant, report, &main)
+    let here = Room::Tenant.address(&tenant.name);
+    layout(Some(&here), tenant.name.as_str(), Place::Tenant, report, &main)
 }
 
 fn certificate(tenant: &TenantReport, report: &Report, desk: &Desk) -> Markup {
