@@ -15,6 +15,7 @@ fn main() {
         }
     }
     println!("cargo::rerun-if-changed=src/store/migrations");
+    println!("cargo::rerun-if-changed=src/store/postgres/migrations");
     // The time of the commit makes builds repeatable; the clock of the machine is the fallback outside a checkout.
     let built = std::env::var("SOURCE_DATE_EPOCH")
         .ok()

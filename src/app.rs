@@ -158,6 +158,7 @@ impl Daemon {
         let mut pollers = pollers::Pollers::new(store.clone(), options.clock.clone(), counters.clone());
         // Listened to before the pollers begin: what is attested from now on is a change.
         let mut words = store.words();
+        let mut opened = store.opened();
         let round = pollers.apply(&running.borrow().config.clone(), options.spread);
         let (ready, is_ready) = tokio::sync::watch::channel(false);
         tokio::spawn(announce_ready(round, ready));
@@ -200,6 +201,13 @@ impl Daemon {
                 Some(()) = hang_up.recv() => None,
                 Some(answer) = reloads.recv() => Some(answer),
                 () = changes.next(), if is_watching => None,
+                // The database was away at the start: what left the configuration is known only now.
+                Ok(()) = opened.changed() => {
+                    let config = reloading.running.borrow().config.clone();
+                    store.configure(&config, reloading.options.clock.moment());
+                    pollers.apply(&config, false);
+                    continue;
+                }
                 // Somebody may have added a certificate: there is something more to look at.
                 Ok(()) = words.changed() => {
                     pollers.apply(&reloading.running.borrow().config.clone(), false);
@@ -350,7 +358,7 @@ pub async fn once(config: &Config, clock: &Clock) -> Result<Report, Error> {
     let active = config.tenants.values().filter(|tenant| !tenant.retired);
     let jobs: Vec<poller::Job> = active.flat_map(|tenant| jobs(tenant, &shared)).collect();
     let around = &around;
-    let polls = futures::future::join_all(jobs.iter().map(|job| poller::attempt(job, around)));
+    let polls = futures::future::join_all(jobs.iter().map(|job| poller::attempt(job, around, true)));
     tokio::join!(polls, probe_at_once(config, &store, clock, &around.counters));
     Ok(evaluate(&store.snapshot(), config, clock.moment()))
 }
@@ -397,7 +405,7 @@ pub async fn known_of_all(config: &Config, clock: &Clock) -> Result<(Report, Sna
 async fn known(config: &Config, clock: &Clock) -> Result<Store, Error> {
     let contents = match &config.store {
         config::Store::Memory => store::Contents::default(),
-        config::Store::Sqlite(path) => store::peek(path).await.context("the store cannot be read")?,
+        known => store::peek(known).await.context("the store cannot be read")?,
     };
     let store = Store::in_memory(contents);
     store.configure(config, clock.moment());

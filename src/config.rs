@@ -18,6 +18,7 @@ mod environment;
 mod file;
 mod load;
 mod mdm;
+mod postgres;
 mod probe;
 mod schema;
 mod sections;
@@ -28,6 +29,7 @@ mod values;
 pub mod web_access;
 mod wire;
 
+pub use postgres::Postgres;
 pub use schema::{schema, schema_text};
 
 /// Reads the configuration at `path`, with `environment` laid over its single values.
@@ -116,6 +118,8 @@ pub enum Reload {
 pub enum Store {
     /// `sqlite:///absolute/path`.
     Sqlite(PathBuf),
+    /// `postgres://...`: shared by several replicas.
+    Postgres(Postgres),
     /// `sqlite::memory:`: nothing outlives the process.
     Memory,
 }

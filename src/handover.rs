@@ -321,10 +321,10 @@ fn doubts(installation: &Installation, config: &Config, report: &Report) -> Vec<
             "There was no store at {}: nothing learnt, confirmed or attested is on this sheet, only the configuration.",
             path.display()
         )),
-        config::Store::Sqlite(_) if !report.store_up => {
+        config::Store::Sqlite(_) | config::Store::Postgres(_) if !report.store_up => {
             doubts.push("The store could not be used, so what is told may lack what was learnt before.".to_owned());
         }
-        config::Store::Sqlite(_) => {}
+        config::Store::Sqlite(_) | config::Store::Postgres(_) => {}
     }
     if report.config_errors > 0 {
         doubts.push(format!("{} mistakes in tenant files: some tenants are not on this sheet.", report.config_errors));

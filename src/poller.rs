@@ -23,13 +23,16 @@ use crate::evaluate::learn::Expectations;
 use crate::metrics::Counters;
 use crate::model::{Failure, MdmKind, Outcome, Reason, TenantName};
 use crate::source::Poll;
-use crate::store::Store;
+use crate::store::{AGAIN, Store, Turn};
 
 /// The first pause after a failure that may pass soon.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 
 /// By how much an interval is longer or shorter.
 const JITTER: f64 = 0.1;
+
+/// Two replicas that wait for one lease do not ask for it in the same moment it ends.
+const A_LITTLE: Duration = Duration::from_millis(20);
 
 /// An interval of this length goes on over a restart.
 const LONG: Duration = Duration::from_secs(12 * 3600);
@@ -149,20 +152,32 @@ pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<Fir
         round.tried();
     }
     let mut next = Instant::now() + delay.max(rest);
+    let mut is_new = true;
     loop {
-        let outcome = tokio::select! {
+        let tried = tokio::select! {
             () = stop.cancelled() => break,
-            outcome = async {
+            tried = async {
                 tokio::time::sleep_until(next).await;
-                attempt(&job, &around).await
-            } => outcome,
+                attempt(&job, &around, is_new).await
+            } => tried,
         };
         if let Some(round) = first.take() {
             round.tried();
         }
+        let outcome = match tried {
+            Tried::Polled(outcome) => outcome,
+            // Another replica polls it. What it learns comes by the store.
+            Tried::NotOurs(wait) => {
+                next = Instant::now() + jittered(wait) + A_LITTLE;
+                continue;
+            }
+        };
+        is_new = false;
         voice.tell(&job, outcome.as_ref());
         failures = if outcome.is_some() { failures + 1 } else { 0 };
-        next = Instant::now() + jittered(pause(job.interval, failures, outcome.as_ref()));
+        let pause = pause(job.interval, failures, outcome.as_ref());
+        around.store.rest(&job.tenant, job.poll.source(), pause).await;
+        next = Instant::now() + jittered(pause);
     }
     if let Some(round) = first {
         round.tried();
@@ -182,8 +197,17 @@ fn rest(job: &Job, around: &Surroundings) -> Duration {
     job.interval.saturating_sub(age)
 }
 
-/// Polls a source once and records how it ended; gives the failure, if it failed.
-pub async fn attempt(job: &Job, around: &Surroundings) -> Option<Failure> {
+/// How a try ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tried {
+    /// It was polled, and failed or not.
+    Polled(Option<Failure>),
+    /// Another replica polls it: not to be tried before this has passed.
+    NotOurs(Duration),
+}
+
+/// Polls a source once, if it is this process's turn, and records how it ended. `is_new`: the first time with these settings.
+pub async fn attempt(job: &Job, around: &Surroundings, is_new: bool) -> Tried {
     let host = job.poll.host().map(|host| around.limits.host(&host));
     let _permits = match &host {
         // The host first, so that a poll that waits for a slow host holds no place that another host could use. The
@@ -191,6 +215,15 @@ pub async fn attempt(job: &Job, around: &Surroundings) -> Option<Failure> {
         Some(host) => (host.acquire().await.ok(), around.limits.all.acquire().await.ok()),
         None => (None, None),
     };
+    // Until the poll has ended and said when the next one is due.
+    let hold = job.timeout + job.interval / 2;
+    match around.store.turn(&job.tenant, job.poll.source(), hold, is_new).await {
+        Turn::Mine => {}
+        // Whoever polled it before may have seen what must not be forgotten.
+        Turn::Anew if around.store.catch_up().await => {}
+        Turn::Anew => return Tried::NotOurs(AGAIN),
+        Turn::Wait(wait) => return Tried::NotOurs(wait),
+    }
     around.store.ask(&job.tenant, job.poll.source(), &job.poll.identity());
     let begun = Instant::now();
     let asked = AssertUnwindSafe(job.poll.poll(around.clock.now())).catch_unwind();
@@ -215,7 +248,7 @@ pub async fn attempt(job: &Job, around: &Surroundings) -> Option<Failure> {
         outcome,
         around.clock.now(),
     );
-    failure
+    Tried::Polled(failure)
 }
 
 /// When the `index`th of `count` sources is tried for the first time: 50 ms apart, all within a minute.

@@ -4,7 +4,9 @@
 //! only one that holds a connection. What other processes write there (`pin`, `confirm`) is read again before the next
 //! evaluation. A database that cannot be opened is never overwritten: the daemon then runs from memory and says so.
 
+mod database;
 mod desk;
+mod postgres;
 mod sqlite;
 mod writer;
 
@@ -18,7 +20,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use self::database::Database;
 pub use self::desk::{Desk, peek};
+pub use self::postgres::AGAIN;
+use self::postgres::leases::{self, Wish};
 use self::writer::Writer;
 use crate::config;
 use crate::evaluate::learn::{self, Expectations};
@@ -55,6 +60,15 @@ pub enum Error {
     /// Its folder or file cannot be made.
     #[error("the store: {0}")]
     Io(#[from] std::io::Error),
+    /// The file with its password cannot be read.
+    #[error("the store: {0}")]
+    Password(String),
+    /// It keeps nothing.
+    #[error("the store is sqlite::memory:, which keeps nothing")]
+    KeepsNothing,
+    /// The database did not answer in time, so nobody can say whether it was kept.
+    #[error("the store did not answer in time")]
+    Unsure,
     /// It could not be opened at the start, or is closed.
     #[error("the store is not open, so nothing can be kept")]
     Closed,
@@ -102,12 +116,25 @@ pub struct Rounds {
     pub confirmations: u32,
 }
 
+/// Whether a source may be polled now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Yes, and nobody else polls it meanwhile.
+    Mine,
+    /// Yes, and it was another one's, or nobody's, before: what the other one learnt must be taken in first.
+    Anew,
+    /// No: ask again after this.
+    Wait(Duration),
+}
+
 /// The store of a running daemon. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
     shared: Arc<Shared>,
     /// To the writer; `None` without a database. The writer ends when the last clone is gone.
     requests: Option<mpsc::Sender<Request>>,
+    /// To the one who knows whose turn it is; `None` where this process is the only one.
+    wishes: Option<mpsc::Sender<Wish>>,
 }
 
 #[derive(Debug)]
@@ -118,12 +145,14 @@ struct Shared {
     dirty: Mutex<Dirty>,
     wake: Notify,
     up: AtomicBool,
-    /// There is a database, and it could not be opened: nobody knows the pins in it.
-    is_blind: bool,
+    /// There is a database, and it could not be read yet: nobody knows the pins in it.
+    is_blind: AtomicBool,
     /// Since when a write has been under way.
     writing: Mutex<Option<Instant>>,
     /// Told when another process attested something.
     words: watch::Sender<()>,
+    /// Told when a database that was away at the start could be read.
+    opened: watch::Sender<()>,
     /// Who knows what the certificate pool holds.
     pool: Mutex<Option<PoolView>>,
 }
@@ -179,6 +208,31 @@ enum Request {
     Close(oneshot::Sender<()>),
 }
 
+impl Contents {
+    fn into_snapshot(self, up: bool) -> Snapshot {
+        Snapshot {
+            missing: self
+                .configured
+                .iter()
+                .filter_map(|(name, since)| since.map(|since| (name.clone(), since)))
+                .collect(),
+            configured: self.configured.into_keys().collect(),
+            duties: self.duties,
+            drills: self.drills,
+            pool: Vec::new(),
+            tenants: self.tenants.into_iter().map(|(name, memory)| (name, Arc::new(memory))).collect(),
+            store_up: up,
+            network: Arc::default(),
+        }
+    }
+}
+
+/// The name of this process among the replicas: people read the first part, the second is its own.
+fn own_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{} {}", host.trim(), uuid::Uuid::new_v4())
+}
+
 impl Store {
     /// Opens the store. Never fails: if the database cannot be used, the reason is logged, what is learnt stays in
     /// memory, and [`Snapshot::store_up`] is false.
@@ -186,7 +240,9 @@ impl Store {
         match store {
             config::Store::Memory => Self::in_memory(Contents::default()),
             config::Store::Sqlite(path) => match Self::open_sqlite(path).await {
-                Ok((contents, database)) => Self::start(contents, Some(database), true),
+                Ok((contents, database)) => {
+                    Self::start(contents, Some(Database::Sqlite(Box::new(database))), None, true)
+                }
                 Err(error) => {
                     tracing::error!(
                         path = %path.display(),
@@ -195,16 +251,36 @@ impl Store {
                          and lost at the end; repair it or restore a copy, then start again",
                         path.display()
                     );
-                    Self::start(Contents::default(), None, false)
+                    Self::start(Contents::default(), None, None, false)
                 }
             },
+            config::Store::Postgres(place) => Self::open_postgres(place).await,
+        }
+    }
+
+    /// One that is away is tried again until it answers. Until then nothing is polled, for another replica may be polling.
+    async fn open_postgres(place: &config::Postgres) -> Self {
+        let owner = own_name();
+        let mut database = Database::Postgres(Box::new(postgres::Database::new(place, Some(owner.clone()))));
+        let (sender, receiver) = mpsc::channel(4096);
+        drop(tokio::spawn(leases::run(place.clone(), owner, receiver)));
+        match database.load().await {
+            Ok(contents) => Self::start(contents, Some(database), Some(sender), true),
+            Err(error) => {
+                tracing::error!(
+                    %error,
+                    "the store cannot be reached: nothing is polled and nothing can be kept until it answers, and it is tried \
+                     again and again"
+                );
+                Self::start(Contents::default(), Some(database), Some(sender), false)
+            }
         }
     }
 
     /// A store that keeps nothing, with these contents to begin with.
     #[must_use]
     pub fn in_memory(contents: Contents) -> Self {
-        Self::start(contents, None, true)
+        Self::start(contents, None, None, true)
     }
 
     async fn open_sqlite(path: &Path) -> Result<(Contents, sqlite::Database), Error> {
@@ -212,39 +288,51 @@ impl Store {
         Ok((database.load().await?, database))
     }
 
-    fn start(contents: Contents, database: Option<sqlite::Database>, up: bool) -> Self {
-        let snapshot = Snapshot {
-            missing: contents
-                .configured
-                .iter()
-                .filter_map(|(name, since)| since.map(|since| (name.clone(), since)))
-                .collect(),
-            configured: contents.configured.into_keys().collect(),
-            duties: contents.duties,
-            drills: contents.drills,
-            pool: Vec::new(),
-            tenants: contents.tenants.into_iter().map(|(name, memory)| (name, Arc::new(memory))).collect(),
-            store_up: up,
-            network: Arc::default(),
-        };
+    fn start(contents: Contents, database: Option<Database>, wishes: Option<mpsc::Sender<Wish>>, up: bool) -> Self {
+        let snapshot = contents.into_snapshot(up);
         let (sender, receiver) = mpsc::channel(64);
         let shared = Arc::new(Shared {
             snapshot: watch::Sender::new(snapshot),
             dirty: Mutex::default(),
             wake: Notify::new(),
             up: AtomicBool::new(up),
-            is_blind: !up,
+            is_blind: AtomicBool::new(!up),
             writing: Mutex::default(),
             words: watch::Sender::new(()),
+            opened: watch::Sender::new(()),
             pool: Mutex::default(),
         });
         let requests = database.map(|database| {
-            let writer = Writer { database, shared: Arc::clone(&shared) };
+            let writer = Writer::new(database, Arc::clone(&shared));
             // Not awaited: it ends with `close`, or when the last clone of the store is gone.
             drop(tokio::spawn(writer.run(receiver)));
             sender
         });
-        Self { shared, requests }
+        Self { shared, requests, wishes }
+    }
+
+    /// Whether a source may be polled now. If so, nobody else may for `hold`. A poller that is new does not wait for the pause
+    /// of the one before it in this process.
+    pub async fn turn(&self, tenant: &TenantName, source: Source, hold: Duration, is_new: bool) -> Turn {
+        let Some(wishes) = &self.wishes else { return Turn::Mine };
+        let (answer, answered) = oneshot::channel();
+        let wish = Wish::Ask { source: (tenant.clone(), source), hold, is_new, answer };
+        if wishes.send(wish).await.is_err() {
+            return Turn::Wait(AGAIN);
+        }
+        answered.await.unwrap_or(Turn::Wait(AGAIN))
+    }
+
+    /// Takes in everything that others wrote; false if that cannot be read.
+    pub async fn catch_up(&self) -> bool {
+        self.answers().await && self.shared.up.load(Ordering::Relaxed)
+    }
+
+    /// A poll has ended, and the next one is due after `pause`.
+    pub async fn rest(&self, tenant: &TenantName, source: Source, pause: Duration) {
+        if let Some(wishes) = &self.wishes {
+            let _ = wishes.send(Wish::Rest { source: (tenant.clone(), source), pause }).await;
+        }
     }
 
     /// What is known now. Cheap: one reference per tenant is copied.
@@ -267,6 +355,12 @@ impl Store {
     #[must_use]
     pub fn words(&self) -> watch::Receiver<()> {
         self.shared.words.subscribe()
+    }
+
+    /// Changes when a database that was away at the start could be read: [`Self::configure`] must be called again then.
+    #[must_use]
+    pub fn opened(&self) -> watch::Receiver<()> {
+        self.shared.opened.subscribe()
     }
 
     /// Takes in what a person attested, for a store without a database; where there is one, it is written there and read
@@ -298,7 +392,7 @@ impl Store {
 
     async fn keep(&self, said: Said) -> Result<(), Error> {
         let Some(requests) = &self.requests else {
-            if self.shared.is_blind {
+            if self.shared.is_blind.load(Ordering::Relaxed) {
                 return Err(Error::Closed);
             }
             self.shared.take_in(said);
@@ -326,7 +420,7 @@ impl Store {
         at: DateTime<Utc>,
     ) {
         let blind = Expectations { may_pin: false, ..expectations.clone() };
-        let expectations = if self.shared.is_blind { &blind } else { expectations };
+        let expectations = if self.shared.is_blind.load(Ordering::Relaxed) { &blind } else { expectations };
         self.shared.snapshot.send_modify(|snapshot| {
             let memory = Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default());
             let had_pin = memory.pin.is_some();
@@ -461,8 +555,19 @@ impl Store {
         requests.send(Request::Refresh(done)).await.is_ok() && answer.await.is_ok()
     }
 
-    /// Writes what is not written yet, then closes the database. What is recorded later is not kept.
+    /// Writes what is not written yet, then closes the database and lets other replicas have what this one polled. What is
+    /// recorded later is not kept.
     pub async fn close(&self) {
+        self.close_database().await;
+        if let Some(wishes) = &self.wishes {
+            let (done, answer) = oneshot::channel();
+            if wishes.send(Wish::Leave(done)).await.is_ok() {
+                let _ = answer.await;
+            }
+        }
+    }
+
+    async fn close_database(&self) {
         let Some(requests) = &self.requests else { return };
         let (done, answer) = oneshot::channel();
         if requests.send(Request::Close(done)).await.is_ok() {

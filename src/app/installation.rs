@@ -40,7 +40,7 @@ pub fn of_command(path: &Path, environment: &BTreeMap<String, String>, config: &
 fn of(path: &Path, environment: &BTreeMap<String, String>, config: &Config) -> Installation {
     let store = match &config.store {
         Store::Sqlite(path) => fs::metadata(path).ok(),
-        Store::Memory => None,
+        Store::Memory | Store::Postgres(_) => None,
     };
     Installation {
         // proc(5); a machine without it is named by hand.
@@ -51,7 +51,7 @@ fn of(path: &Path, environment: &BTreeMap<String, String>, config: &Config) -> I
         listen: None,
         store_owner: store.as_ref().map(|store| user(store.uid())),
         overrides: environment.keys().filter(|name| name.starts_with(OVERRIDES)).cloned().collect(),
-        has_memory: store.is_some(),
+        has_memory: store.is_some() || matches!(config.store, Store::Postgres(_)),
     }
 }
 

@@ -1,14 +1,13 @@
 //! `pin` and `confirm`: what a person attests, with who and when, kept in the store.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
 use super::{End, Scene};
 use crate::attest::{self, Kept, Refusal, Remarks};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::guide::MAC_COMMAND;
 use crate::model::{Attestation, Memory, Serial, TenantName, Topic};
 use crate::store::{self, Contents, Desk};
@@ -93,7 +92,7 @@ impl<'a> Case<'a> {
     pub(super) async fn open(scene: &'a Scene, who: &Who) -> Result<Self, End> {
         let config = scene.load()?;
         let name = who.tenant.clone();
-        let mut desk = Desk::open(&path_of(&config)?).await?;
+        let mut desk = Desk::open(&config.store).await?;
         let contents = desk.load().await?;
         if !config.tenants.contains_key(&name) && !contents.tenants.contains_key(&name) {
             return Err(anyhow!("no tenant is called {name:?}{}", nearest(&name, &config)).into());
@@ -156,7 +155,7 @@ pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> 
 
 async fn list(scene: &Scene) -> Result<(), End> {
     let config = scene.load()?;
-    let contents: Contents = store::peek(&path_of(&config)?).await?;
+    let contents: Contents = store::peek(&config.store).await?;
     let mut out = io::stdout().lock();
     if scene.json {
         let pins: serde_json::Map<String, serde_json::Value> = contents
@@ -177,13 +176,6 @@ async fn list(scene: &Scene) -> Result<(), End> {
         writeln!(out, "{name}  {}  {}{by}, since {since}", pin.topic, pin.origin)?;
     }
     Ok(())
-}
-
-pub(super) fn path_of(config: &Config) -> anyhow::Result<PathBuf> {
-    match &config.store {
-        config::Store::Sqlite(path) => Ok(path.clone()),
-        config::Store::Memory => bail!("the store is sqlite::memory:, which keeps nothing"),
-    }
 }
 
 fn topic_of(text: &str) -> Result<Topic, &'static str> {

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::attest::{Case, Who, path_of, serial_of};
+use super::attest::{Case, Who, serial_of};
 use super::{End, Scene};
 use crate::attest::{found_in, of_kept};
 use crate::model::Serial;
@@ -67,7 +67,7 @@ fn shown(serial: Option<&Serial>) -> String {
 
 async fn list(scene: &Scene) -> Result<(), End> {
     let config = scene.load()?;
-    let contents = store::peek(&path_of(&config)?).await?;
+    let contents = store::peek(&config.store).await?;
     let kept =
         contents.tenants.iter().flat_map(|(name, memory)| memory.kept().into_iter().map(move |kept| (name, kept)));
     let mut out = io::stdout().lock();

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
 use tokio::time::Instant;
 
-use super::attest::{path_of, person};
+use super::attest::person;
 use super::{End, Scene};
 use crate::config::{Config, Web};
 use crate::model::{Drill, DrillSeverity};
@@ -70,7 +70,7 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
         until: now + length,
         by: person(scene, options.by.as_deref()),
     };
-    let mut desk = Desk::open(&path_of(&config)?).await?;
+    let mut desk = Desk::open(&config.store).await?;
     desk.drill(&drill).await?;
     desk.close().await;
     let mut out = io::stdout().lock();

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::Subcommand;
 
-use super::attest::{path_of, person};
+use super::attest::person;
 use super::{End, Scene};
 use crate::attest::duty_done;
 use crate::evaluate::account;
@@ -44,7 +44,7 @@ pub(super) async fn run(scene: &Scene, command: Duty) -> Result<u8, End> {
     let config = scene.load()?;
     match command {
         Duty::List => {
-            let done = store::peek(&path_of(&config)?).await?.duties;
+            let done = store::peek(&config.store).await?.duties;
             let now = scene.clock.now();
             let reports: Vec<account::AccountReport> = config
                 .accounts
@@ -58,7 +58,7 @@ pub(super) async fn run(scene: &Scene, command: Duty) -> Result<u8, End> {
             let by = person(scene, by.as_deref());
             let done = duty_done(&config, &id, &duty, on, &by, scene.now()?).map_err(anyhow::Error::from)?;
             let (done, at) = (DutyDone { note, ..done }, done.at);
-            let mut desk = Desk::open(&path_of(&config)?).await?;
+            let mut desk = Desk::open(&config.store).await?;
             desk.do_duty(&id, &done).await?;
             desk.close().await;
             writeln!(

@@ -188,9 +188,9 @@ fn web() -> Value {
 
 fn store() -> Value {
     json!({
-        "description": "What was learnt is kept here; sqlite::memory: keeps nothing.",
+        "description": "What was learnt is kept here; sqlite::memory: keeps nothing. postgres://USER@HOST/DATABASE is shared by replicas.",
         "type": "string",
-        "pattern": "^(sqlite::memory:|sqlite:///[^?#]*[^/?#])$",
+        "pattern": "^(sqlite::memory:|sqlite:///[^?#]*[^/?#]|postgres(ql)?://[^:@/?#]+@[^@?#]*/[^?#]+([?][^#]*)?)$",
         "default": "sqlite:///var/lib/apnswatch/state.db",
     })
 }

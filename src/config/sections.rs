@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::postgres::Postgres;
 use super::table::{Table, join};
 use super::{Account, AccountPolicy, Duty, Limits, Network, PollTimes, Reload, Store, Web, values};
 use crate::model::{AccountId, Policy};
@@ -56,14 +57,14 @@ fn reload(value: &Value) -> Result<Reload, String> {
     }
 }
 
-pub(super) fn store(root: &mut Table<'_>) -> Store {
+pub(super) fn store(root: &mut Table<'_>, base: &Path) -> Store {
     root.read("store", |value| {
         let text = values::text(value)?;
         if text == "sqlite::memory:" {
             return Ok(Store::Memory);
         }
         if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-            return Err("PostgreSQL is not built yet: remove it".to_owned());
+            return Postgres::parse(&text, base).map(Store::Postgres);
         }
         let path = text.strip_prefix("sqlite://").filter(|path| path.starts_with('/') && !path.ends_with('/'));
         path.filter(|path| !path.contains(['?', '#'])).map(|path| Store::Sqlite(path.into())).ok_or_else(|| {

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use self::builder::{Builder, Later, Simulators};
 use super::{intune, jamf, kandji, mosyle};
 use crate::clock::Clock;
+use crate::config;
 use crate::model::{Attestation, PinChange, TenantName};
 use crate::store::{self, Desk};
 
@@ -118,7 +119,7 @@ impl Drop for World {
 
 /// Keeps what people said before the demo began.
 async fn attest(path: &Path, said: Vec<(TenantName, Attestation)>) -> Result<(), store::Error> {
-    let mut desk = Desk::open(path).await?;
+    let mut desk = Desk::open(&config::Store::Sqlite(path.to_owned())).await?;
     for (tenant, word) in said {
         desk.attest(&tenant, &[word], &PinChange::Keep).await?;
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{FilePlace, Installation, Place, VERSION};
-use crate::config::{Config, Mdm, Network, Store};
+use crate::config::{self, Config, Mdm, Network, Store};
 use crate::model::TenantName;
 use crate::provider::mosyle::Product;
 
@@ -29,6 +29,7 @@ pub(super) fn places(installation: &Installation, config: &Config) -> Vec<Place>
         match (&config.store, &installation.store_owner) {
             (Store::Sqlite(path), Some(owner)) => format!("{}, owned by {owner}", shown(path)),
             (Store::Sqlite(path), None) => shown(path),
+            (Store::Postgres(place), _) => format!("PostgreSQL, {}", place.url),
             (Store::Memory, _) => "none: sqlite::memory:".to_owned(),
         },
     );
@@ -79,6 +80,9 @@ pub(super) fn secrets(config: &Config) -> Vec<FilePlace> {
         for file in &tenant.certificate.protected {
             files.add(&file.password_file, "password_file", name);
         }
+    }
+    if let Store::Postgres(config::Postgres { password_file: Some(path), .. }) = &config.store {
+        files.add_common(path, "store");
     }
     if let Some(path) = &config.web.config_file {
         files.add_common(path, "web.config_file");

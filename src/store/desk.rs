@@ -1,14 +1,13 @@
 //! The store as a person's command uses it.
 
-use std::path::Path;
-
-use super::{Contents, Error, sqlite};
+use super::{Contents, Database, Error, postgres, sqlite};
+use crate::config;
 use crate::model::{AccountId, Attestation, Drill, DutyDone, PinChange, TenantName};
 
 /// The store as a person's command uses it: directly, beside a running daemon or without one.
 #[derive(Debug)]
 pub struct Desk {
-    pub(super) database: sqlite::Database,
+    pub(super) database: Database,
 }
 
 impl Desk {
@@ -16,9 +15,18 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// If it cannot be opened or made.
-    pub async fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self { database: sqlite::Database::open(path).await? })
+    /// If it cannot be opened or made, or keeps nothing.
+    pub async fn open(store: &config::Store) -> Result<Self, Error> {
+        let database = match store {
+            config::Store::Sqlite(path) => Database::Sqlite(Box::new(sqlite::Database::open(path).await?)),
+            config::Store::Postgres(place) => {
+                let mut database = postgres::Database::new(place, None);
+                database.prepare().await?;
+                Database::Postgres(Box::new(database))
+            }
+            config::Store::Memory => return Err(Error::KeepsNothing),
+        };
+        Ok(Self { database })
     }
 
     /// Everything that is in it.
@@ -72,8 +80,18 @@ impl Desk {
 ///
 /// # Errors
 ///
-/// If there is one that cannot be read. A store that does not exist is empty.
-pub async fn peek(path: &Path) -> Result<Contents, Error> {
+/// If there is one that cannot be read, or it keeps nothing. A store that does not exist is empty.
+pub async fn peek(store: &config::Store) -> Result<Contents, Error> {
+    let path = match store {
+        config::Store::Sqlite(path) => path,
+        config::Store::Postgres(place) => {
+            let mut database = postgres::Database::new(place, None);
+            let contents = if database.is_prepared().await? { database.load().await? } else { Contents::default() };
+            database.close().await;
+            return Ok(contents);
+        }
+        config::Store::Memory => return Err(Error::KeepsNothing),
+    };
     // A folder that may not be entered is no empty store.
     if !path.try_exists()? {
         return Ok(Contents::default());

@@ -27,8 +27,12 @@ fn record(store: &Store, outcome: Outcome, minute: i64) {
     store.record(&acme(), &expectations, Source::Api, "here", outcome, at(minute));
 }
 
+fn place(path: &Path) -> config::Store {
+    config::Store::Sqlite(path.to_owned())
+}
+
 async fn open(path: &Path) -> Store {
-    Store::open(&config::Store::Sqlite(path.to_owned())).await
+    Store::open(&place(path)).await
 }
 
 fn statement(statement: Statement) -> Attestation {
@@ -89,14 +93,14 @@ async fn a_document_that_cannot_be_read_is_not_overwritten() {
     let store = open(&path).await;
     record(&store, told(T1), 1);
     store.close().await;
-    let mut desk = Desk::open(&path).await.unwrap();
-    desk.database.spoil().await;
+    let mut desk = Desk::open(&place(&path)).await.unwrap();
+    desk.database.sqlite().spoil().await;
     desk.close().await;
     let store = open(&path).await;
     assert!(!store.snapshot().store_up);
     record(&store, told(T2), 2);
     store.close().await;
-    assert!(matches!(peek(&path).await, Err(Error::Document(_))));
+    assert!(matches!(peek(&place(&path)).await, Err(Error::Document(_))));
 }
 
 #[tokio::test]
@@ -107,7 +111,7 @@ async fn what_a_person_writes_is_seen_before_the_next_evaluation() {
     record(&store, told(T1), 1);
     record(&store, told(T2), 2);
     store.refresh().await;
-    let mut desk = Desk::open(&path).await.unwrap();
+    let mut desk = Desk::open(&place(&path)).await.unwrap();
     assert_eq!(desk.load().await.unwrap().tenants[&acme()].pin.as_ref().unwrap().topic, topic(T1));
     let pin = Pin { topic: topic(T2), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
     let words = statement(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) });
@@ -124,7 +128,7 @@ async fn what_a_person_writes_is_seen_before_the_next_evaluation() {
     assert_eq!(store.memory(&acme()).unwrap().pin, None);
     record(&store, told(T1), 60);
     store.close().await;
-    let contents = peek(&path).await.unwrap();
+    let contents = peek(&place(&path)).await.unwrap();
     assert_eq!(contents.tenants[&acme()].pin.as_ref().unwrap().topic, topic(T1));
     assert_eq!(contents.tenants[&acme()].attestations.len(), 2);
 }
@@ -134,7 +138,7 @@ async fn a_first_sight_never_replaces_a_persons_word() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     let store = open(&path).await;
-    let mut desk = Desk::open(&path).await.unwrap();
+    let mut desk = Desk::open(&place(&path)).await.unwrap();
     let pin = Pin { topic: topic(T1), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
     let words = statement(Statement::PinConfirmed { topic: topic(T1) });
     desk.attest(&acme(), std::slice::from_ref(&words), &PinChange::Set(pin)).await.unwrap();
@@ -152,7 +156,7 @@ async fn a_first_sight_never_replaces_a_persons_word() {
 async fn looking_makes_no_store() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
-    assert!(peek(&path).await.unwrap().tenants.is_empty());
+    assert!(peek(&place(&path)).await.unwrap().tenants.is_empty());
     assert!(!path.exists());
 }
 
@@ -161,8 +165,8 @@ async fn a_store_of_a_newer_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     open(&path).await.close().await;
-    let mut desk = Desk::open(&path).await.unwrap();
-    desk.database.pretend_newer().await;
+    let mut desk = Desk::open(&place(&path)).await.unwrap();
+    desk.database.sqlite().pretend_newer().await;
     desk.close().await;
     assert!(!open(&path).await.snapshot().store_up);
 }
@@ -177,8 +181,8 @@ async fn a_store_that_cannot_be_opened_blesses_no_drift() {
     assert!(store.memory(&acme()).unwrap().sources[&Source::Api].drift.is_some());
     store.close().await;
     drop(store);
-    let mut desk = Desk::open(&path).await.unwrap();
-    desk.database.spoil().await;
+    let mut desk = Desk::open(&place(&path)).await.unwrap();
+    desk.database.sqlite().spoil().await;
     desk.close().await;
     let store = open(&path).await;
     record(&store, told(T2), 3);
@@ -193,8 +197,9 @@ async fn a_word_that_cannot_be_read_hides_no_other_tenants_pin() {
     let store = open(&path).await;
     record(&store, told(T1), 1);
     store.refresh().await;
-    let mut desk = Desk::open(&path).await.unwrap();
+    let mut desk = Desk::open(&place(&path)).await.unwrap();
     desk.database
+        .sqlite()
         .attest_raw(
             "other",
             r#"{"statement":{"kind":"of_a_later_version"},"at":"2027-01-15T08:00:00Z","by":"kim","note":null}"#,
@@ -227,7 +232,7 @@ async fn a_store_whose_file_is_gone_is_not_up() {
 async fn looking_at_a_store_that_cannot_be_reached_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
-    assert!(peek(&folder.path().join("file/state.db")).await.is_err());
+    assert!(peek(&place(&folder.path().join("file/state.db"))).await.is_err());
 }
 
 #[tokio::test]
@@ -272,8 +277,8 @@ async fn a_drill_that_cannot_be_read_hides_nothing_else() {
     let store = open(&path).await;
     record(&store, told(T1), 1);
     store.close().await;
-    let mut desk = Desk::open(&path).await.unwrap();
-    desk.database.drill_raw(r#"{"severity":"of a later version"}"#).await;
+    let mut desk = Desk::open(&place(&path)).await.unwrap();
+    desk.database.sqlite().drill_raw(r#"{"severity":"of a later version"}"#).await;
     desk.close().await;
     let store = open(&path).await;
     assert!(store.snapshot().store_up);
@@ -302,7 +307,7 @@ async fn what_is_said_on_the_page_is_on_disk_before_anybody_is_told() {
     assert_eq!((memory.pin.as_ref(), memory.attestations.as_slice()), (Some(&pin), &[words.clone()][..]));
     assert_eq!(memory.sources[&Source::Api].drift, None, "the pin was changed on purpose");
     // Another process sees both while the daemon runs, and reading again changes nothing here.
-    let seen = peek(&path).await.unwrap();
+    let seen = peek(&place(&path)).await.unwrap();
     assert_eq!((seen.tenants[&acme()].pin.as_ref(), &seen.duties[&account]), (Some(&pin), &vec![done]));
     store.refresh().await;
     assert_eq!(store.memory(&acme()).unwrap(), memory);

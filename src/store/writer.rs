@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Damage, Dirty, Error, HumanWords, Request, Said, Shared, sqlite};
+use super::database::{Database, Look};
+use super::{Dirty, Error, HumanWords, Request, Said, Shared};
 use crate::evaluate::learn;
 use crate::evaluate::report::Snapshot;
 use crate::model::{Pin, Source, SourceMemory, TenantName};
@@ -19,8 +20,12 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// The task that owns the database.
 pub(super) struct Writer {
-    pub(super) database: sqlite::Database,
-    pub(super) shared: Arc<Shared>,
+    database: Database,
+    shared: Arc<Shared>,
+    /// The last reading failed. Only of a database that may be away for a while.
+    cannot_read: bool,
+    /// The last writing failed.
+    cannot_write: bool,
 }
 
 /// What woke the writer.
@@ -30,6 +35,16 @@ enum Wake {
 }
 
 impl Writer {
+    pub(super) fn new(database: Database, shared: Arc<Shared>) -> Self {
+        let cannot_read = shared.is_blind.load(Ordering::Relaxed);
+        Self { database, shared, cannot_read, cannot_write: false }
+    }
+
+    /// Tells every face whether what is learnt is being kept.
+    fn tell(&self) {
+        self.shared.up.store(!self.cannot_read && !self.cannot_write, Ordering::Relaxed);
+    }
+
     /// Writes and reads until nobody asks any more.
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let shared = Arc::clone(&self.shared);
@@ -70,6 +85,9 @@ impl Writer {
 
     /// Writes what is marked; says whether nothing is left. If it fails, the marks come back and the store counts as down until a write succeeds.
     async fn write(&mut self, shared: &Shared) -> bool {
+        if !self.catch_up(shared).await {
+            return false;
+        }
         let dirty = std::mem::take(&mut *shared.dirty());
         if dirty.is_empty() {
             return true;
@@ -80,17 +98,20 @@ impl Writer {
         let written = self.database.write(&changes(&dirty, &snapshot)).await;
         writing(None);
         match written {
-            Ok(()) => {
-                if !shared.up.swap(true, Ordering::Relaxed) {
+            Ok(foreign) => {
+                take_sources(foreign, shared);
+                if std::mem::take(&mut self.cannot_write) {
                     tracing::info!("the store can be written again");
                 }
+                self.tell();
                 true
             }
             Err(error) => {
                 shared.dirty().merge(dirty);
-                if shared.up.swap(false, Ordering::Relaxed) {
+                if !std::mem::replace(&mut self.cannot_write, true) {
                     tracing::error!(%error, "the store cannot be written; what is learnt is kept in memory meanwhile");
                 }
+                self.tell();
                 false
             }
         }
@@ -106,20 +127,95 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes in pins and attestations that another process wrote.
-    async fn refresh(&mut self, shared: &Shared) {
-        let words = match self.database.changed_by_others().await {
-            Ok(None) => return,
-            Ok(Some(version)) => self.database.load_human_words(Damage::Skip).await.map(|words| (version, words)),
-            Err(error) => Err(error),
-        };
-        let (version, words) = match words {
-            Ok(words) => words,
+    /// Makes up for a database that was away: reads it, if it never could be read, and sees that it answers. False while it
+    /// does not.
+    async fn catch_up(&mut self, shared: &Shared) -> bool {
+        if !self.cannot_read {
+            return true;
+        }
+        if !shared.is_blind.load(Ordering::Relaxed) {
+            return self.refresh(shared).await;
+        }
+        let Ok(contents) = self.database.load().await else { return false };
+        let known = contents.into_snapshot(true);
+        shared.snapshot.send_modify(|snapshot| {
+            let mut dirty = shared.dirty();
+            for (name, memory) in &known.tenants {
+                let mine = snapshot.tenants.insert(name.clone(), Arc::clone(memory));
+                // What the configuration fixes was known before.
+                let pin = mine.and_then(|mine| mine.pin.clone()).filter(|_| dirty.pins.get(name) == Some(&true));
+                if let Some(pin) = pin {
+                    let at = pin.since;
+                    learn::set_pin(Arc::make_mut(snapshot.tenants.entry(name.clone()).or_default()), Some(pin), at);
+                }
+            }
+            snapshot.duties = known.duties;
+            snapshot.drills = known.drills;
+            // Whoever configured this process says it once more when told so, and then what left is seen to have left.
+            snapshot.configured = known.configured;
+            snapshot.missing = known.missing;
+            dirty.tenants = false;
+        });
+        shared.is_blind.store(false, Ordering::Relaxed);
+        self.cannot_read = false;
+        self.tell();
+        tracing::info!("the store answers: what it holds is known now");
+        shared.opened.send_replace(());
+        true
+    }
+
+    /// Takes in what others wrote; false if it cannot be read.
+    async fn refresh(&mut self, shared: &Shared) -> bool {
+        let look = match self.database.look().await {
+            Ok(Some(look)) => look,
+            Ok(None) => return true,
             Err(error) => {
-                tracing::warn!(%error, "the store cannot be read again");
-                return;
+                if !self.database.is_remote() {
+                    tracing::warn!(%error, "the store cannot be read again");
+                } else if !std::mem::replace(&mut self.cannot_read, true) {
+                    tracing::error!(%error, "the store does not answer; what is known is served meanwhile");
+                }
+                self.tell();
+                return false;
             }
         };
+        if std::mem::take(&mut self.cannot_read) {
+            tracing::info!("the store answers again");
+        }
+        self.tell();
+        let Look { sources, words, seen } = look;
+        take_sources(sources, shared);
+        if words.is_none_or(|words| take_words(words, shared)) {
+            self.database.has_taken_in(seen);
+        }
+        shared.wake.notify_one();
+        true
+    }
+}
+
+/// Takes in what other replicas wrote of their sources.
+fn take_sources(sources: Vec<(TenantName, Source, SourceMemory)>, shared: &Shared) {
+    if sources.is_empty() {
+        return;
+    }
+    shared.snapshot.send_modify(|snapshot| {
+        let dirty = shared.dirty();
+        for (name, source, memory) in sources {
+            let key = (name, source);
+            if dirty.sources.contains(&key) {
+                continue;
+            }
+            let known = snapshot.tenants.entry(key.0).or_default();
+            if known.sources.get(&source) != Some(&memory) {
+                Arc::make_mut(known).sources.insert(source, memory);
+            }
+        }
+    });
+}
+
+/// Takes in pins and what people said; false if it must be looked at again.
+fn take_words(words: HumanWords, shared: &Shared) -> bool {
+    {
         let HumanWords { pins, attestations, duties, drills, damaged } = words;
         let (mut is_whole, mut has_words) = (true, false);
         shared.snapshot.send_modify(|snapshot| {
@@ -150,13 +246,10 @@ impl Writer {
                 }
             }
         });
-        if is_whole {
-            self.database.has_taken_in(version);
-        }
         if has_words {
             shared.words.send_replace(());
         }
-        shared.wake.notify_one();
+        is_whole
     }
 }
 

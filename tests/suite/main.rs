@@ -37,6 +37,7 @@ mod pages;
 mod polls;
 mod preflight;
 mod prometheus;
+mod replicas;
 mod said;
 mod schema;
 mod support;

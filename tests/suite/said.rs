@@ -73,7 +73,7 @@ async fn site() -> Site {
 }
 
 async fn contents(site: &Site) -> Contents {
-    peek(&site.path("state.db")).await.unwrap()
+    peek(&apnswatch::config::Store::Sqlite(site.path("state.db"))).await.unwrap()
 }
 
 /// How many words the store has of anybody.

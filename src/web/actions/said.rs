@@ -134,6 +134,10 @@ async fn on_disk(keeping: impl Future<Output = Result<(), store::Error>>) -> Res
     let unkept = |why: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why);
     match tokio::time::timeout(KEEPING, keeping).await {
         Ok(Ok(())) => Ok(()),
+        Ok(Err(error @ store::Error::Unsure)) => {
+            tracing::error!(%error, "nobody can say whether what was said on the page was kept");
+            Err(unkept("the database did not answer in time: look at what happened before you say it again"))
+        }
         Ok(Err(error)) => {
             tracing::error!(%error, "what was said on the page could not be kept");
             Err(unkept("the store cannot be written, so nothing was kept"))

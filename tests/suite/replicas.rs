@@ -1,0 +1,312 @@
+//! Several replicas on one PostgreSQL: who polls, what each serves, and what is left when one of them or the database dies.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use crate::support::{Daemon, SOON, Site, answer, ended, eventually, topic};
+
+/// How often each source is polled.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// A PostgreSQL of the test's own.
+struct Postgres {
+    folder: tempfile::TempDir,
+    port: u16,
+    server: Option<Child>,
+}
+
+/// A program of the server, which Debian keeps out of the search path.
+fn program(name: &str) -> PathBuf {
+    let versions = glob::glob("/usr/lib/postgresql/*/bin").unwrap().flatten();
+    versions.map(|folder| folder.join(name)).find(|path| path.exists()).expect("Debian's package postgresql")
+}
+
+/// The server refuses to run as root.
+fn as_postgres(name: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program(name));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).current_dir("/");
+    command
+}
+
+impl Postgres {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        for path in [folder.path(), &data] {
+            let status = std::process::Command::new("chown").arg("postgres:postgres").arg(path).status().unwrap();
+            assert!(status.success());
+        }
+        let mut init = as_postgres("initdb");
+        init.args(["--no-sync", "--auth=trust", "--username=apnswatch", "--encoding=UTF8", "--locale=C", "-D"])
+            .arg(&data);
+        let made = ended(init).await;
+        assert_eq!(made.status, Some(0), "{}", made.stderr);
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let mut postgres = Self { folder, port, server: None };
+        postgres.run().await;
+        postgres
+    }
+
+    async fn run(&mut self) {
+        let mut server = as_postgres("postgres");
+        server.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.folder.path());
+        server.args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        server.stdout(Stdio::null()).stderr(Stdio::null());
+        self.server = Some(server.spawn().unwrap());
+        eventually("the database answers", SOON, || async { (self.sql("SELECT 1").await == "1").then_some(()) }).await;
+    }
+
+    /// Ends it at once, as a power cut does.
+    async fn stop(&mut self) {
+        let mut server = self.server.take().unwrap();
+        let pid = server.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-QUIT", &pid]).status().unwrap().success());
+        server.wait().await.unwrap();
+    }
+
+    async fn sql(&self, query: &str) -> String {
+        let mut psql = Command::new(program("psql"));
+        psql.args([
+            "-X",
+            "-A",
+            "-t",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            "apnswatch",
+            "-d",
+            "postgres",
+            "-c",
+            query,
+        ]);
+        psql.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        ended(psql).await.stdout.trim().to_owned()
+    }
+}
+
+/// A way to the database that can be cut.
+struct Wire {
+    address: SocketAddr,
+    open: watch::Sender<bool>,
+}
+
+impl Wire {
+    async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, open) = (listener.local_addr().unwrap(), watch::Sender::new(true));
+        let state = open.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut state = state.subscribe();
+                tokio::spawn(async move {
+                    // What is cut swallows everything and answers nothing.
+                    if *state.borrow() {
+                        let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                        tokio::select! {
+                            _ = copy_bidirectional(&mut client, &mut server) => return,
+                            _ = state.wait_for(|open| !open) => {}
+                        }
+                    }
+                    let _ = state.wait_for(|open| *open).await;
+                });
+            }
+        });
+        Self { address, open }
+    }
+}
+
+/// Writes a configuration with the database at this port.
+fn configure(site: &Site, name: &str, port: u16, tenants: &[String]) -> PathBuf {
+    let head = "poll: { interval: 2s, timeout: 900ms }";
+    let yaml = std::fs::read_to_string(site.configure(head, tenants)).unwrap();
+    let (_, rest) = yaml.split_once('\n').unwrap();
+    site.write(name, format!("store: postgres://apnswatch@127.0.0.1:{port}/postgres\n{rest}"))
+}
+
+async fn replica(config: &Path) -> Daemon {
+    let mut command = crate::support::program();
+    command.arg("--config").arg(config).args(["serve", "--listen", "127.0.0.1:0"]);
+    Daemon::start(command).await
+}
+
+async fn command(config: &Path, arguments: &[&str]) -> crate::support::Ended {
+    let mut command = crate::support::program();
+    command.arg("--config").arg(config).args(arguments);
+    ended(command).await
+}
+
+/// Waits until a replica serves the end of every tenant.
+async fn serves(daemon: &Daemon, tenants: usize) {
+    daemon
+        .until("it serves every tenant", |scrape| {
+            scrape.all("apns_certificate_not_after_timestamp_seconds", &[]).len() == tenants
+        })
+        .await;
+}
+
+/// How often each tenant was asked for in so many intervals, at the most.
+async fn reads_in(site: &Site, tenants: &[&str], intervals: u32) -> Vec<usize> {
+    let before: Vec<usize> = tenants.iter().map(|name| site.reads(name)).collect();
+    tokio::time::sleep(INTERVAL * intervals).await;
+    tenants.iter().zip(before).map(|(name, before)| site.reads(name) - before).collect()
+}
+
+const TENANTS: [&str; 4] = ["acme", "north", "south", "west"];
+
+fn tenants(site: &Site) -> Vec<String> {
+    TENANTS.iter().map(|name| site.intune(name, answer(name, 100), "")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_source_is_polled_by_one_and_served_by_all() {
+    let (postgres, site) = (Postgres::start().await, Site::new().await);
+    let config = configure(&site, "one.yaml", postgres.port, &tenants(&site));
+    let (one, two) = tokio::join!(replica(&config), replica(&config));
+    tokio::join!(serves(&one, 4), serves(&two, 4));
+    // In five intervals, at most every 0.9 of one.
+    for (name, reads) in TENANTS.iter().zip(reads_in(&site, &TENANTS, 5).await) {
+        assert!((3..=6).contains(&reads), "{name} was read {reads} times in five intervals");
+    }
+    for replica in [&one, &two] {
+        let scrape = replica.scrape().await;
+        assert_eq!(scrape.all("apns_source_up", &[]).len(), 4);
+        assert!(
+            scrape.all("apns_source_up", &[]).iter().all(|(_, up)| *up == 1.0),
+            "whoever does not poll serves it all the same"
+        );
+        assert_eq!(scrape.one("apnswatch_store_up", &[]), 1.0);
+    }
+
+    // What a person says is known to all, and what drifts at one drifts at all.
+    let said =
+        command(&config, &["pin", "confirm", "--tenant", "acme", "--topic", &topic("acme"), "--by", "kim"]).await;
+    assert_eq!(said.status, Some(0), "{}", said.stderr);
+    site.set("north", answer("elsewhere", 300));
+    for replica in [&one, &two] {
+        let is_confirmed = |scrape: &crate::support::Scrape| {
+            scrape.value("apns_topic_pin_info", &[("tenant", "acme"), ("origin", "confirmed")]) == Some(1.0)
+        };
+        replica.until("the pin is confirmed", is_confirmed).await;
+        let drifts =
+            |scrape: &crate::support::Scrape| scrape.value("apns_topic_drift", &[("tenant", "north")]) == Some(1.0);
+        replica.until("the topic drifts", drifts).await;
+    }
+    let listed = command(&config, &["pin", "list"]).await;
+    assert!(listed.stdout.contains("confirmed by kim"), "{}", listed.stdout);
+
+    // One dies. The other has all of it within two intervals, and what the dead one saw is not forgotten.
+    let dead_since = Instant::now();
+    let before: Vec<usize> = TENANTS.iter().map(|name| site.reads(name)).collect();
+    one.signal("KILL").await;
+    for (name, before) in TENANTS.iter().zip(before) {
+        site.reads_reach(name, before + 1).await;
+    }
+    assert!(dead_since.elapsed() < INTERVAL * 2 + Duration::from_secs(1), "{:?}", dead_since.elapsed());
+    let scrape = two.scrape().await;
+    assert_eq!(scrape.value("apns_topic_drift", &[("tenant", "north")]), Some(1.0));
+    assert_eq!(scrape.one("apns_certificate_not_after_timestamp_seconds", &[("tenant", "acme")]) > 0.0, true);
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_is_cut_off_serves_what_it_knows_and_polls_nothing() {
+    let (postgres, site) = (Postgres::start().await, Site::new().await);
+    let wire = Wire::to(postgres.port).await;
+    let tenants = tenants(&site);
+    let cut = configure(&site, "cut.yaml", wire.address.port(), &tenants);
+    let config = configure(&site, "rest.yaml", postgres.port, &tenants);
+    // It comes first and holds everything.
+    let alone = replica(&cut).await;
+    serves(&alone, 4).await;
+    let (two, three) = tokio::join!(replica(&config), replica(&config));
+    tokio::join!(serves(&two, 4), serves(&three, 4));
+    let held = "SELECT count(DISTINCT owner) || ' ' || count(*) FROM leases";
+    assert_eq!(postgres.sql(held).await, "1 4");
+    let holder = postgres.sql("SELECT DISTINCT owner FROM leases").await;
+
+    wire.open.send_replace(false);
+    alone.until("it knows that it is cut off", |scrape| scrape.value("apnswatch_store_up", &[]) == Some(0.0)).await;
+    eventually("others have taken over", SOON, || async {
+        let query = format!("SELECT count(*) FROM leases WHERE owner <> '{holder}'");
+        (postgres.sql(&query).await == "4").then_some(())
+    })
+    .await;
+    for (name, reads) in TENANTS.iter().zip(reads_in(&site, &TENANTS, 5).await) {
+        assert!((3..=6).contains(&reads), "{name} was read {reads} times in five intervals");
+    }
+    let scrape = alone.scrape().await;
+    assert_eq!(scrape.all("apns_certificate_not_after_timestamp_seconds", &[]).len(), 4);
+    assert_eq!(two.scrape().await.one("apnswatch_store_up", &[]), 1.0);
+
+    // It comes back and learns what happened meanwhile.
+    let said =
+        command(&config, &["pin", "confirm", "--tenant", "acme", "--topic", &topic("acme"), "--by", "kim"]).await;
+    assert_eq!(said.status, Some(0), "{}", said.stderr);
+    wire.open.send_replace(true);
+    alone
+        .until("it knows what was said", |scrape| {
+            scrape.value("apns_topic_pin_info", &[("tenant", "acme"), ("origin", "confirmed")]) == Some(1.0)
+                && scrape.value("apnswatch_store_up", &[]) == Some(1.0)
+        })
+        .await;
+    for daemon in [alone, two, three] {
+        daemon.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_may_restart_and_may_come_last() {
+    let (mut postgres, site) = (Postgres::start().await, Site::new().await);
+    let config = configure(&site, "one.yaml", postgres.port, &tenants(&site));
+    let (one, two) = tokio::join!(replica(&config), replica(&config));
+    tokio::join!(serves(&one, 4), serves(&two, 4));
+    let said =
+        command(&config, &["pin", "confirm", "--tenant", "acme", "--topic", &topic("acme"), "--by", "kim"]).await;
+    assert_eq!(said.status, Some(0), "{}", said.stderr);
+    postgres.stop().await;
+    for replica in [&one, &two] {
+        replica
+            .until("it knows that the store is away", |scrape| scrape.value("apnswatch_store_up", &[]) == Some(0.0))
+            .await;
+        let scrape = replica.scrape().await;
+        assert_eq!(scrape.all("apns_certificate_not_after_timestamp_seconds", &[]).len(), 4, "it serves what it knows");
+    }
+    let refused = command(&config, &["pin", "list"]).await;
+    assert_eq!(refused.status, Some(1), "{}", refused.stdout);
+    // A third one starts while nobody can say what is known, and nothing is polled meanwhile.
+    let three = replica(&config).await;
+    let silent = reads_in(&site, &TENANTS, 2).await;
+    assert!(silent.iter().all(|reads| *reads <= 1), "{silent:?}");
+    let scrape = three.scrape().await;
+    assert_eq!((scrape.one("apnswatch_store_up", &[]), scrape.all("apns_topic_pin_info", &[]).len()), (0.0, 0));
+
+    postgres.run().await;
+    for replica in [&one, &two, &three] {
+        replica
+            .until("it has the store again", |scrape| {
+                scrape.value("apnswatch_store_up", &[]) == Some(1.0)
+                    && scrape.value("apns_topic_pin_info", &[("tenant", "acme"), ("origin", "confirmed")]) == Some(1.0)
+                    && scrape.all("apns_certificate_not_after_timestamp_seconds", &[]).len() == 4
+            })
+            .await;
+    }
+    for (name, reads) in TENANTS.iter().zip(reads_in(&site, &TENANTS, 5).await) {
+        assert!((2..=6).contains(&reads), "{name} was read {reads} times in five intervals");
+    }
+    for daemon in [one, two, three] {
+        daemon.stop().await;
+    }
+    // Whoever stopped left everything to others.
+    assert_eq!(postgres.sql("SELECT count(*) FROM leases WHERE until > next_at").await, "0");
+}
