@@ -9,7 +9,7 @@ mod upload;
 
 use chrono::{DateTime, Utc};
 
-pub use self::certificate::{found_in, of_kept};
+pub use self::certificate::{TOO_EARLY, found_in, of_kept};
 pub use self::duty::duty_done;
 pub use self::plan::PlanWish;
 use crate::config::{Config, Tenant};

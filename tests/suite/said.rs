@@ -406,3 +406,31 @@ async fn the_demo_lets_people_act_behind_a_login_that_it_prints() {
     assert!(page.body.contains("name=\"token\""), "{}", page.body);
     demo.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_uploaded_yet_hides_no_end() {
+    let site = site().await;
+    // Its topic is fixed, its end is only declared, and no file of it is watched.
+    let soon = (now() + TimeDelta::days(9)).format("%Y-%m-%d");
+    let yaml = std::fs::read_to_string(site.path("apnswatch.yaml")).unwrap();
+    let declared = format!(
+        "    mdm: {{ kind: none }}\n    certificate: {{ expected_topic: {}, declared: {{ not_after: {soon} }} }}\n",
+        topic("typed")
+    );
+    site.write("apnswatch.yaml", yaml + &tenant("typed", &declared));
+    let daemon = site.serve().await;
+    let kim = Person::new(&daemon, "kim");
+    daemon_until(&daemon, "it is known", "apns_certificate_phase{tenant=\"typed\",mdm=\"none\",phase=\"renew\"} 1")
+        .await;
+    let new = pem(&topic("typed"), "0901", 364);
+    let judged = kim.post("/tenants/typed/renewal", "Host: localhost", &[("file", new.as_bytes())]).await;
+    assert_eq!(judged.status, 200, "{}", judged.body);
+    assert!(judged.body.contains("badge renewal") || judged.body.contains("badge warning"), "{}", judged.body);
+    assert!(!judged.body.contains("name=\"der\"") && judged.body.contains("not kept here yet"), "{}", judged.body);
+    let early = kim.say("/tenants/typed/said/certificate", &[("file", &new), ("room", "renewal")]).await;
+    assert_eq!(early.status, 409, "{}", early.body);
+    assert_eq!(words(&site).await, 0, "the end of nine days must stay");
+    // On the page of the tenant it is said that the MDM has it.
+    assert_eq!(kim.say("/tenants/typed/said/certificate", &[("file", &new)]).await.status, 303);
+    daemon.stop().await;
+}

@@ -26,7 +26,12 @@ pub(super) enum Wish {
     /// It will not.
     Unplanned,
     /// Keep this certificate.
-    Certificate(Box<Certificate>),
+    Certificate {
+        /// The certificate.
+        found: Box<Certificate>,
+        /// Whether that is said of one that was judged in the renewal room, and may not be uploaded yet.
+        is_judged: bool,
+    },
     /// Keep that certificate no more.
     Removed(Serial),
 }
@@ -56,7 +61,10 @@ impl Wish {
                 who: parts.typed("who").unwrap_or_default().to_owned(),
             }),
             "unplanned" => Self::Unplanned,
-            "certificate" => Self::Certificate(Box::new(certificate(parts)?)),
+            "certificate" => Self::Certificate {
+                found: Box::new(certificate(parts)?),
+                is_judged: parts.typed("room") == Some("renewal"),
+            },
             "removed" => Self::Removed(serial(parts)?.ok_or_else(|| wrong("no serial number is named"))?),
             _ => return Err(Problem::new(StatusCode::NOT_FOUND, "nothing of this kind can be said of a tenant")),
         })
@@ -72,7 +80,8 @@ impl Wish {
                 case.plan(wish, tenant.phase, tenant.effective.as_ref().map(|known| known.not_after))
             }
             Self::Unplanned => Ok(case.unplan()),
-            Self::Certificate(found) => case.add_certificate(&found),
+            Self::Certificate { found, is_judged: true } => case.add_judged(&found),
+            Self::Certificate { found, is_judged: false } => case.add_certificate(&found),
             Self::Removed(serial) => case.remove_certificate(&serial),
         }
     }

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::parts::ago;
 use super::{Desk, Room};
-use crate::attest::{Case, of_kept};
+use crate::attest::{Case, TOO_EARLY, of_kept};
 use crate::certificate::Certificate;
 use crate::config::Config;
 use crate::evaluate::history::{Event, history};
@@ -94,9 +94,20 @@ pub(super) fn certificate(tenant: &TenantReport, memory: &Memory, desk: &Desk) -
 }
 
 /// The certificate that was judged a moment ago, to be kept.
-pub(super) fn judged(tenant: &TenantReport, found: &Certificate, desk: &Desk) -> Markup {
+pub(super) fn judged(
+    tenant: &TenantReport,
+    found: &Certificate,
+    memory: &Memory,
+    report: &Report,
+    config: &Config,
+    desk: &Desk,
+) -> Markup {
     use base64::Engine;
     let Some(actor) = desk.hand.actor() else { return html! {} };
+    let case = Case { config, name: &tenant.name, memory, by: &actor.by, now: report.now };
+    if case.would_count_at_once(found) {
+        return html! { p.soft { "It is not kept here yet: " (TOO_EARLY) "." } };
+    }
     form(
         &tenant.name,
         Room::Renewal,

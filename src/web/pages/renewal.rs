@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::layout::{Place, page as layout};
 use super::parts::{address, tenant_badge};
 use super::{Desk, forms};
+use crate::certificate::Certificate;
 use crate::certificate::preflight::{Preflight, Verdict};
 use crate::config::Config;
 use crate::evaluate::verification::{State, verify};
@@ -40,7 +41,7 @@ pub(super) fn page(
         div data-part="plan" { @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } } }
         (forms::plan(tenant, report, desk))
         section aria-label="The file" {
-            @if let Some(verdict) = &verdict { (told(tenant, verdict, desk)) }
+            @if let Some(verdict) = &verdict { (told(verdict, |found| forms::judged(tenant, found, memory, report, config, desk))) }
             form.drop data-judge="" method="post" enctype="multipart/form-data" action={ (address(&tenant.name)) "/renewal" } {
                 label for="file" { strong { "Before the upload: " } "drop the new certificate here, or choose it. It is judged and not kept. Never send a private key." }
                 p { input type="file" id="file" name="file" required; " " button.main type="submit" { "Is it a renewal?" } }
@@ -60,7 +61,8 @@ pub(super) fn page(
     layout(&format!("Renewal of {}", tenant.name), Place::Tenant, report, &main)
 }
 
-fn told(tenant: &TenantReport, verdict: &Result<Judged, Problem>, desk: &Desk) -> Markup {
+/// The verdict; `keep` is the way to keep the certificate if it is a renewal.
+fn told(verdict: &Result<Judged, Problem>, keep: impl Fn(&Certificate) -> Markup) -> Markup {
     html! {
         div.card role="status" {
             @match verdict {
@@ -68,7 +70,7 @@ fn told(tenant: &TenantReport, verdict: &Result<Judged, Problem>, desk: &Desk) -
                     p { span class={ "badge " (preflight.verdict.as_str()) } { (preflight.verdict.headline()) } }
                     ul { @for reason in &preflight.reasons { li { (reason) } } }
                     p { strong { "Next: " } (preflight.next) }
-                    @if let Some(found) = certificate.as_ref().filter(|_| is_renewal(preflight)) { (forms::judged(tenant, found, desk)) }
+                    @if let Some(found) = certificate.as_ref().filter(|_| is_renewal(preflight)) { (keep(found)) }
                 }
                 Err(problem) => p { span.badge.bad { "Not judged" } " " (problem.detail()) "." },
             }
