@@ -147,7 +147,7 @@ async fn nobody_says_anything_without_a_login_a_token_and_a_page_of_this_server(
     let answered = kim.post(path, "Host: localhost\r\nOrigin: http://localhost", &[own, step]).await;
     assert_eq!((answered.status, lead(&answered)), (303, "/tenants/acme"));
     let behind = "Host: 127.0.0.1:12197\r\nOrigin: https://apns.example.com\r\nSec-Fetch-Site: same-origin";
-    let answered = kim.post(path, behind, &[own, step, ("room", b"renewal")]).await;
+    let answered = kim.post(path, behind, &[own, ("step", b"mobile"), ("room", b"renewal")]).await;
     assert_eq!((answered.status, lead(&answered)), (303, "/tenants/acme/renewal"));
     assert_eq!(words(&site).await, 2);
     daemon.stop().await;

@@ -1,5 +1,6 @@
 //! `POST /tenants/{name}/said/{word}` and `POST /accounts/{id}/duties/{duty}`: what people say is kept, with who and when.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Extension, Path, State};
@@ -99,7 +100,7 @@ async fn sent(
 async fn keep(
     context: &Context,
     running: &Running,
-    (tenant, memory): (&TenantReport, &Memory),
+    (tenant, memory): (&TenantReport, &Arc<Memory>),
     actor: &Actor,
     wish: Wish,
     parts: &Parts,
@@ -111,7 +112,7 @@ async fn keep(
     if words.is_empty() {
         return Ok(());
     }
-    on_disk(context.store.attest(name, words, kept.pin)).await?;
+    on_disk(context.store.attest(name, words, kept.pin, Arc::clone(memory))).await?;
     let (by, tenant) = (clean(&actor.by, 128), clean(name.as_str(), 128));
     tracing::info!(%tenant, %by, "said on the page by {by}: {}", clean(&kept.told, 500));
     Ok(())
@@ -134,10 +135,31 @@ async fn on_disk(keeping: impl Future<Output = Result<(), store::Error>>) -> Res
     let unkept = |why: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why);
     match tokio::time::timeout(KEEPING, keeping).await {
         Ok(Ok(())) => Ok(()),
+        Ok(Err(error @ store::Error::Overtaken)) => Err(Problem::new(
+            StatusCode::CONFLICT,
+            format!("{error}, so nothing was kept: look at it, and say it again"),
+        )),
         Ok(Err(error)) => {
             tracing::error!(%error, "what was said on the page could not be kept");
             Err(unkept("the store cannot be written, so nothing was kept"))
         }
-        Err(_) => Err(unkept("the disk does not answer: look at what happened before you say it again")),
+        // It may be half way to the disk.
+        Err(_) => Err(Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "the disk does not answer, so nobody knows yet whether it is kept: look at what happened before you say it again",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_disk_that_does_not_answer_nobody_says_that_nothing_was_kept() {
+        let problem = on_disk(std::future::pending()).await.unwrap_err();
+        assert!(problem.is_open() && !problem.detail().contains("nothing was kept"), "{problem:?}");
+        let problem = on_disk(std::future::ready(Err(store::Error::Closed))).await.unwrap_err();
+        assert!(!problem.is_open() && problem.detail().contains("nothing was kept"), "{problem:?}");
     }
 }

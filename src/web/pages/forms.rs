@@ -27,7 +27,8 @@ const RECENT: TimeDelta = TimeDelta::days(30);
 /// What became of what was said: why it was not kept, or that it was, as the store has it.
 pub(super) fn outcome(desk: &Desk, memory: &Memory, report: &Report) -> Markup {
     if let Some(problem) = &desk.refusal {
-        return html! { p.alarm role="alert" { strong { "Nothing was kept. " } (sentence(problem.detail())) } };
+        let lead = if problem.is_open() { "Not known to be kept. " } else { "Nothing was kept. " };
+        return html! { p.alarm role="alert" { strong { (lead) } (sentence(problem.detail())) } };
     }
     let Some(actor) = desk.hand.actor() else { return html! {} };
     let is_new = |event: &Event| {
