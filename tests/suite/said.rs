@@ -248,6 +248,7 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
     let other = topic("elsewhere");
     let past = (now() - TimeDelta::days(1)).format("%Y-%m-%d").to_string();
     let late = (now() + TimeDelta::days(101)).format("%Y-%m-%d").to_string();
+    let close = (now() + TimeDelta::days(98)).format("%Y-%m-%d").to_string();
     let soon = (now() + TimeDelta::days(3)).format("%Y-%m-%d").to_string();
     let foreign = pem(&other, "0E01", 365);
     let with_key =
@@ -267,6 +268,14 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
         ("acme/said/removed", vec![("serial", "0C01")], 409, "no certificate with serial 0C01 is kept"),
         ("west/said/planned", vec![("on", past.as_str()), ("who", "sam")], 409, "is past"),
         ("west/said/planned", vec![("on", late.as_str()), ("who", "sam")], 409, "plan a day before that"),
+        ("west/said/planned", vec![("on", close.as_str()), ("who", "sam")], 409, "with two days in between"),
+        ("west/said/planned", vec![("on", soon.as_str()), ("who", "sam"), ("tier", "warning")], 409, "look again"),
+        (
+            "west/said/planned",
+            vec![("on", soon.as_str()), ("who", "sam"), ("tier", "all")],
+            422,
+            "nothing of this name",
+        ),
         ("west/said/planned", vec![("on", soon.as_str()), ("who", " ")], 409, "nobody is named"),
         ("west/said/planned", vec![("on", "soon"), ("who", "sam")], 422, "no date"),
         ("blind/said/planned", vec![("on", soon.as_str()), ("who", "sam")], 409, "phase unknown"),
@@ -315,7 +324,10 @@ async fn a_pin_a_plan_a_duty_and_a_first_certificate() {
     // The plan.
     let on = (now() + TimeDelta::days(3)).date_naive();
     let said = sam
-        .say("/tenants/west/said/planned", &[("on", &on.to_string()), ("who", "<b>kim</b>"), ("room", "renewal")])
+        .say(
+            "/tenants/west/said/planned",
+            &[("on", &on.to_string()), ("who", "<b>kim</b>"), ("tier", "info"), ("room", "renewal")],
+        )
         .await;
     assert_eq!(lead(&said), "/tenants/west/renewal");
     let metric = |body: &str| {
@@ -432,5 +444,43 @@ async fn a_certificate_that_is_not_uploaded_yet_hides_no_end() {
     assert_eq!(words(&site).await, 0, "the end of nine days must stay");
     // On the page of the tenant it is said that the MDM has it.
     assert_eq!(kim.say("/tenants/typed/said/certificate", &[("file", &new)]).await.status, 303);
+    daemon.stop().await;
+}
+
+/// What the button of the console says, beside which it stands.
+async fn console(kim: &Person<'_>) -> Option<String> {
+    let page = kim.get("/tenants/acme/renewal").await.body;
+    let (_, rest) = page.split_once("name=\"sha256\" value=\"")?;
+    let (sha256, rest) = rest.split_once('"').unwrap();
+    assert!(rest.contains("counts as uploaded"), "{page}");
+    Some(sha256.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_looks_at_an_old_page_says_nothing_of_a_newer_file() {
+    let site = site().await;
+    let daemon = started(&site).await;
+    let kim = Person::new(&daemon, "kim");
+    // What is in force needs nobody's word, and an old file is not the one that was uploaded now.
+    assert_eq!(console(&kim).await, None);
+    site.certificate("acme.pem", &topic("acme"), "0C02", 360);
+    let unconfirmed = "apns_finding{tenant=\"acme\",mdm=\"none\",finding=\"renewal_unconfirmed\"} 1";
+    daemon_until(&daemon, "the new file is seen", unconfirmed).await;
+    let shown = console(&kim).await.expect("the new file is shown");
+    // While the page is looked at, a newer one comes.
+    let newer = pem(&topic("acme"), "0C03", 364);
+    assert_eq!(kim.say("/tenants/acme/said/certificate", &[("file", &newer)]).await.status, 303);
+    let seen = [("step", "console"), ("sha256", shown.as_str()), ("room", "renewal")];
+    let late = kim.say("/tenants/acme/said/verified", &seen).await;
+    assert_eq!(late.status, 409, "{}", late.body);
+    assert!(late.body.contains("Another file is the newest by now"), "{}", late.body);
+    assert_eq!(words(&site).await, 1, "the certificate alone");
+    // A word without a file is one, and confirms none.
+    let shown = console(&kim).await.expect("the newer file is shown");
+    assert_eq!(kim.say("/tenants/acme/said/verified", &[("step", "console")]).await.status, 303);
+    daemon_until(&daemon, "nothing is confirmed", unconfirmed).await;
+    let seen = [("step", "console"), ("sha256", shown.as_str())];
+    assert_eq!(kim.say("/tenants/acme/said/verified", &seen).await.status, 303);
+    daemon_until(&daemon, "it is in force", "serial=\"0C03\"").await;
     daemon.stop().await;
 }

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use crate::attest::{Case, Kept, NAME, NOTE, PlanWish, Refusal, Remarks, found_in};
 use crate::certificate::Certificate;
 use crate::evaluate::TenantReport;
-use crate::model::{HumanStep, Serial, Topic};
+use crate::model::{HumanStep, Serial, Tier, Topic};
 use crate::web::parts::Parts;
 use crate::web::problem::Problem;
 use crate::words::clean;
@@ -19,8 +19,8 @@ pub(super) enum Wish {
     Pin(Topic),
     /// This certificate was uploaded; without a serial number, the newest file.
     Uploaded(Option<Serial>),
-    /// This was seen after a renewal.
-    Verified(HumanStep),
+    /// This was seen after a renewal. With the SHA-256 of the file that counts as uploaded then, as it was shown.
+    Verified(HumanStep, Option<String>),
     /// It will be renewed then.
     Planned(PlanWish),
     /// It will not.
@@ -38,8 +38,10 @@ pub(super) enum Wish {
 
 impl Wish {
     /// The parts of every form.
-    pub(super) const PARTS: [&str; 12] =
-        ["token", "room", "topic", "serial", "step", "on", "who", "witness", "ticket", "note", "der", "file"];
+    pub(super) const PARTS: [&str; 14] = [
+        "token", "room", "topic", "serial", "step", "sha256", "on", "who", "tier", "witness", "ticket", "note", "der",
+        "file",
+    ];
 
     /// What a form says that was sent to `word`.
     pub(super) fn read(word: &str, parts: &Parts) -> Result<Self, Problem> {
@@ -54,11 +56,13 @@ impl Wish {
             "verified" => {
                 let step = parts.typed("step");
                 let step = HumanStep::ALL.into_iter().find(|known| Some(known.as_str()) == step);
-                Self::Verified(step.ok_or_else(|| wrong("it is not said what was seen"))?)
+                let step = step.ok_or_else(|| wrong("it is not said what was seen"))?;
+                Self::Verified(step, parts.typed("sha256").map(ToOwned::to_owned))
             }
             "planned" => Self::Planned(PlanWish {
                 on: day(parts, "on")?.ok_or_else(|| wrong("no day is named"))?,
                 who: parts.typed("who").unwrap_or_default().to_owned(),
+                tier: parts.typed("tier").map(tier).transpose()?,
             }),
             "unplanned" => Self::Unplanned,
             "certificate" => Self::Certificate {
@@ -75,7 +79,7 @@ impl Wish {
         match self {
             Self::Pin(topic) => case.confirm_pin(topic),
             Self::Uploaded(serial) => case.uploaded(serial.as_ref()),
-            Self::Verified(step) => Ok(case.verified(step, case.newest_file())),
+            Self::Verified(step, shown) => case.verified_as_shown(step, shown.as_deref()),
             Self::Planned(wish) => {
                 case.plan(wish, tenant.phase, tenant.effective.as_ref().map(|known| known.not_after))
             }
@@ -91,6 +95,10 @@ impl Wish {
 pub(super) fn remarks(parts: &Parts) -> Remarks {
     let text = |name, limit| parts.typed(name).map(|text| clean(text, limit));
     Remarks { note: text("note", NOTE), witness: text("witness", NAME), ticket: text("ticket", NAME) }
+}
+
+fn tier(text: &str) -> Result<Tier, Problem> {
+    Tier::ALL.into_iter().find(|tier| tier.as_str() == text).ok_or_else(|| wrong("nothing of this name is told"))
 }
 
 /// A day.

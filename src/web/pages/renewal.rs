@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::layout::{Place, page as layout};
 use super::parts::{address, tenant_badge};
 use super::{Desk, forms};
+use crate::attest::Case;
 use crate::certificate::Certificate;
 use crate::certificate::preflight::{Preflight, Verdict};
 use crate::config::Config;
@@ -56,7 +57,7 @@ pub(super) fn page(
         } } }
         h2 id="upload" { "After the upload" }
         (forms::uploaded(tenant, memory, report, config, desk))
-        (state(tenant, memory, report, desk))
+        (state(tenant, memory, report, config, desk))
     };
     layout(&format!("Renewal of {}", tenant.name), Place::Tenant, report, &main)
 }
@@ -94,7 +95,9 @@ fn piece(part: &Part) -> Markup {
 }
 
 /// What can be seen of the renewal now; the command line waits for it.
-fn state(tenant: &TenantReport, memory: &Memory, report: &Report, desk: &Desk) -> Markup {
+fn state(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config, desk: &Desk) -> Markup {
+    let case = Case { config, name: &tenant.name, memory, by: "", now: report.now };
+    let awaited = case.awaited_file(tenant.effective.as_ref().map(|known| &known.certificate));
     let verification = verify(tenant, memory, report.now, report.now);
     html! {
         div data-part="verification" {
@@ -117,7 +120,7 @@ fn state(tenant: &TenantReport, memory: &Memory, report: &Report, desk: &Desk) -
                         td { (step.step.sentence())
                             @if let Some((by, at)) = &step.said { ", says " (by) " on " (at.format("%Y-%m-%d %H:%M UTC")) }
                             @else if let Some(why) = step.needless { ": " (why) }
-                            @else { (forms::step(tenant, step, desk)) } }
+                            @else { (forms::step(tenant, step, awaited.as_ref(), desk)) } }
                     } }
                 }
             } }
