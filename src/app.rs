@@ -1,5 +1,6 @@
 //! The daemon: the parts, put together, from the start to a clean stop.
 
+pub mod installation;
 mod jobs;
 mod pollers;
 mod service;
@@ -21,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Reload};
+use crate::evaluate::report::Snapshot;
 use crate::evaluate::{NetworkReport, Report, evaluate, network};
+use crate::handover::Installation;
 use crate::metrics::Counters;
 use crate::model::{Memory, Problem, TenantName};
 use crate::poller::probe::Probing;
@@ -80,6 +83,7 @@ pub struct Daemon {
     running: tokio::sync::watch::Sender<Running>,
     access: tokio::sync::watch::Sender<Access>,
     health: Option<TcpListener>,
+    installation: Arc<Installation>,
 }
 
 impl Daemon {
@@ -91,6 +95,7 @@ impl Daemon {
     pub async fn bind(options: Options) -> Result<Self, Error> {
         let config = config::load(&options.config, &options.environment, None).map_err(Error::Config)?;
         log_problems(&config);
+        web::access::check_key(&config.web).map_err(Error::Config)?;
         let access = match &config.web.config_file {
             Some(path) => Access::load(path).map_err(Error::Config)?,
             None => Access::open(),
@@ -106,9 +111,12 @@ impl Daemon {
         let store = Store::open(&config.store).await;
         let counters = Counters::new().context("cannot register the counters")?;
         store.configure(&config, options.clock.moment());
+        let own = listener.local_addr().ok();
+        let installation = installation::of_daemon(&options.config, &options.environment, &config, own);
+        let installation = Arc::new(installation);
         let running = Running { config: Arc::new(config), since: options.clock.now(), is_current: true };
         let (running, access) = (tokio::sync::watch::Sender::new(running), tokio::sync::watch::Sender::new(access));
-        Ok(Self { options, listener, store, counters, running, access, health })
+        Ok(Self { options, listener, store, counters, running, access, health, installation })
     }
 
     /// The address that is listened on.
@@ -145,7 +153,7 @@ impl Daemon {
     ///
     /// If the HTTP side ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>, mut hang_up: mpsc::Receiver<()>) -> Result<(), Error> {
-        let Self { options, listener, store, counters, running, access, health } = self;
+        let Self { options, listener, store, counters, running, access, health, installation } = self;
         let stop = CancellationToken::new();
         let mut pollers = pollers::Pollers::new(store.clone(), options.clock.clone(), counters.clone());
         // Listened to before the pollers begin: what is attested from now on is a change.
@@ -162,6 +170,7 @@ impl Daemon {
             reload,
             ready: is_ready,
             access: access.subscribe(),
+            installation,
         };
         let address = listener.local_addr().ok();
         if let Some(listener) = health {
@@ -269,7 +278,14 @@ impl Reloading {
         let before = self.running.borrow().config.clone();
         let (path, environment, previous) =
             (self.options.config.clone(), self.options.environment.clone(), Arc::clone(&before));
-        let load = tokio::task::spawn_blocking(move || config::load(&path, &environment, Some(&previous)));
+        let load = tokio::task::spawn_blocking(move || {
+            let config = config::load(&path, &environment, Some(&previous))?;
+            // As with every secret: the rest of the configuration counts, and this one lets nobody in.
+            for problem in web::access::check_key(&config.web).err().into_iter().flatten() {
+                tracing::error!("{problem}");
+            }
+            Ok(config)
+        });
         let loaded = match tokio::time::timeout(LOAD, load).await {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(_)) => Err(vec![Problem::new("", "reading it ended in a defect of this program")]),
@@ -363,9 +379,18 @@ pub async fn doctor(config: &Config, clock: &Clock) -> Result<Option<NetworkRepo
 ///
 /// If there is a store that cannot be read.
 pub async fn remembered(config: &Config, tenant: &TenantName, clock: &Clock) -> Result<(Report, Memory), Error> {
-    let store = known(config, clock).await?;
-    let memory = store.memory(tenant).as_deref().cloned().unwrap_or_default();
-    Ok((evaluate(&store.snapshot(), config, clock.moment()), memory))
+    let (report, snapshot) = known_of_all(config, clock).await?;
+    Ok((report, snapshot.tenants.get(tenant).map(|memory| Memory::clone(memory)).unwrap_or_default()))
+}
+
+/// What the store remembers of everything, judged now; nothing is asked. With it, what was judged.
+///
+/// # Errors
+///
+/// If there is a store that cannot be read.
+pub async fn known_of_all(config: &Config, clock: &Clock) -> Result<(Report, Snapshot), Error> {
+    let snapshot = known(config, clock).await?.snapshot();
+    Ok((evaluate(&snapshot, config, clock.moment()), snapshot))
 }
 
 /// The store as it is, to be read and never written.

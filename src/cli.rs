@@ -10,6 +10,7 @@ mod doctor;
 mod drill;
 mod duty;
 mod guide;
+mod handover;
 pub mod inspect;
 mod once;
 mod passwd;
@@ -37,7 +38,7 @@ const USAGE: u8 = 64;
 const CONFIG: &str = "/etc/apnswatch/apnswatch.yaml";
 
 /// `--version`.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("APNSWATCH_REVISION"), ")");
+const VERSION: &str = crate::handover::VERSION;
 
 /// Watches the APNs MDM push certificates that Apple device management depends on.
 ///
@@ -120,6 +121,11 @@ enum Command {
     ///
     /// Exit status: 0 all is as it must be, 1 something is still open, 2 devices are or will be lost, 3 nobody can say.
     Verify(verify::Options),
+    /// Write the sheet for the vault: what a stranger needs when this machine is dead
+    ///
+    /// Accounts, ends, topics, and where everything lives; no secret. Reads the configuration and the store, asks nobody.
+    /// Exit status: 0, or 1 with nothing written.
+    Handover(handover::Options),
     /// The topic that a tenant must keep
     #[command(subcommand)]
     Pin(attest::Pin),
@@ -281,6 +287,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Preflight(options) => preflight::run(scene, options).await,
         Command::Verify(options) => verify::run(scene, options).await,
         Command::Guide(options) => guide::run(scene, options).await,
+        Command::Handover(options) => handover::run(scene, options).await,
         Command::Pin(command) => attest::pin(scene, command).await,
         Command::Confirm(command) => attest::confirm(scene, command).await,
         Command::Certificate(command) => certificate::run(scene, command).await,

@@ -94,6 +94,8 @@ pub struct Web {
     pub actions: bool,
     /// Host names under which the page may be asked, besides those known anyway.
     pub allowed_hosts: Vec<String>,
+    /// The file with the key that lets in to the calendar without a login.
+    pub calendar_key_file: Option<PathBuf>,
     /// Whether `apns_certificate_expiry_days` and `apple_token_expiry_days` are exported.
     pub days_gauge: bool,
 }
@@ -267,6 +269,30 @@ impl Mdm {
             Self::Mosyle(settings) => settings.credential_expires,
             Self::None => None,
         }
+    }
+
+    /// The files with the secrets of the login, each with its key in the configuration. Paths only: nothing is read.
+    #[must_use]
+    pub fn credential_files(&self) -> Vec<(&'static str, &Path)> {
+        let files: &[(&'static str, Option<&PathBuf>)] = match self {
+            Self::Intune(settings) => &[
+                ("client_secret_file", settings.client_secret_file.as_ref()),
+                ("client_certificate_file", settings.client_certificate_file.as_ref()),
+                ("client_key_file", settings.client_key_file.as_ref()),
+                ("federated_token_file", settings.federated_token_file.as_ref()),
+            ],
+            Self::Jamf(settings) => &[
+                ("client_secret_file", settings.client_secret_file.as_ref()),
+                ("password_file", settings.password_file.as_ref()),
+            ],
+            Self::Kandji(settings) => &[("token_file", Some(&settings.token_file))],
+            Self::Mosyle(settings) => &[
+                ("access_token_file", Some(&settings.access_token_file)),
+                ("password_file", Some(&settings.password_file)),
+            ],
+            Self::None => &[],
+        };
+        files.iter().filter_map(|(key, file)| Some((*key, file.as_ref()?.as_path()))).collect()
     }
 }
 

@@ -24,6 +24,14 @@ use crate::model::{MdmKind, Memory, TenantName, Topic};
 /// The whole walkthrough in one sentence, for whoever has no time.
 pub const IN_SHORT: &str = "The same account, the same row, Renew and nothing else; try the file before you upload it.";
 
+/// Apple's portal.
+pub const PORTAL: &str = "https://identity.apple.com/pushcert";
+
+/// The way back after a wrong upload, for those who have no time to read docs/recovery.md.
+pub const UNDO: &str = "Stop enrolment. Sign in with the original account, press Renew on the original row (the one with \
+                        the topic to keep) with a fresh request from the MDM, and upload that to the same entry. Never \
+                        Create, never Revoke, delete nothing, and enrol no device again before this was tried.";
+
 /// How a topic is read on a Mac. By its pattern, and not by a column, because the layout changes between systems.
 pub const MAC_COMMAND: &str =
     r"system_profiler SPConfigurationProfileDataType | grep -Eo 'com\.apple\.mgmt\.[A-Za-z]+\.[0-9A-Fa-f-]{36}'";

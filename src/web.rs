@@ -1,10 +1,11 @@
-//! The HTTP side: the pages, metrics, the status document, health, reload.
+//! The HTTP side: the pages, metrics, the status document, the calendar, health, reload.
 //!
 //! Nothing here waits for a vendor: every answer comes from what the store holds.
 
 pub mod access;
 mod actions;
 mod assets;
+mod calendar;
 mod host;
 mod pages;
 mod parts;
@@ -29,6 +30,7 @@ pub use self::server::serve;
 use crate::clock::Clock;
 use crate::config::{Config, Reload};
 use crate::evaluate::{Report, evaluate};
+use crate::handover::Installation;
 use crate::metrics::{self, Counters, ProcessState};
 use crate::model;
 use crate::status;
@@ -68,6 +70,8 @@ pub struct Context {
     pub ready: watch::Receiver<bool>,
     /// Who may ask.
     pub access: watch::Receiver<Access>,
+    /// Where this process lives.
+    pub installation: Arc<Installation>,
 }
 
 impl Context {
@@ -83,12 +87,14 @@ impl Context {
 
 /// All routes.
 pub fn router(context: Context) -> Router {
+    let door = access::Door::new(context.access.clone(), context.running.clone());
     Router::new()
         .route("/", get(pages::fleet))
         .route("/tenants.csv", get(pages::csv))
         .route("/findings", get(pages::findings))
         .route("/ahead", get(pages::ahead))
         .route("/network", get(pages::network))
+        .route("/handover", get(pages::handover))
         .route("/tenants/{name}", get(pages::tenant))
         .route(
             "/tenants/{name}/renewal",
@@ -97,6 +103,7 @@ pub fn router(context: Context) -> Router {
         .route("/tenants/{name}/said/{word}", post(actions::of_tenant).layer(DefaultBodyLimit::max(parts::LIMIT)))
         .route("/accounts/{id}/duties/{duty}", post(actions::duty).layer(DefaultBodyLimit::max(parts::LIMIT)))
         .route("/assets/{name}", get(assets::serve))
+        .route(access::CALENDAR, get(calendar::serve))
         .route("/metrics", get(scrape))
         .route("/api/v1/status", get(status_document))
         .route("/api/v1/tenants/{name}", get(tenant_document))
@@ -105,7 +112,7 @@ pub fn router(context: Context) -> Router {
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
         .layer(middleware::from_fn_with_state(context.clone(), host::check))
-        .layer(middleware::from_fn_with_state(context.access.clone(), access::check))
+        .layer(middleware::from_fn_with_state(door, access::check))
         .layer(middleware::map_response(harden))
         .with_state(context)
 }
@@ -176,6 +183,9 @@ async fn reload(State(context): State<Context>) -> Response {
 
 /// Headers that every answer has. Nothing is ever loaded from elsewhere, and no script runs but our own.
 async fn harden(mut response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    // With no-referrer a browser would not say either that a form comes from here.
+    let referrer = if kind.is_some_and(|kind| kind.starts_with("text/html")) { "same-origin" } else { "no-referrer" };
     for (name, value) in [
         (
             header::CONTENT_SECURITY_POLICY,
@@ -183,8 +193,7 @@ async fn harden(mut response: Response) -> Response {
              frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // With no-referrer a browser would not say either that a form comes from here.
-        (header::REFERRER_POLICY, "same-origin"),
+        (header::REFERRER_POLICY, referrer),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));

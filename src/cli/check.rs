@@ -10,7 +10,7 @@ use crate::evaluate::summary::cannot_know;
 use crate::guide::MAC_COMMAND;
 use crate::model::Question;
 use crate::probe::Settings;
-use crate::web::Access;
+use crate::web::access::{self, Access};
 use crate::words;
 
 /// Checks the configuration and prints what would run. Wrong tenant files are errors here.
@@ -20,6 +20,7 @@ pub(super) fn run(scene: &Scene) -> Result<u8, End> {
         return Err(End::Config(config.problems));
     }
     let access = config.web.config_file.as_deref().map(Access::load).transpose().map_err(End::Config)?;
+    access::check_key(&config.web).map_err(End::Config)?;
     let mut out = io::stdout().lock();
     let retired = config.tenants.values().filter(|tenant| tenant.retired).count();
     writeln!(
@@ -28,9 +29,18 @@ pub(super) fn run(scene: &Scene) -> Result<u8, End> {
         scene.config.display(),
         words::counted(config.tenants.len() - retired, "tenant"),
     )?;
+    let users = access.as_ref().map_or(0, Access::users);
     if let Some(access) = access {
         let (tls, users) = (if access.tls.is_some() { "TLS" } else { "no TLS" }, access.users());
         writeln!(out, "  the web side: {tls}, {}", words::counted(users as u64, "login"))?;
+    }
+    if config.web.calendar_key_file.is_some() {
+        let open = if users > 0 {
+            "opens with its key, too"
+        } else {
+            "is open like the pages: nobody logs in, so its key is of no use"
+        };
+        writeln!(out, "  the calendar: {open}")?;
     }
     if let Some(probe) = &config.probe {
         probes(probe, &config, &mut out)?;

@@ -180,7 +180,7 @@ fn web() -> Value {
                 flag("People who logged in may say on the page what they did; needs config_file with logins.", false),
             ),
             ("allowed_hosts", list("Further host names for the page.", matching("Without port.", HOST))),
-            ("calendar_key_file", unbuilt()),
+            ("calendar_key_file", path("The file with a key that opens /calendar.ics without a login.")),
             ("days_gauge", flag("Export apns_certificate_expiry_days and apple_token_expiry_days.", true)),
         ],
     )

@@ -23,6 +23,7 @@ pub(super) fn web(root: &mut Table<'_>, base: &Path) -> Web {
         reload: Reload::Signal,
         actions: false,
         allowed_hosts: Vec::new(),
+        calendar_key_file: None,
         days_gauge: true,
     };
     let Some(mut table) = root.table("web") else { return web };
@@ -40,7 +41,7 @@ pub(super) fn web(root: &mut Table<'_>, base: &Path) -> Web {
         table.tell("actions", "needs config_file with basic_auth_users: only people who logged in may change anything");
     }
     web.allowed_hosts = table.list("allowed_hosts", values::host).unwrap_or_default();
-    table.unbuilt("calendar_key_file", |value| values::path(value, base));
+    web.calendar_key_file = table.read("calendar_key_file", |value| values::path(value, base));
     web.days_gauge = table.read("days_gauge", values::flag).unwrap_or(web.days_gauge);
     table.finish();
     web

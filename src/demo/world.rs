@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 use self::builder::{Builder, Later, Simulators};
 use super::{intune, jamf, kandji, mosyle};
 use crate::clock::Clock;
+use crate::model::{Attestation, PinChange, TenantName};
+use crate::store::{self, Desk};
 
 pub use self::scenes::{SCENES, Scene};
 
@@ -76,8 +78,9 @@ impl World {
         if login.is_some() {
             configuration.push_str("web: { actions: true, config_file: web.yml }\n");
         }
-        let later = builder.into_later();
+        let (later, said) = builder.into_parts();
         write(&folder.path().join("apnswatch.yaml"), configuration)?;
+        attest(&folder.path().join("state.db"), said).await.context("the demo cannot keep what was said before it")?;
         let simulators = Arc::new(Mutex::new(simulators));
         let later = tokio::spawn(go_on(later, Arc::clone(&simulators), clock.clone()));
         Ok(Self { folder, simulators, later, login })
@@ -111,6 +114,16 @@ impl Drop for World {
     fn drop(&mut self) {
         self.later.abort();
     }
+}
+
+/// Keeps what people said before the demo began.
+async fn attest(path: &Path, said: Vec<(TenantName, Attestation)>) -> Result<(), store::Error> {
+    let mut desk = Desk::open(path).await?;
+    for (tenant, word) in said {
+        desk.attest(&tenant, &[word], &PinChange::Keep).await?;
+    }
+    desk.close().await;
+    Ok(())
 }
 
 async fn simulators() -> anyhow::Result<Simulators> {

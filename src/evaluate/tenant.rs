@@ -13,7 +13,7 @@ use super::summary::{blind_spots, ending, level, sentence};
 use super::tokens::{self, TokenReport};
 use crate::config::{Account, Tenant};
 use crate::model::{
-    AccountId, Facts, Failure, Finding, MdmKind, Memory, Notice, Notices, Phase, Pin, PinOrigin, Presence,
+    AccountId, Facts, Failure, Finding, MdmKind, Memory, Notice, Notices, Phase, Pin, PinOrigin, Policy, Presence,
     PushCertificate, PushHealth, Question, Source, SourceMemory, Statement, TenantName, Topic,
 };
 
@@ -38,6 +38,8 @@ pub struct TenantReport {
     pub muted: Option<NaiveDate>,
     /// Who renews it when, if somebody said so.
     pub planned: Option<Planned>,
+    /// Where its phases begin.
+    pub policy: Policy,
     /// The phase of the effective certificate.
     pub phase: Phase,
     /// The effective certificate.
@@ -66,6 +68,8 @@ pub struct TenantReport {
     pub devices_off_topic: Option<u64>,
     /// The end of our own login, as far as it is known.
     pub credential_not_after: Option<DateTime<Utc>>,
+    /// Who says so: the source that read it, or `declared`.
+    pub credential_source: Option<Source>,
     /// Tokens and our own login, where they end within thirty days or have ended, in words.
     pub ending: Vec<String>,
     /// Why nobody can say that a renewal could be made today.
@@ -245,10 +249,13 @@ impl Case<'_> {
             && push.is_some_and(|push| push.families.values().any(|family| family.silent_ratio().is_some()))
     }
 
-    fn credential_not_after(&self) -> Option<DateTime<Utc>> {
+    /// The earliest end of our own login that anybody tells, and who does.
+    fn credential(&self) -> Option<(DateTime<Utc>, Source)> {
         let configured = self.tenant.mdm.credential_expires().map(|date| date.and_time(NaiveTime::MIN).and_utc());
-        let read = self.polled.iter().filter_map(|(source, _)| self.facts(*source)?.credential_not_after).min();
-        [configured, read].into_iter().flatten().min()
+        let read = |(source, _): &(Source, _)| Some((self.facts(*source)?.credential_not_after?, *source));
+        // What was read comes first, and wins where both are the same.
+        let all = self.polled.iter().filter_map(read).chain(configured.map(|end| (end, Source::Declared)));
+        all.min_by_key(|(end, _)| *end)
     }
 
     pub(super) fn sources(&self) -> Vec<Source> {
@@ -263,6 +270,7 @@ impl Case<'_> {
         let phase = self.phase(&effective, moment);
         let findings = self.findings(&effective, moment);
         let drift = self.drift(moment);
+        let credential = self.credential();
         let account_reported = self.account_reported();
         let account_mismatch = match (self.account, &account_reported) {
             (Some(account), Some(reported)) => Some(!account.address.trim().eq_ignore_ascii_case(reported.trim())),
@@ -290,6 +298,7 @@ impl Case<'_> {
                 .map(|muted| muted.until)
                 .filter(|until| moment.is_plausible() && moment.now.date_naive() < *until),
             planned: planned(self.memory, phase, effective.as_ref(), moment.now),
+            policy: tenant.policy,
             phase,
             blind_spots: Vec::new(),
             effective,
@@ -304,7 +313,8 @@ impl Case<'_> {
             push_is_judged: self.push_is_judged(moment),
             way_out: self.network.and_then(NetworkReport::way_out),
             devices_off_topic: self.devices_off_topic().filter(|off| *off > 0 || self.is_heard(Source::Device, moment)),
-            credential_not_after: self.credential_not_after(),
+            credential_not_after: credential.map(|(end, _)| end),
+            credential_source: credential.map(|(_, source)| source),
             ending: Vec::new(),
             not_renewable,
             findings,

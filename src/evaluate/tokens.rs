@@ -18,6 +18,8 @@ pub struct TokenReport {
     pub label: String,
     /// What is known of it.
     pub token: AppleToken,
+    /// Whether it stands in the configuration, and no MDM tells of it.
+    pub is_declared: bool,
 }
 
 /// The tokens, the most urgent in front: those that do not work, then those that end first, those without an end last.
@@ -26,30 +28,31 @@ pub struct TokenReport {
 #[must_use]
 pub fn report(facts: Option<&Facts>, is_heard: bool, declared: &[DeclaredToken]) -> Vec<TokenReport> {
     let told = facts.and_then(|facts| facts.tokens.as_deref()).unwrap_or_default();
-    let mut tokens: Vec<AppleToken> = told.to_vec();
-    for token in &mut tokens {
+    let mut tokens: Vec<(AppleToken, bool)> = told.iter().map(|token| (token.clone(), false)).collect();
+    for (token, _) in &mut tokens {
         token.usable = token.usable.filter(|usable| is_heard || !usable);
     }
     for token in declared {
         if !told.iter().any(|known| known.kind == token.kind && known.name == token.name) {
-            tokens.push(AppleToken {
+            let declared = AppleToken {
                 kind: token.kind,
                 id: String::new(),
                 name: token.name.clone(),
                 not_after: Some(token.not_after),
                 usable: None,
                 trouble: None,
-            });
+            };
+            tokens.push((declared, true));
         }
     }
     let urgency = |token: &AppleToken| (token.usable != Some(false), token.not_after.is_none(), token.not_after);
-    tokens.sort_by(|a, b| (urgency(a), &a.name, &a.id).cmp(&(urgency(b), &b.name, &b.id)));
+    tokens.sort_by(|(a, _), (b, _)| (urgency(a), &a.name, &a.id).cmp(&(urgency(b), &b.name, &b.id)));
     let mut times: BTreeMap<(TokenKind, String), usize> = BTreeMap::new();
-    for token in &tokens {
+    for (token, _) in &tokens {
         *times.entry((token.kind, cut(&token.name))).or_default() += 1;
     }
     let mut used = BTreeSet::new();
-    let labelled = tokens.into_iter().map(|token| {
+    let labelled = tokens.into_iter().map(|(token, is_declared)| {
         let plain = label(&token, &times);
         let mut label = plain.clone();
         // An id that is told twice, or a name that looks like a name with an id.
@@ -59,7 +62,7 @@ pub fn report(facts: Option<&Facts>, is_heard: bool, declared: &[DeclaredToken])
             }
             label = format!("{plain} #{number}");
         }
-        TokenReport { label, token }
+        TokenReport { label, token, is_declared }
     });
     labelled.collect()
 }
@@ -130,6 +133,9 @@ mod tests {
             name: name.to_owned(),
             not_after: DateTime::from_timestamp(7, 0).unwrap(),
         };
-        assert_eq!(labels(vec![token("a", "1", 9)], &[declared("a"), declared("b")]), ["b", "a"]);
+        let facts = Facts { tokens: Some(vec![token("a", "1", 9)]), ..Facts::default() };
+        let found = report(Some(&facts), true, &[declared("a"), declared("b")]);
+        let found: Vec<_> = found.iter().map(|token| (token.label.as_str(), token.is_declared)).collect();
+        assert_eq!(found, [("b", true), ("a", false)]);
     }
 }

@@ -1,11 +1,8 @@
 //! What is said in every MDM. Each step puts what is particular first and what is common after it.
 
 use super::values::{Values, groups, quoted};
-use super::{Mdm, Part, Step, StepId};
+use super::{Mdm, PORTAL, Part, Step, StepId};
 use crate::model::{PinOrigin, Precision};
-
-/// Apple's portal.
-const PORTAL: &str = "https://identity.apple.com/pushcert";
 
 /// Where a topic is read on a device.
 const ON_A_DEVICE: &str = "On an iPhone or iPad that is enrolled: Settings > General > Device Management > the \

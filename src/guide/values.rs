@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::config::{Account, Mdm, Tenant};
 use crate::evaluate::account::SIGN_IN;
-use crate::evaluate::report::Report;
+use crate::evaluate::{Report, TenantReport};
 use crate::model::{PinOrigin, Precision, Serial, Topic};
 
 /// What is known of a tenant. Everything may be missing; the steps then say where it is found.
@@ -56,6 +56,12 @@ impl Values {
     #[must_use]
     pub fn of(tenant: &Tenant, account: Option<&Account>, report: Option<&Report>) -> Self {
         let own = report.and_then(|report| report.tenants.iter().find(|known| known.name == tenant.name));
+        Self::of_one(tenant, account, own)
+    }
+
+    /// The same, where what is said of the tenant was looked up before.
+    #[must_use]
+    pub fn of_one(tenant: &Tenant, account: Option<&Account>, own: Option<&TenantReport>) -> Self {
         let pin = own.and_then(|own| own.pin.as_ref());
         let expected = tenant.certificate.expected_topic.clone();
         let topic = pin.map(|pin| pin.topic.clone()).or_else(|| expected.clone());

@@ -111,6 +111,19 @@ impl Policy {
             Phase::Lost
         }
     }
+
+    /// The first moments of `plan` and of `renew` for a certificate that ends at `not_after`; none that would be its
+    /// end, or that no calendar holds.
+    #[must_use]
+    pub fn tiers(&self, not_after: DateTime<Utc>) -> Vec<(Phase, DateTime<Utc>)> {
+        let tiers = [(Phase::Plan, self.plan_days), (Phase::Renew, self.renew_days)];
+        let begins = |days: u32| not_after.checked_sub_signed(TimeDelta::days(i64::from(days)));
+        tiers
+            .into_iter()
+            .filter(|(_, days)| *days > 0)
+            .filter_map(|(phase, days)| Some((phase, begins(days)?)))
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -148,5 +161,10 @@ mod tests {
         assert_eq!(policy.phase(now + TimeDelta::days(15), now), Phase::Plan);
         assert_eq!(policy.phase(now, now), Phase::Expired);
         assert_eq!(policy.phase(now - TimeDelta::seconds(1), now), Phase::Lost);
+        for (phase, begins) in policy.tiers(now) {
+            assert_eq!(policy.phase(now, begins), phase);
+            assert_ne!(policy.phase(now, begins - TimeDelta::seconds(1)), phase);
+        }
+        assert_eq!(Policy { renew_days: 0, ..policy }.tiers(now).len(), 1);
     }
 }

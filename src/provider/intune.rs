@@ -106,6 +106,19 @@ pub enum Cloud {
     China,
 }
 
+impl Cloud {
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Usgov => "usgov",
+            Self::UsgovDod => "usgov_dod",
+            Self::China => "china",
+        }
+    }
+}
+
 /// The MDM of one tenant.
 #[derive(Debug)]
 pub struct Intune {

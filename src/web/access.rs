@@ -1,5 +1,6 @@
 //! Who may ask, and how: TLS, logins and headers as the web-config file of Prometheus says, read again when it changes.
 
+mod key;
 mod login;
 mod tls;
 
@@ -16,8 +17,12 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::key::CalendarKey;
+pub(super) use self::key::PATH as CALENDAR;
+pub use self::key::check as check_key;
 use self::login::Logins;
 pub use self::login::User;
+use super::Running;
 use crate::blocking::Guard;
 use crate::config::web_access::{self, ClientAuth, WebAccess};
 use crate::model::Problem;
@@ -97,10 +102,32 @@ impl Access {
     }
 }
 
-/// Refuses whoever must log in and did not, and adds the headers.
-pub(super) async fn check(State(access): State<watch::Receiver<Access>>, mut request: Request, next: Next) -> Response {
-    let access = access.borrow().clone();
-    let mut response = match access.logins.admit(request.headers()).await {
+/// The door: who may ask, by login or, for the calendar, by its key.
+#[derive(Clone)]
+pub(super) struct Door {
+    access: watch::Receiver<Access>,
+    running: watch::Receiver<Running>,
+    key: CalendarKey,
+}
+
+impl Door {
+    /// A door that what is in force now decides on.
+    pub(super) fn new(access: watch::Receiver<Access>, running: watch::Receiver<Running>) -> Self {
+        Self { access, running, key: CalendarKey::default() }
+    }
+}
+
+/// Refuses whoever must log in and did not, and adds the headers. A wrong key counts like none.
+pub(super) async fn check(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let access = door.access.borrow().clone();
+    let key_file = door.running.borrow().config.web.calendar_key_file.clone();
+    let given = key::given(&request);
+    let admitted = if access.users() > 0 && door.key.lets_in(key_file, given).await {
+        Ok(None)
+    } else {
+        access.logins.admit(request.headers()).await
+    };
+    let mut response = match admitted {
         Ok(user) => {
             if let Some(user) = user {
                 request.extensions_mut().insert(user);

@@ -114,6 +114,7 @@ mod tests {
             external_url: external.map(|url| url.parse().unwrap()),
             reload: Reload::Signal,
             actions: true,
+            calendar_key_file: None,
             allowed_hosts: Vec::new(),
             days_gauge: true,
         }

@@ -1,4 +1,4 @@
-//! The style sheet and the script, in the program itself: nothing is ever loaded from elsewhere.
+//! The style sheet, the script and the icon, in the program itself: nothing is ever loaded from elsewhere.
 
 use std::sync::LazyLock;
 
@@ -7,25 +7,31 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-const STYLE: &str = include_str!("assets/style.css");
+/// The sheet of the handover looks the same on the page and in a file of its own, so its part stands with it.
+const STYLE: &str = concat!(include_str!("assets/style.css"), include_str!("../handover/sheet.css"));
 const SCRIPT: &str = include_str!("assets/script.js");
+const ICON: &str = include_str!("assets/icon.svg");
 
 /// Where the style sheet is. The name changes with the content, so that a browser may keep it for ever.
 pub(super) static STYLE_PATH: LazyLock<String> = LazyLock::new(|| path("style", STYLE, "css"));
 /// Where the script is.
 pub(super) static SCRIPT_PATH: LazyLock<String> = LazyLock::new(|| path("script", SCRIPT, "js"));
+/// Where the icon is. Without one every browser asks for `/favicon.ico` and complains that there is none.
+pub(super) static ICON_PATH: LazyLock<String> = LazyLock::new(|| path("icon", ICON, "svg"));
 
 fn path(name: &str, content: &str, kind: &str) -> String {
     format!("/assets/{name}-{}.{kind}", &hex::encode(Sha256::digest(content))[..12])
 }
 
-/// Answers for the two.
+/// Answers for the three.
 pub(super) async fn serve(Path(name): Path<String>) -> Response {
     let path = format!("/assets/{name}");
     let (kind, content) = if path == *STYLE_PATH {
         ("text/css; charset=utf-8", STYLE)
     } else if path == *SCRIPT_PATH {
         ("text/javascript; charset=utf-8", SCRIPT)
+    } else if path == *ICON_PATH {
+        ("image/svg+xml", ICON)
     } else {
         return StatusCode::NOT_FOUND.into_response();
     };

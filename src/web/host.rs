@@ -73,6 +73,7 @@ mod tests {
             reload: Reload::Signal,
             actions: false,
             allowed_hosts: vec!["push.example.com".to_owned()],
+            calendar_key_file: None,
             days_gauge: true,
         };
         for good in [

@@ -3,6 +3,7 @@
 pub(super) mod filter;
 mod fleet;
 mod forms;
+mod handover;
 mod layout;
 mod network;
 mod parts;
@@ -24,6 +25,7 @@ use super::problem::Problem;
 use super::{Context, Running};
 use crate::config::Config;
 use crate::evaluate::{Report, TenantReport};
+use crate::handover::{Scope, compose};
 use crate::model::{Memory, TenantName};
 
 /// What the pages ask of the address. Whoever mistypes it gets everything.
@@ -124,6 +126,15 @@ type Asker = Option<Extension<User>>;
 
 fn desk(context: &Context, running: &Running, user: &Asker) -> Desk {
     Desk { hand: Hand::of(context, running, user.as_ref().map(|user| &user.0)), refusal: None }
+}
+
+/// `/handover`.
+pub(super) async fn handover(State(context): State<Context>) -> Response {
+    let (running, report) = context.report().await;
+    // Where secrets lie is told to those who had to log in, and to nobody else.
+    let scope = if context.access.borrow().users() > 0 { Scope::Everything } else { Scope::WithoutSecretPlaces };
+    let sheet = compose(&context.installation, &running.config, &report, &context.store.snapshot().tenants, scope);
+    handover::page(&sheet, &report).into_response()
 }
 
 /// `/tenants/{name}`.

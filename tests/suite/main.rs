@@ -9,6 +9,7 @@
 
 mod access;
 mod alertmanager;
+mod calendar;
 mod cells;
 mod chain;
 mod commands;
@@ -23,6 +24,7 @@ mod grafana;
 mod guide;
 mod hand;
 mod handed;
+mod handover;
 mod inspect;
 mod intune;
 mod jamf;

@@ -36,10 +36,12 @@ async fn every_link_of_every_page_of_the_demo_leads_somewhere() {
             open.extend(links(&answered.body));
         }
     }
-    for wanted in ["/", "/findings", "/ahead", "/network", "/tenants.csv", "/tenants/acme", "/tenants/acme/renewal"] {
+    for wanted in
+        ["/", "/findings", "/ahead", "/network", "/handover", "/tenants.csv", "/tenants/acme", "/tenants/acme/renewal"]
+    {
         assert!(seen.contains(wanted), "{wanted}: {seen:?}");
     }
-    assert!(seen.iter().filter(|path| path.starts_with("/assets/")).count() == 2, "{seen:?}");
+    assert!(seen.iter().filter(|path| path.starts_with("/assets/")).count() == 3, "{seen:?}");
     let style = demo.get(seen.iter().find(|path| path.starts_with("/assets/style")).unwrap()).await;
     assert!(style.head.contains("immutable") && style.head.contains("text/css"), "{}", style.head);
     assert_eq!(demo.get("/assets/style-000000000000.css").await.status, 404);

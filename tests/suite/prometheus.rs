@@ -232,7 +232,7 @@ fn expected() -> Fired {
                 "ApnsServerPathDegraded info",
             ][..],
         ),
-        ("north", &[PLAN]),
+        ("north", &[PLAN, "ApnsRenewalPlanned info"]),
         ("paper", &[PLAN]),
         ("south", &[PLAN, RENEW]),
         ("east", &[PLAN, RENEW, EXPIRED]),

@@ -12,7 +12,7 @@ use super::{serial, write};
 use crate::demo::apple::{self, Behaviour};
 use crate::demo::certificates::{Authority, Leaf};
 use crate::demo::{intune, jamf, kandji, mosyle};
-use crate::model::Role;
+use crate::model::{Attestation, Plan, Role, Statement, TenantName, Tier};
 use crate::provider::mosyle::Product;
 
 /// The app id of every tenant.
@@ -91,6 +91,7 @@ pub(super) struct Builder<'a> {
     authority: Authority,
     pub(super) now: DateTime<Utc>,
     later: Later,
+    said: Vec<(TenantName, Attestation)>,
 }
 
 /// The entry of a tenant in the configuration.
@@ -162,7 +163,7 @@ impl Entry {
 impl<'a> Builder<'a> {
     pub(super) fn new(folder: &'a Path, simulators: &'a Simulators, now: DateTime<Utc>) -> anyhow::Result<Self> {
         let authority = Authority::new().context("cannot make the authority of the demo")?;
-        Ok(Self { folder, simulators, authority, now, later: Later::default() })
+        Ok(Self { folder, simulators, authority, now, later: Later::default(), said: Vec::new() })
     }
 
     /// Makes every tenant, and gives the configuration that watches them.
@@ -203,9 +204,27 @@ impl<'a> Builder<'a> {
         ))
     }
 
-    /// What is to be done while the demo runs.
-    pub(super) fn into_later(self) -> Later {
-        self.later
+    /// Somebody has taken on the renewal of a certificate that ends in so many days.
+    pub(super) fn plans(&mut self, name: &str, days: i64, on: i64) -> anyhow::Result<()> {
+        let date = |days| self.now + TimeDelta::days(days);
+        let plan =
+            Plan { on: date(on).date_naive(), who: "mac-team".to_owned(), tier: Tier::Info, not_after: date(days) };
+        let word = Attestation {
+            statement: Statement::RenewalPlanned(plan),
+            at: self.now,
+            by: "mac-team".to_owned(),
+            note: None,
+            witness: None,
+            ticket: None,
+        };
+        let name = TenantName::parse(name).map_err(|why| anyhow::anyhow!("{name} {why}"))?;
+        self.said.push((name, word));
+        Ok(())
+    }
+
+    /// What is to be done while the demo runs, and what people said before it.
+    pub(super) fn into_parts(self) -> (Later, Vec<(TenantName, Attestation)>) {
+        (self.later, self.said)
     }
 
     /// Couriers that are reached as they should be; an API of which one port is broken open on the way.

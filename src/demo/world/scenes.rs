@@ -33,7 +33,10 @@ const fn scene(name: &'static str, explanation: &'static str, make: Make) -> Sce
 pub const SCENES: &[Scene] = &[
     // Microsoft Intune, which tells the certificate itself.
     scene("acme", "290 days left: nothing to do", |b, name| Ok(b.intune(name, b.told(name, 1, 290)))),
-    scene("north", "120 days left: plan the renewal", |b, name| Ok(b.intune(name, b.told(name, 1, 120)))),
+    scene("north", "120 days left: the renewal is planned for the day after tomorrow", |b, name| {
+        b.plans(name, 120, 2)?;
+        Ok(b.intune(name, b.told(name, 1, 120)))
+    }),
     scene("south", "12 days left: renew now", |b, name| Ok(b.intune(name, b.told(name, 1, 12)))),
     scene("east", "expired 3 days ago: no device is reached", |b, name| Ok(b.intune(name, b.told(name, 1, -3)))),
     scene("west", "expired 60 days ago", |b, name| Ok(b.intune(name, b.told(name, 1, -60)))),

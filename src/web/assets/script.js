@@ -5,25 +5,42 @@
   const partsOf = (page) => [...page.querySelectorAll("[data-part]")];
   const names = (parts) => parts.map((part) => part.dataset.part).join(" ");
 
+  // Whatever the keyboard can stand on, and how it is found again in a newer page.
+  const STOPS = "a, button, input, select, textarea, summary";
+  const sign = (stop) => [stop.tagName, stop.id, stop.getAttribute("name"), stop.getAttribute("href") ?? stop.textContent].join("\n");
+  const alike = (part, stop) => [...part.querySelectorAll(STOPS)].filter((other) => sign(other) === sign(stop));
+
+  // Whether somebody fills in a form that a refresh would take away.
+  const isWriting = () => partsOf(document).some((part) => {
+    const fields = [...part.querySelectorAll("input, textarea, select")];
+    const differs = (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+    return fields.some((field) => field === document.activeElement || (field.localName !== "select" && differs(field)));
+  });
+
+  // Where this page is found again; it may be the answer to a form.
+  const here = () => document.body.dataset.address || location.pathname + location.search;
+
   // Takes the parts of a page that was fetched: all of them, or none would be of the same moment. Where the eye or the
   // keyboard is stays as it is.
   const swap = (text) => {
     const fresh = partsOf(new DOMParser().parseFromString(text, "text/html"));
     const old = partsOf(document);
     if (names(fresh) !== names(old)) {
-      location.reload();
+      // The answer to a form must not be asked for again, which would send the form once more.
+      location.assign(here());
       return;
     }
     const active = document.activeElement;
     fresh.forEach((part, index) => {
-      const had = old[index].contains(active) ? active.getAttribute("href") : null;
+      const at = old[index].contains(active) ? alike(old[index], active).indexOf(active) : -1;
       const unfolded = [...old[index].querySelectorAll("details[open] > summary")].map((summary) => summary.textContent);
       for (const summary of part.querySelectorAll("details > summary")) {
         summary.parentElement.open = unfolded.includes(summary.textContent);
       }
       old[index].replaceWith(document.adoptNode(part));
-      const again = had === null ? null : [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === had);
-      if (again) again.focus({ preventScroll: true });
+      if (at < 0) return;
+      const again = alike(part, active);
+      (again[at] ?? again[0])?.focus({ preventScroll: true });
     });
   };
 
@@ -53,7 +70,7 @@
       const answer = await fetch(address, { credentials: "same-origin", cache: "no-store", signal: mine.signal });
       if (!answer.ok) throw new Error(String(answer.status));
       const text = await answer.text();
-      if (asking !== mine) return;
+      if (asking !== mine || isWriting()) return;
       swap(text);
       tell(true);
     } catch {
@@ -66,7 +83,7 @@
   const every = Number(document.body.dataset.refresh || 0);
   if (every > 0) {
     const refresh = () => {
-      if (document.visibilityState === "visible") load(location.href);
+      if (document.visibilityState === "visible") load(here());
     };
     setInterval(refresh, every * 1000);
     // A page that was out of sight was not refreshed meanwhile.
@@ -88,6 +105,10 @@
     form.addEventListener("submit", (event) => { event.preventDefault(); apply(); });
   }
 
+  // A file that misses the zone must not replace the page in which one works.
+  if (document.querySelector(".drop")) {
+    for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
+  }
   for (const drop of document.querySelectorAll(".drop")) {
     const input = drop.querySelector("input[type=file]");
     // To be judged is sent at once; to be kept is a person's word, and needs the button.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, TimeDelta};
+use chrono::{Datelike, NaiveDate, TimeDelta, Weekday};
 use maud::{Markup, html};
 
 use super::filter::{Choices, Filter, PAGE};
 use super::layout::{Place, page as layout};
-use super::parts::{address, badge, days, gaps_badge, questions, tenant_badge, year};
+use super::network::state;
+use super::parts::{address, badge, calendar, days, gaps_badge, questions, tenant_badge, year};
 use crate::evaluate::{Level, Report, TenantReport};
 use crate::words;
 
@@ -25,7 +26,9 @@ pub(super) fn page(report: &Report, filter: &Filter) -> Markup {
         (counts(report))
         @if let Some(network) = &report.network {
             div data-part="network" {
-                @for path in &network.paths { p { strong { (path.role) } ": " (path.sentence) ". " a href="/network" { "More" } } }
+                ul.paths aria-label="The way to Apple" { @for path in &network.paths { li {
+                    (state(path.up, path.degraded)) " " a href="/network" { "Role " (path.role) } ": " (path.sentence) "."
+                } } }
             }
         }
         @if report.tenants.is_empty() {
@@ -161,7 +164,7 @@ fn row(tenant: &TenantReport, report: &Report) -> Markup {
                 div.soft.small { (tenant.mdm) ", phase " (tenant.phase)
                     @for (name, value) in &tenant.labels { ", " (name) " " (value) } }
                 (year(tenant, report))
-                div.small { (tenant.sentence) }
+                div.small.said { (tenant.sentence) "." }
             }
             (questions(tenant))
         }
@@ -184,14 +187,14 @@ pub(super) fn findings(report: &Report, filter: &Filter) -> Markup {
                 @if *filter == Filter::default() { "None stands." } @else { "None fits this filter." }
             } }
             p.soft.small { "Ends, drift, revocation and sources that fail are no findings: they stand with the tenants." }
-            div.scroll { table {
+            @if !all.is_empty() { div.scroll { table.stack {
                 thead { tr { th { "Tenant" } th { "Finding" } th { "In words" } } }
                 tbody { @for (tenant, finding, sentence) in all.into_iter().take(10 * PAGE) { tr {
-                    th scope="row" { a href=(address(&tenant.name)) { (tenant.name) } }
+                    th.name scope="row" { a href=(address(&tenant.name)) { (tenant.name) } }
                     td { code { (finding.as_str()) } }
-                    td { (sentence) }
+                    td.said { (sentence) "." }
                 } } }
-            } }
+            } } }
         }
     };
     layout("Findings", Place::Findings, report, &main)
@@ -211,17 +214,23 @@ pub(super) fn ahead(report: &Report, filter: &Filter) -> Markup {
     let main = html! {
         h1 { "Renewals ahead" }
         p.soft { "By the week in which the certificate ends, for half a year. Renew well before that." }
+        p.soft.small { "Subscribe: "
+            @if filter.team.is_empty() { a href="/calendar.ics" { "these dates as a calendar" } }
+            @else { a href=(calendar("team", &filter.team)) { "the dates of team " (filter.team) " as a calendar" } }
+            ", with those of tokens, logins and duties; each tenant's page has its own. A program that cannot log in needs the key "
+            "of " code { "web.calendar_key_file" } " in the address." }
         (form(report, filter, "/ahead"))
         div data-part="ahead" {
             @if weeks.is_empty() { p { "None ends within half a year, as far as anybody knows." } }
             @if undated > 0 { p { "Of " (words::counted(undated, "tenant")) " nobody knows an end, so they are not here." } }
             @for ((year, week), tenants) in &weeks {
-                h2 { (year) ", week " (week) ": " (words::counted(tenants.len() as u64, "renewal")) }
-                div.scroll { table {
+                h2 { @if let Some(monday) = NaiveDate::from_isoywd_opt(*year, *week, Weekday::Mon) { "Week of " (monday) ": " }
+                    (words::counted(tenants.len() as u64, "renewal")) " " span.soft.small { (year) ", week " (week) } }
+                div.scroll { table.stack.people {
                     thead { tr { th { "Team" } th { "Account" } th { "Tenants" } } }
                     tbody { @for ((team, account), names) in by_people(tenants) { tr {
-                        td { (team) } td { (account) }
-                        td { @for tenant in names.iter().take(PAGE) { a href=(address(&tenant.name)) { (tenant.name) } " " }
+                        td data-label="Team" { (team) } td data-label="Account" { (account) }
+                        td.names data-label="Tenants" { @for tenant in names.iter().take(PAGE) { a href=(address(&tenant.name)) { (tenant.name) } " " }
                             @if names.len() > PAGE { "and " (names.len() - PAGE) " more" } }
                     } } }
                 } }

@@ -24,13 +24,19 @@ const JUST: TimeDelta = TimeDelta::seconds(60);
 /// An upload that was said longer ago belongs to another renewal.
 const RECENT: TimeDelta = TimeDelta::days(30);
 
-/// What became of what was said: why it was not kept, or that it was, as the store has it.
-pub(super) fn outcome(desk: &Desk, memory: &Memory, report: &Report) -> Markup {
-    if let Some(problem) = &desk.refusal {
-        let lead = if problem.is_open() { "Not known to be kept. " } else { "Nothing was kept. " };
-        return html! { p.alarm role="alert" { strong { (lead) } (sentence(problem.detail())) } };
+/// Why what was said was not kept. It stays until the page is left.
+pub(super) fn refusal(desk: &Desk) -> Markup {
+    html! {
+        @if let Some(problem) = &desk.refusal {
+            @let lead = if problem.is_open() { "Not known to be kept. " } else { "Nothing was kept. " };
+            p.alarm role="alert" { strong { (lead) } (sentence(problem.detail())) }
+        }
     }
-    let Some(actor) = desk.hand.actor() else { return html! {} };
+}
+
+/// What was kept a moment ago, as the store has it.
+pub(super) fn outcome(desk: &Desk, memory: &Memory, report: &Report) -> Markup {
+    let Some(actor) = desk.hand.actor().filter(|_| desk.refusal.is_none()) else { return html! {} };
     let is_new = |event: &Event| {
         event.by.as_deref() == Some(&actor.by) && event.at <= report.now && report.now - event.at < JUST
     };

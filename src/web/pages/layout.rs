@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::evaluate::Report;
-use crate::web::assets::{SCRIPT_PATH, STYLE_PATH};
+use crate::web::assets::{ICON_PATH, SCRIPT_PATH, STYLE_PATH};
 use crate::web::problem::Problem;
 use crate::words;
 
@@ -23,6 +23,11 @@ pub(super) enum Place {
 
 /// A whole page around its main part.
 pub(super) fn page(title: &str, place: Place, report: &Report, main: &Markup) -> Markup {
+    page_at(None, title, place, report, main)
+}
+
+/// A whole page that may also be the answer to a form: `address` is where it is refreshed from.
+pub(super) fn page_at(address: Option<&str>, title: &str, place: Place, report: &Report, main: &Markup) -> Markup {
     let menu = [
         ("/", "Tenants", Place::Fleet),
         ("/findings", "Findings", Place::Findings),
@@ -37,10 +42,11 @@ pub(super) fn page(title: &str, place: Place, report: &Report, main: &Markup) ->
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " · apnswatch" }
+                link rel="icon" type="image/svg+xml" href=(*ICON_PATH);
                 link rel="stylesheet" href=(*STYLE_PATH);
                 script src=(*SCRIPT_PATH) defer {}
             }
-            body data-refresh=[(place != Place::Elsewhere).then_some(REFRESH)] {
+            body data-address=[address] data-refresh=[(place != Place::Elsewhere).then_some(REFRESH)] {
                 a.skip href="#main" { "To the content" }
                 header.top { div {
                     a.brand href="/" { "apnswatch" }
@@ -58,7 +64,7 @@ pub(super) fn page(title: &str, place: Place, report: &Report, main: &Markup) ->
                     p {
                         (report.tenants.len()) " watched, " (report.retired) " retired, " (report.missing) " missing. "
                         "As of " (report.now.format("%Y-%m-%d %H:%M:%S UTC")) ". "
-                        a href="/metrics" { "Metrics" } ", " a href="/api/v1/status" { "status as JSON" } ". "
+                        a href="/handover" { "Handover to print" } ", " a href="/metrics" { "metrics" } ", " a href="/api/v1/status" { "status as JSON" } ". "
                         "apnswatch " (env!("CARGO_PKG_VERSION"))
                     }
                 }

@@ -32,18 +32,18 @@ fn probed(network: &NetworkReport, report: &Report) -> Markup {
             }
             @for path in &network.paths {
                 h2 { "Role " (path.role) ": " (state(path.up, path.degraded)) }
-                p { (path.sentence) "."
+                p.said { (path.sentence) "."
                     @if let Some(round) = path.last_round { span.soft { " Last round " (ago(round, report.now)) "." } } }
-                div.scroll { table {
-                    thead { tr { th { "Target" } th { "Port" } th { "IP" } th { "State" }
+                div.scroll { table.stack {
+                    thead { tr { th { "Target" } th.number { "Port" } th { "IP" } th { "State" }
                         @for step in Step::ALL { th { (step) } } th { "What it says" } } }
                     tbody { @for target in network.targets.iter().filter(|target| target.role == path.role) {
                         @for port in &target.ports { tr {
                             th scope="row" { (target.target) }
-                            td.number { (port.port) } td { "v" (port.ip_version.as_str()) }
-                            td { (state(port.up, Some(port.failure.is_some()))) }
-                            @for step in Step::ALL { td { (reached(port, step)) } }
-                            td { (told(port)) }
+                            td.number.short data-label="Port" { (port.port) } td.short data-label="IP" { "v" (port.ip_version.as_str()) }
+                            td data-label="State" { (state(port.up, Some(port.failure.is_some()))) }
+                            @for step in Step::ALL { td.short data-label=(step) { (reached(port, step)) } }
+                            td data-label="It says" { (told(port)) }
                         } }
                     } }
                 } }
@@ -56,7 +56,8 @@ fn probed(network: &NetworkReport, report: &Report) -> Markup {
     }
 }
 
-fn state(up: Option<bool>, degraded: Option<bool>) -> Markup {
+/// How a path or a port is.
+pub(super) fn state(up: Option<bool>, degraded: Option<bool>) -> Markup {
     let (class, words) = match (up, degraded) {
         (Some(true), Some(true)) => ("warning", "degraded"),
         (Some(true), _) => ("ok", "open"),
@@ -76,6 +77,9 @@ fn reached(port: &PortReport, step: Step) -> &'static str {
 
 fn told(port: &PortReport) -> Markup {
     html! {
-        @if let Some((step, failure)) = &port.failure { (step) ": " code { (failure.reason) } " " (failure.message) }
+        @match &port.failure {
+            Some((step, failure)) => { (step) ": " code { (failure.reason) } " " (failure.message) }
+            None => "–",
+        }
     }
 }

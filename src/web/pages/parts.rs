@@ -17,6 +17,11 @@ pub(super) fn address(name: &TenantName) -> String {
     format!("/tenants/{}", utf8_percent_encode(name.as_str(), PIECE))
 }
 
+/// The address of a calendar, cut to a tenant (`tenant`) or to a team (`team`).
+pub(super) fn calendar(by: &str, value: &str) -> String {
+    format!("/calendar.ics?{by}={}", utf8_percent_encode(value, PIECE))
+}
+
 /// How urgent it is, in a word.
 pub(super) fn badge(level: Level) -> Markup {
     let words = match level {
@@ -51,7 +56,7 @@ pub(super) fn days(tenant: &TenantReport, report: &Report) -> Markup {
                 Some(known) => {
                     @let left = known.not_after - report.now;
                     @let (number, unit) = if left.num_days() == 0 { (left.num_hours(), " h") } else { (left.num_days(), "") };
-                    b { (approximately(known.precision)) @if left <= TimeDelta::zero() { "−" } (number.abs()) (unit) }
+                    b { (approximately(known.precision)) @if left <= TimeDelta::zero() { "−" } (number.abs()) small { (unit) } }
                     span.soft.small {
                         @if left > TimeDelta::zero() && unit.is_empty() { "days left" } @else { (words::until(known.not_after, report.now)) }
                     }

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::layout::{Place, page as layout};
+use super::layout::{Place, page_at as layout};
 use super::parts::{address, tenant_badge};
-use super::{Desk, forms};
+use super::{Desk, Room, forms};
 use crate::attest::Case;
 use crate::certificate::Certificate;
 use crate::certificate::preflight::{Preflight, Verdict};
@@ -35,8 +35,9 @@ pub(super) fn page(
         values.witness.clone_from(&uploaded.witness);
     }
     let main = html! {
+        (forms::refusal(desk))
         div data-part="outcome" { (forms::outcome(desk, memory, report)) }
-        p { a href=(address(&tenant.name)) { (tenant.name) } }
+        p.back { a href=(address(&tenant.name)) { (tenant.name) } }
         h1 data-part="headline" { "Renewal of " (tenant.name) " " (tenant_badge(tenant)) }
         p { strong { (guide::IN_SHORT) } }
         div data-part="plan" { @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } } }
@@ -51,7 +52,10 @@ pub(super) fn page(
         h2 { "Step by step, for " (guide::product(tenant.mdm)) }
         ol.steps { @for step in guide::steps(tenant.mdm, &values) { li id=(step.id.as_str()) {
             h3 { (step.title) }
-            @for part in &step.parts { (piece(part)) }
+            @for parts in step.parts.chunk_by(|a, b| is_item(a) && is_item(b)) {
+                @if parts.iter().all(is_item) { ul { @for part in parts { li { (piece(part)) } } } }
+                @else { @for part in parts { (piece(part)) } }
+            }
             @if step.id == StepId::Preflight { p { a href="#file" { "Try the file above." } } }
             @if step.id == StepId::Attest && desk.hand.actor().is_some() { p { a href="#upload" { "Say it below." } } }
         } } }
@@ -59,22 +63,24 @@ pub(super) fn page(
         (forms::uploaded(tenant, memory, report, config, desk))
         (state(tenant, memory, report, config, desk))
     };
-    layout(&format!("Renewal of {}", tenant.name), Place::Tenant, report, &main)
+    let here = Room::Renewal.address(&tenant.name);
+    layout(Some(&here), &format!("Renewal of {}", tenant.name), Place::Tenant, report, &main)
 }
 
 /// The verdict; `keep` is the way to keep the certificate if it is a renewal.
 fn told(verdict: &Result<Judged, Problem>, keep: impl Fn(&Certificate) -> Markup) -> Markup {
     html! {
-        div.card role="status" {
-            @match verdict {
-                Ok(Judged { preflight, certificate }) => {
-                    p { span class={ "badge " (preflight.verdict.as_str()) } { (preflight.verdict.headline()) } }
-                    ul { @for reason in &preflight.reasons { li { (reason) } } }
-                    p { strong { "Next: " } (preflight.next) }
-                    @if let Some(found) = certificate.as_ref().filter(|_| is_renewal(preflight)) { (keep(found)) }
-                }
-                Err(problem) => p { span.badge.bad { "Not judged" } " " (problem.detail()) "." },
-            }
+        @match verdict {
+            Ok(Judged { preflight, certificate }) => div class={ "verdict " (preflight.verdict.as_str()) } role="status" {
+                p { strong { (preflight.verdict.headline()) } }
+                ul { @for reason in &preflight.reasons { li.said { (reason) } } }
+                p { strong { "Next: " } (preflight.next) }
+                @if let Some(found) = certificate.as_ref().filter(|_| is_renewal(preflight)) { (keep(found)) }
+            },
+            Err(problem) => div.verdict.do_not_upload role="status" {
+                p { strong { "Not judged" } }
+                p.said { (problem.detail()) "." }
+            },
         }
     }
 }
@@ -83,11 +89,15 @@ fn is_renewal(preflight: &Preflight) -> bool {
     matches!(preflight.verdict, Verdict::Renewal | Verdict::Warning)
 }
 
+fn is_item(part: &Part) -> bool {
+    matches!(part, Part::Item(_))
+}
+
 fn piece(part: &Part) -> Markup {
     html! {
         @match part {
             Part::Text(text) => p { (text) },
-            Part::Item(text) => p { "• " (text) },
+            Part::Item(text) => (text),
             Part::Command(command) => pre { (command) },
             Part::Verbatim(lines) => pre { @for line in lines { (line) "\n" } },
         }
@@ -102,7 +112,7 @@ fn state(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Confi
     html! {
         div data-part="verification" {
             h3 { "What can be seen now" }
-            div.scroll { table {
+            div.scroll { table.stack {
                 thead { tr { th { "What" } th { "State" } th { "Why" } } }
                 tbody {
                     @for check in &verification.checks { tr {

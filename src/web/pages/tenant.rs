@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::layout::{Place, page as layout};
-use super::parts::{address, ago, days, questions, tenant_badge, year};
-use super::{Desk, forms};
+use super::layout::{Place, page_at as layout};
+use super::parts::{address, ago, calendar, days, questions, tenant_badge, year};
+use super::{Desk, Room, forms};
 use crate::config::Config;
 use crate::evaluate::history::{Event, history};
 use crate::evaluate::tenant::{SourceReport, Verdict};
@@ -20,17 +20,18 @@ const MOST_EVENTS: usize = 200;
 /// The page.
 pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config, desk: &Desk) -> Markup {
     let main = html! {
+        (forms::refusal(desk))
         div data-part="outcome" { (forms::outcome(desk, memory, report)) }
         div data-part="tenant" {
             h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
             p { (words::sentence(&tenant.sentence)) }
-            div.card {
-                (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
+            div.card.glance { (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
             @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } }
-            p { a.button href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } }
+            p { a.button.main href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } " "
+                a href=(calendar("tenant", tenant.name.as_str())) { "Its dates as a calendar" } }
             @if !tenant.findings.is_empty() {
                 h2 { "Findings" }
-                @for (finding, sentence) in &tenant.findings { p.alarm.warn { code { (finding.as_str()) } " " (words::sentence(sentence)) } }
+                @for (finding, sentence) in &tenant.findings { div.alarm.warn { p { (words::sentence(sentence)) } p.small { code { (finding.as_str()) } } } }
             }
             (certificate(tenant, report, desk))
         }
@@ -45,7 +46,8 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
             (timeline(memory, report))
         }
     };
-    layout(tenant.name.as_str(), Place::Tenant, report, &main)
+    let here = Room::Tenant.address(&tenant.name);
+    layout(Some(&here), tenant.name.as_str(), Place::Tenant, report, &main)
 }
 
 fn certificate(tenant: &TenantReport, report: &Report, desk: &Desk) -> Markup {
@@ -110,7 +112,7 @@ fn drift(tenant: &TenantReport) -> Markup {
 fn sources(tenant: &TenantReport, report: &Report) -> Markup {
     html! {
         h2 { "Who says what" }
-        div.scroll { table {
+        div.scroll { table.stack {
             thead { tr { th { "Source" } th { "State" } th { "End" } th { "Serial" } th { "Topic" } th { "Told" } th { "Where from" } } }
             tbody { @for source in &tenant.sources { (source_row(tenant, source, report)) } }
         } }
@@ -127,7 +129,7 @@ fn source_row(tenant: &TenantReport, source: &SourceReport, report: &Report) -> 
     html! {
         tr {
             th scope="row" { (source.source) }
-            td {
+            td data-label="State" {
                 @match (source.polled, source.up, &source.failure) {
                     (false, ..) => span.badge.declared { "declared" },
                     (true, true, _) => span.badge.good { "up" },
@@ -138,18 +140,18 @@ fn source_row(tenant: &TenantReport, source: &SourceReport, report: &Report) -> 
                     (true, false, None) => span.badge { "not heard" },
                 }
             }
-            td { @if source.absent { "says there is none" }
+            td data-label="End" { @if source.absent { "says there is none" }
                 @else if let Some(end) = known.and_then(|found| found.not_after) { (exact(end)) } @else { "–" }
                 @if differs { " " span.badge.attention { "differs" } } }
-            td.mono { (known.and_then(|found| found.serial.as_ref()).map_or_else(|| "–".to_owned(), ToString::to_string)) }
-            td.mono { (known.and_then(|found| found.topic.as_ref()).map_or("–", |topic| topic.as_str()))
+            td.mono data-label="Serial" { (known.and_then(|found| found.serial.as_ref()).map_or_else(|| "–".to_owned(), ToString::to_string)) }
+            td.mono data-label="Topic" { (known.and_then(|found| found.topic.as_ref()).map_or("–", |topic| topic.as_str()))
                 @match tenant.drift.get(&source.source) {
                     Some(Verdict::Agrees) => { " " span.badge.good { "as pinned" } }
                     Some(Verdict::Drifts(..)) => { " " span.badge.bad { "another" } }
                     None => {}
                 } }
-            td { @if let Some(told) = source.told { (ago(told, report.now)) } @else { "–" } }
-            td { (source.origin) }
+            td data-label="Told" { @if let Some(told) = source.told { (ago(told, report.now)) } @else { "–" } }
+            td data-label="Where from" { (source.origin) }
         }
     }
 }
@@ -217,7 +219,7 @@ fn account(tenant: &TenantReport, report: &Report, config: &Config, desk: &Desk)
                 } } }
             } }
         } }
-        p.soft.small { (guide::product(tenant.mdm)) }
+        p.soft.small { "MDM: " (guide::product(tenant.mdm)) }
     }
 }
 
@@ -225,6 +227,7 @@ fn timeline(memory: &Memory, report: &Report) -> Markup {
     html! {
         h2 { "What happened" }
         @let events = history(memory);
+        @if events.is_empty() { p.soft { "Nothing yet, as far as anybody saw." } }
         @if events.len() > MOST_EVENTS { p.soft { "The latest " (MOST_EVENTS) " of " (events.len()) ": the API has all." } }
         ol.timeline { @for Event { at, sentence, by, note, witness, ticket } in events.into_iter().take(MOST_EVENTS) { li {
             (ago(at, report.now))
