@@ -141,6 +141,10 @@ async fn nobody_says_anything_without_a_login_a_token_and_a_page_of_this_server(
         let answered = send(daemon.address, method, path, &format!("{host}\r\n{}", kim.login), b"").await;
         assert_eq!(answered.status, 405, "{method}");
     }
+    // A target as for a proxy, with another host beside it.
+    let target = format!("http://localhost{path}");
+    let evil = "Host: evil.example.com\r\nOrigin: http://evil.example.com";
+    assert_eq!(kim.post(&target, evil, &[own, step]).await.status, 421);
     assert_eq!(words(&site).await, 0, "nothing was kept");
 
     // And with all of it.
@@ -250,6 +254,7 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
     let late = (now() + TimeDelta::days(101)).format("%Y-%m-%d").to_string();
     let close = (now() + TimeDelta::days(98)).format("%Y-%m-%d").to_string();
     let soon = (now() + TimeDelta::days(3)).format("%Y-%m-%d").to_string();
+    let wests = pem(&topic("west"), "0E03", 365);
     let foreign = pem(&other, "0E01", 365);
     let with_key =
         format!("{}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", pem(&topic("acme"), "0E02", 365));
@@ -262,6 +267,7 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
         ("blind/said/uploaded", vec![], 409, "give its serial number"),
         ("acme/said/verified", vec![("step", "watch")], 422, "not said what was seen"),
         ("acme/said/certificate", vec![("file", foreign.as_str())], 409, "must not be uploaded"),
+        ("blind/said/certificate", vec![("file", wests.as_str())], 409, "is the one of &quot;west&quot;"),
         ("acme/said/certificate", vec![("file", with_key.as_str())], 422, "private key"),
         ("acme/said/certificate", vec![("file", "<html>Sign in")], 422, "no MDM push certificate"),
         ("acme/said/certificate", vec![("der", "!")], 422, "damaged"),
