@@ -3,7 +3,7 @@
 //! Each replica keeps everything in memory and looks here for what the others wrote. A connection that fails is made anew at the
 //! next try; nothing waits for longer than [`PATIENCE`].
 
-pub mod leases;
+pub(super) mod leases;
 mod rows;
 
 use std::collections::BTreeMap;

@@ -182,7 +182,7 @@ async fn each_source_is_polled_by_one_and_served_by_all() {
         let scrape = replica.scrape().await;
         assert_eq!(scrape.all("apns_source_up", &[]).len(), 4);
         assert!(
-            scrape.all("apns_source_up", &[]).iter().all(|(_, up)| *up == 1.0),
+            scrape.all("apns_source_up", &[]).iter().all(|sample| sample.value == 1.0),
             "whoever does not poll serves it all the same"
         );
         assert_eq!(scrape.one("apnswatch_store_up", &[]), 1.0);

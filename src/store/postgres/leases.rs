@@ -18,7 +18,7 @@ use crate::store::{Error, Turn};
 const BATCH: usize = 512;
 
 /// When the database does not answer, one asks again after this.
-pub const AGAIN: Duration = Duration::from_secs(2);
+pub(crate) const AGAIN: Duration = Duration::from_secs(2);
 
 /// What pollers say.
 #[derive(Debug)]
