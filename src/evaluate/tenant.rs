@@ -131,6 +131,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// Every level, the worst first.
+    pub const ALL: [Self; 4] = [Self::Critical, Self::Warning, Self::Unknown, Self::Ok];
+
     /// The word in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
