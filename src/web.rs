@@ -102,6 +102,7 @@ pub fn router(context: Context) -> Router {
         .route("/-/reload", post(reload).put(reload))
         .layer(middleware::from_fn_with_state(context.clone(), host::check))
         .layer(middleware::from_fn_with_state(context.access.clone(), access::check))
+        .layer(middleware::from_fn(problem::document))
         .layer(middleware::map_response(harden))
         .with_state(context)
 }
