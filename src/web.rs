@@ -96,6 +96,7 @@ pub fn router(context: Context) -> Router {
         .route("/metrics", get(scrape))
         .route("/api/v1/status", get(status_document))
         .route("/api/v1/tenants/{name}", get(tenant_document))
+        .route("/api/v1/openapi.json", get(assets::openapi))
         .route("/api/v1/preflight", post(preflight::judge).layer(DefaultBodyLimit::max(preflight::LIMIT)))
         .route("/-/healthy", get(|| async { "healthy\n" }))
         .route("/-/ready", get(ready))

@@ -30,6 +30,7 @@ mod kandji;
 mod many;
 mod mosyle;
 mod network;
+mod openapi;
 mod package;
 mod pages;
 mod polls;

@@ -57,7 +57,8 @@ pub(super) fn page(title: &str, place: Place, report: &Report, main: &Markup) ->
                     p {
                         (report.tenants.len()) " watched, " (report.retired) " retired, " (report.missing) " missing. "
                         "As of " (report.now.format("%Y-%m-%d %H:%M:%S UTC")) ". "
-                        a href="/metrics" { "Metrics" } ", " a href="/api/v1/status" { "status as JSON" } ". "
+                        a href="/metrics" { "Metrics" } ", " a href="/api/v1/status" { "status as JSON" } " ("
+                        a href="/api/v1/openapi.json" { "what is in it" } "). "
                         "apnswatch " (env!("CARGO_PKG_VERSION"))
                     }
                 }
