@@ -40,3 +40,4 @@ mod schema;
 mod support;
 mod upload;
 mod verify;
+mod weight;
