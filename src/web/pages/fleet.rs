@@ -140,11 +140,11 @@ fn counts(report: &Report) -> Markup {
 
 fn form(report: &Report, filter: &Filter, action: &str) -> Markup {
     let Choices { mdms, teams, phases, findings } = Choices::of(report);
-    let select = |name: &str, title: &str, chosen: &str, all: &std::collections::BTreeSet<String>| {
+    let select = |name: &str, title: &str, chosen: &str, all: &std::collections::BTreeSet<&str>| {
         html! {
             label { (title) select name=(name) {
                 option value="" { "all" }
-                @for value in all { option value=(value) selected[value == chosen] { (value) } }
+                @for value in all { option value=(value) selected[*value == chosen] { (value) } }
             } }
         }
     };
