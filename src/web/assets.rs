@@ -19,7 +19,7 @@ fn path(name: &str, content: &str, kind: &str) -> String {
     format!("/assets/{name}-{}.{kind}", &hex::encode(Sha256::digest(content))[..12])
 }
 
-/// What the API answers, for programs (OpenAPI 3.1). Written by hand; the test suite holds it against real answers.
+/// What the API answers, for programs (`OpenAPI` 3.1). Written by hand; the test suite holds it against real answers.
 static OPENAPI: LazyLock<String> =
     LazyLock::new(|| include_str!("assets/openapi.json").replacen("VERSION", env!("CARGO_PKG_VERSION"), 1));
 
