@@ -18,6 +18,9 @@ const BYTES: usize = 200_000;
 async fn no_page_grows_with_the_fleet() {
     let fleet = Fleet::serve(TENANTS).await.unwrap();
     let report = evaluate(&fleet.store.snapshot(), &fleet.config, fleet.clock.moment());
+    // However many threads judged them, everybody is there once and in order.
+    let names = report.tenants.iter().map(|tenant| &tenant.name);
+    assert!(names.eq(fleet.config.tenants.keys()));
     // The fleet is worth weighing: it has most of what can be true.
     for phase in [Phase::Ok, Phase::Plan, Phase::Renew, Phase::Expired, Phase::Lost] {
         assert!(report.tenants.iter().filter(|tenant| tenant.phase == phase).count() > 40, "{phase}");
