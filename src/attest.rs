@@ -9,9 +9,9 @@ mod upload;
 
 use chrono::{DateTime, Utc};
 
-pub use self::certificate::{found_in, of_kept};
+pub use self::certificate::{TOO_EARLY, found_in, of_kept};
 pub use self::duty::duty_done;
-pub use self::plan::PlanWish;
+pub use self::plan::{PlanWish, last_day};
 use crate::config::{Config, Tenant};
 use crate::model::{Attestation, Memory, PinChange, Statement, TenantName, Topic};
 

@@ -37,6 +37,9 @@ const REFRESH: Duration = Duration::from_millis(250);
 /// A write that takes longer than this hangs.
 const OVERDUE: Duration = Duration::from_secs(15);
 
+/// Who says the same again within this time says it once.
+const REPEAT: TimeDelta = TimeDelta::seconds(60);
+
 /// A tenant that has been missing for longer is not counted any more, and its row goes.
 const MISSING: TimeDelta = TimeDelta::days(7);
 
@@ -58,6 +61,9 @@ pub enum Error {
     /// It could not be opened at the start, or is closed.
     #[error("the store is not open, so nothing can be kept")]
     Closed,
+    /// Somebody said something else of the tenant after this was judged.
+    #[error("somebody else said something of this tenant meanwhile")]
+    Overtaken,
 }
 
 /// What the database holds.
@@ -163,9 +169,56 @@ impl Dirty {
 #[derive(Clone, Debug)]
 enum Said {
     /// Of a tenant, with what it does to the pin.
-    OfTenant(TenantName, Vec<Attestation>, PinChange),
+    OfTenant {
+        name: TenantName,
+        words: Vec<Attestation>,
+        pin: PinChange,
+        /// What people had said of it when it was judged that this may be kept.
+        judged: Arc<Memory>,
+    },
     /// Of a duty of an account.
     OfDuty(AccountId, DutyDone),
+}
+
+impl Said {
+    /// Whether the same person said the same just now, and nobody anything else since: a double click, or a form that was
+    /// sent again because no answer came.
+    fn is_repeat(&self, snapshot: &Snapshot) -> bool {
+        match self {
+            Self::OfTenant { name, words, .. } => {
+                let known = snapshot.tenants.get(name).map_or(&[][..], |memory| memory.attestations.as_slice());
+                let last = &known[known.len().saturating_sub(words.len())..];
+                let is_same = |(one, other): (&Attestation, &Attestation)| {
+                    is_just(one.at, other.at) && Attestation { at: one.at, ..other.clone() } == *one
+                };
+                last.len() == words.len() && last.iter().zip(words).all(is_same)
+            }
+            Self::OfDuty(account, done) => {
+                let last = snapshot.duties.get(account).and_then(|known| known.last());
+                last.is_some_and(|last| is_just(last.at, done.at) && DutyDone { at: last.at, ..done.clone() } == *last)
+            }
+        }
+    }
+
+    /// Whether people said something of the tenant since this was judged.
+    fn is_overtaken(&self, snapshot: &Snapshot) -> bool {
+        let Self::OfTenant { name, judged, .. } = self else { return false };
+        let nothing = Memory::default();
+        let known = snapshot.tenants.get(name).map_or(&nothing, AsRef::as_ref);
+        known.pin != judged.pin || known.attestations != judged.attestations
+    }
+
+    /// Whether it is to be kept: not if it is known already.
+    fn is_news(&self, snapshot: &Snapshot) -> Result<bool, Error> {
+        if self.is_repeat(snapshot) {
+            return Ok(false);
+        }
+        if self.is_overtaken(snapshot) { Err(Error::Overtaken) } else { Ok(true) }
+    }
+}
+
+fn is_just(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
+    (one - other).abs() < REPEAT
 }
 
 /// What the writer is asked for.
@@ -277,14 +330,21 @@ impl Store {
         });
     }
 
-    /// Keeps what a person said of a tenant, and what it does to the pin. When this returns, all of it is on disk, if there
-    /// is a database, and every face shows it.
+    /// Keeps what a person said of a tenant, and what it does to the pin; `judged` is what was remembered of it when it was
+    /// found that this may be kept. When this returns, all of it is on disk, if there is a database, and every face shows it.
+    /// Who says the same twice in a minute says it once. Whoever stops waiting before the writer gets to it takes it back.
     ///
     /// # Errors
     ///
-    /// If it cannot be written; then nothing was kept.
-    pub async fn attest(&self, tenant: &TenantName, words: Vec<Attestation>, pin: PinChange) -> Result<(), Error> {
-        self.keep(Said::OfTenant(tenant.clone(), words, pin)).await
+    /// If it cannot be written, or people said something else meanwhile; then nothing was kept.
+    pub async fn attest(
+        &self,
+        tenant: &TenantName,
+        words: Vec<Attestation>,
+        pin: PinChange,
+        judged: Arc<Memory>,
+    ) -> Result<(), Error> {
+        self.keep(Said::OfTenant { name: tenant.clone(), words, pin, judged }).await
     }
 
     /// Keeps that a duty was done. When this returns, it is on disk, if there is a database, and every face shows it.
@@ -301,7 +361,9 @@ impl Store {
             if self.shared.is_blind {
                 return Err(Error::Closed);
             }
-            self.shared.take_in(said);
+            if said.is_news(&self.shared.snapshot.borrow())? {
+                self.shared.take_in(said);
+            }
             return Ok(());
         };
         let (done, answer) = oneshot::channel();
@@ -478,10 +540,15 @@ impl Shared {
         since.is_some_and(|since| since.elapsed() > OVERDUE)
     }
 
+    /// Since when a write has been under way.
+    fn writes_since(&self, since: Option<Instant>) {
+        *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
     /// What a person said is known from now on.
     fn take_in(&self, said: Said) {
         self.snapshot.send_modify(|snapshot| match said {
-            Said::OfTenant(name, words, change) => {
+            Said::OfTenant { name, words, pin: change, .. } => {
                 let at = words.last().map_or(DateTime::UNIX_EPOCH, |word| word.at);
                 let memory = Arc::make_mut(snapshot.tenants.entry(name.clone()).or_default());
                 memory.attestations.extend(words);

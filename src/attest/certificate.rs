@@ -6,8 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Case, Kept, Refusal};
 use crate::certificate::preflight::newest;
 use crate::certificate::{self, Certificate};
-use crate::model::{KeptCertificate, PinChange, PinOrigin, Serial, Source, Statement};
+use crate::model::{KeptCertificate, PinChange, PinOrigin, Serial, Source, Statement, TenantName, Topic};
 use crate::words::until;
+
+/// Why a certificate that was judged before its upload is not kept where no other is known.
+pub const TOO_EARLY: &str = "the certificate in the MDM is not known here, so the end of this one would count at once: hand \
+                             it over on the page of the tenant when the MDM has it, and not before";
 
 /// The one push certificate in the bytes of a file.
 ///
@@ -41,13 +45,13 @@ pub fn of_kept(kept: &KeptCertificate) -> Option<Certificate> {
 }
 
 impl Case<'_> {
-    /// "Keep this certificate as if it were a file of the tenant."
+    /// "Keep this certificate as if it were a file of the tenant." `owner` is another tenant that is watched and keeps its topic.
     ///
     /// # Errors
     ///
-    /// If it has another topic than the one that must stay: what is kept once stays in the history, and a wrong one must not
-    /// come in.
-    pub fn add_certificate(&self, found: &Certificate) -> Result<Kept, Refusal> {
+    /// If it has another topic than the one that must stay, or none must yet and it is the owner's: what is kept once stays in
+    /// the history, and a wrong one must not come in.
+    pub fn add_certificate(&self, found: &Certificate, owner: Option<&TenantName>) -> Result<Kept, Refusal> {
         let name = self.name;
         let serial = found.serial.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
         let said =
@@ -68,10 +72,13 @@ impl Case<'_> {
                  uploaded. Nothing was kept. apnswatch preflight says more"
             )));
         }
-        // Nothing stands in the way of its end: no file before it, and no MDM that tells its own.
-        let is_first = self.memory.sources.get(&Source::File).is_none_or(|files| files.seen.is_empty());
-        let mdm_tells = self.tenant().is_some_and(|tenant| tenant.mdm.kind().tells_certificate());
-        let more = if is_first && kept.is_empty() && !mdm_tells {
+        if let Some(owner) = owner.filter(|_| self.must_stay().is_none()) {
+            return Err(Refusal::new(format!(
+                "this certificate is the one of {owner:?}, which keeps its topic: it was handed over for the wrong tenant. \
+                 Nothing was kept. If both have the same one, set expected_topic for {name:?} first"
+            )));
+        }
+        let more = if self.would_count_at_once(found) {
             "It is the first one that is known, so its end counts from now on, uploaded or not: if it is not in the MDM yet, \
              take it away again (certificate remove) until it is."
         } else {
@@ -79,6 +86,37 @@ impl Case<'_> {
         };
         let statement = Statement::CertificateAdded { der: STANDARD.encode(&found.der), sha256: found.sha256.clone() };
         Ok(Kept::of(statement, PinChange::Keep, format!("{said}, is kept. {more}")))
+    }
+
+    /// "Keep this certificate, which may not be uploaded yet."
+    ///
+    /// # Errors
+    ///
+    /// If its end would hide that of the one in use, or as for [`Case::add_certificate`].
+    pub fn add_judged(&self, found: &Certificate, owner: Option<&TenantName>) -> Result<Kept, Refusal> {
+        if self.would_count_at_once(found) {
+            return Err(Refusal::new(TOO_EARLY));
+        }
+        self.add_certificate(found, owner)
+    }
+
+    /// Whether the end of this certificate would count from the moment it is kept, uploaded or not: nothing stands in its way,
+    /// no certificate before it of the topic that must stay, and no MDM that told its own.
+    #[must_use]
+    pub fn would_count_at_once(&self, found: &Certificate) -> bool {
+        let topic = self.must_stay();
+        let is_lineage = |known: Option<&Topic>| topic.is_none() || known == topic;
+        let is_seen = self
+            .memory
+            .sources
+            .get(&Source::File)
+            .is_some_and(|files| files.seen.iter().any(|seen| is_lineage(seen.certificate.topic.as_ref())));
+        let kept = self.memory.kept();
+        let is_kept = kept.iter().filter_map(of_kept).any(|known| is_lineage(known.topic()));
+        // An MDM that could tell and never did stands in nobody's way.
+        let is_told = self.memory.sources.get(&Source::Api).and_then(|api| api.last_good.as_ref());
+        let is_told = is_told.is_some_and(|told| told.facts.certificate.is_some());
+        is_lineage(found.topic()) && !is_seen && !is_kept && !is_told
     }
 
     /// "That certificate was none of the tenant's."

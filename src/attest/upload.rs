@@ -57,6 +57,28 @@ impl Case<'_> {
         Kept { statements, pin: PinChange::Keep, told }
     }
 
+    /// As [`Case::verified`], by somebody who was shown that the file with this SHA-256 counts as uploaded then.
+    ///
+    /// # Errors
+    ///
+    /// If another file is the newest by now: nobody was asked about that one.
+    pub fn verified_as_shown(&self, step: HumanStep, shown: Option<&str>) -> Result<Kept, Refusal> {
+        let Some(shown) = shown.filter(|_| step == HumanStep::Console) else { return Ok(self.verified(step, None)) };
+        match self.newest_file().filter(|file| file.sha256.as_deref() == Some(shown)) {
+            Some(file) => Ok(self.verified(step, Some(file))),
+            None => Err(Refusal::new(
+                "another file is the newest by now than the one that was shown: compare its end with the MDM's console, and \
+                 say it again",
+            )),
+        }
+    }
+
+    /// The newest certificate file, if it is not in force yet, as far as anybody knows; `in_force` is the one that is.
+    #[must_use]
+    pub fn awaited_file(&self, in_force: Option<&PushCertificate>) -> Option<PushCertificate> {
+        self.newest_file().filter(|file| in_force.is_none_or(|known| !known.is_same_as(file)))
+    }
+
     /// Whether no certificate file of it is watched or was handed over.
     #[must_use]
     pub fn is_without_files(&self) -> bool {

@@ -1,5 +1,6 @@
 //! `pin` and `confirm`: what a person attests, with who and when, kept in the store.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -87,6 +88,7 @@ pub(super) struct Case<'a> {
     pub(super) by: String,
     desk: Desk,
     memory: Memory,
+    pins: BTreeMap<TenantName, Topic>,
 }
 
 impl<'a> Case<'a> {
@@ -99,7 +101,14 @@ impl<'a> Case<'a> {
             return Err(anyhow!("no tenant is called {name:?}{}", nearest(&name, &config)).into());
         }
         let memory = contents.tenants.get(&name).cloned().unwrap_or_default();
-        Ok(Self { scene, config, by: person(scene, who.by.as_deref()), name, desk, memory })
+        let pins = contents.tenants.into_iter().filter_map(|(name, memory)| Some((name, memory.pin?.topic))).collect();
+        Ok(Self { scene, config, by: person(scene, who.by.as_deref()), name, desk, memory, pins })
+    }
+
+    /// The other tenant of the configuration that keeps this topic.
+    pub(super) fn owner(&self, topic: &Topic) -> Option<TenantName> {
+        let is_other = |name: &TenantName| *name != self.name && self.config.tenants.contains_key(name);
+        self.pins.iter().find(|(name, pin)| *pin == topic && is_other(name)).map(|(name, _)| name.clone())
     }
 
     /// Asks whether it may be kept, keeps it, and says so.

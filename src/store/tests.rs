@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Facts, Failure, PinOrigin, Presence, PushCertificate, Reason, Statement, Topic};
+use crate::model::{Facts, Failure, HumanStep, PinOrigin, Presence, PushCertificate, Reason, Statement, Topic};
 
 const T1: &str = "com.apple.mgmt.External.11111111-0000-4000-8000-000000000001";
 const T2: &str = "com.apple.mgmt.External.22222222-0000-4000-8000-000000000002";
@@ -281,6 +281,10 @@ async fn a_drill_that_cannot_be_read_hides_nothing_else() {
     store.close().await;
 }
 
+fn known(store: &Store) -> Arc<Memory> {
+    store.memory(&acme()).unwrap_or_default()
+}
+
 #[tokio::test]
 async fn what_is_said_on_the_page_is_on_disk_before_anybody_is_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -293,7 +297,7 @@ async fn what_is_said_on_the_page_is_on_disk_before_anybody_is_told() {
     heard.mark_unchanged();
     let pin = Pin { topic: topic(T2), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
     let words = statement(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) });
-    store.attest(&acme(), vec![words.clone()], PinChange::Set(pin.clone())).await.unwrap();
+    store.attest(&acme(), vec![words.clone()], PinChange::Set(pin.clone()), known(&store)).await.unwrap();
     assert!(heard.has_changed().unwrap());
     let done = DutyDone { duty: "sign_in".to_owned(), at: at(51), by: "kim".to_owned(), note: None };
     let account = AccountId::parse("shared").unwrap();
@@ -321,14 +325,95 @@ async fn what_cannot_be_kept_is_refused_and_not_believed() {
     let pin = Pin { topic: topic(T1), origin: PinOrigin::Confirmed, since: at(50), by: Some("kim".to_owned()) };
     // The file was taken away: what is written goes nowhere.
     std::fs::remove_file(&path).unwrap();
-    assert!(store.attest(&acme(), words(), PinChange::Set(pin.clone())).await.is_err());
+    assert!(store.attest(&acme(), words(), PinChange::Set(pin.clone()), known(&store)).await.is_err());
     let memory = store.memory(&acme()).unwrap();
     assert_eq!((memory.pin.as_ref().unwrap().origin, memory.attestations.len()), (PinOrigin::FirstSeen, 0));
     // A store that could not be opened keeps nothing, either.
     let path = folder.path().join("other.db");
     std::fs::write(&path, "no database ".repeat(1000)).unwrap();
     let blind = open(&path).await;
-    let refused = blind.attest(&acme(), words(), PinChange::Set(pin)).await;
+    let refused = blind.attest(&acme(), words(), PinChange::Set(pin), known(&blind)).await;
     assert!(matches!(refused, Err(Error::Closed)), "{refused:?}");
     assert_eq!(blind.memory(&acme()).map(|memory| memory.attestations.len()).unwrap_or_default(), 0);
+}
+
+#[tokio::test]
+async fn who_clicks_twice_says_it_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    for store in [open(&path).await, Store::in_memory(Contents::default())] {
+        let judged = known(&store);
+        let said = |second, by: &str| {
+            let word = statement(Statement::Verified { step: HumanStep::Mac });
+            vec![Attestation { at: at(50) + TimeDelta::seconds(second), by: by.to_owned(), ..word }]
+        };
+        // Both were judged before either was kept.
+        for second in [0, 1] {
+            store.attest(&acme(), said(second, "kim"), PinChange::Keep, Arc::clone(&judged)).await.unwrap();
+        }
+        assert_eq!(known(&store).attestations.len(), 1);
+        // Somebody else, or later, is another word; so is the same one after something else was said.
+        store.attest(&acme(), said(2, "sam"), PinChange::Keep, known(&store)).await.unwrap();
+        store.attest(&acme(), said(3, "kim"), PinChange::Keep, known(&store)).await.unwrap();
+        store.attest(&acme(), said(63, "kim"), PinChange::Keep, known(&store)).await.unwrap();
+        assert_eq!(known(&store).attestations.len(), 4);
+        let account = AccountId::parse("shared").unwrap();
+        for second in [0, 1, 90] {
+            let at = at(50) + TimeDelta::seconds(second);
+            let done = DutyDone { duty: "sign_in".to_owned(), at, by: "kim".to_owned(), note: None };
+            store.do_duty(&account, done).await.unwrap();
+        }
+        assert_eq!(store.snapshot().duties[&account].len(), 2);
+        store.close().await;
+    }
+    let kept = peek(&path).await.unwrap();
+    assert_eq!((kept.tenants[&acme()].attestations.len(), kept.duties.values().map(Vec::len).sum::<usize>()), (4, 2));
+}
+
+#[tokio::test]
+async fn a_word_that_was_judged_by_what_is_true_no_more_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 1);
+    store.refresh().await;
+    let judged = known(&store);
+    // The topic is changed on the host, and the daemon has not looked.
+    let mut desk = Desk::open(&path).await.unwrap();
+    let pin = |topic_of: &str| Pin {
+        topic: topic(topic_of),
+        origin: PinOrigin::Confirmed,
+        since: at(50),
+        by: Some("kim".to_owned()),
+    };
+    let set = statement(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) });
+    desk.attest(&acme(), std::slice::from_ref(&set), &PinChange::Set(pin(T2))).await.unwrap();
+    desk.close().await;
+    let confirmed = vec![statement(Statement::PinConfirmed { topic: topic(T1) })];
+    let refused = store.attest(&acme(), confirmed, PinChange::Set(pin(T1)), judged).await;
+    assert!(matches!(refused, Err(Error::Overtaken)), "{refused:?}");
+    assert_eq!((known(&store).pin.as_ref().unwrap().topic.clone(), known(&store).attestations.len()), (topic(T2), 1));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn whoever_waits_no_more_has_said_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    let word = || vec![statement(Statement::Verified { step: HumanStep::Mac })];
+    // Given up before the writer got to it: it was asked, and nothing else ran meanwhile.
+    let tenant = acme();
+    let mut keeping = Box::pin(store.attest(&tenant, word(), PinChange::Keep, known(&store)));
+    assert!(polled(keeping.as_mut()).is_pending());
+    drop(keeping);
+    store.refresh().await;
+    assert_eq!(known(&store).attestations, []);
+    store.close().await;
+    assert_eq!(peek(&path).await.unwrap().tenants.len(), 0);
+}
+
+/// Polls once.
+fn polled<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+    future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
 }

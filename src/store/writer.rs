@@ -1,8 +1,8 @@
 //! The task that writes what changed, in batches, and reads what people wrote meanwhile.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -40,8 +40,14 @@ impl Writer {
                 () = shared.wake.notified() => Wake::Changed,
                 () = tokio::time::sleep(RETRY), if is_behind => Wake::Changed,
             };
-            // Whoever asked and has gone waits for nothing any more, and must not make the next one wait.
-            if matches!(&wake, Wake::Asked(Some(Request::Refresh(done))) if done.is_closed()) {
+            // Whoever asked and has gone waits for nothing any more, and must not make the next one wait. Whoever said something
+            // and has gone was not told that it was kept.
+            let is_gone = match &wake {
+                Wake::Asked(Some(Request::Refresh(done))) => done.is_closed(),
+                Wake::Asked(Some(Request::Keep(_, done))) => done.is_closed(),
+                Wake::Asked(Some(Request::Close(_)) | None) | Wake::Changed => false,
+            };
+            if is_gone {
                 continue;
             }
             let is_written = self.write(&shared).await;
@@ -55,6 +61,13 @@ impl Writer {
                     let _ = done.send(());
                 }
                 Wake::Asked(Some(Request::Keep(said, done))) => {
+                    // Other processes may have said something that contradicts it.
+                    if is_written {
+                        self.refresh(&shared).await;
+                    }
+                    if done.is_closed() {
+                        continue;
+                    }
                     let kept = self.keep(said, &shared).await;
                     let _ = done.send(kept);
                 }
@@ -75,10 +88,9 @@ impl Writer {
             return true;
         }
         let snapshot = shared.snapshot.borrow().clone();
-        let writing = |since| *shared.writing.lock().unwrap_or_else(PoisonError::into_inner) = since;
-        writing(Some(Instant::now()));
+        shared.writes_since(Some(Instant::now()));
         let written = self.database.write(&changes(&dirty, &snapshot)).await;
-        writing(None);
+        shared.writes_since(None);
         match written {
             Ok(()) => {
                 if !shared.up.swap(true, Ordering::Relaxed) {
@@ -98,10 +110,16 @@ impl Writer {
 
     /// Writes what a person said, and only then lets everybody know it.
     async fn keep(&mut self, said: Said, shared: &Shared) -> Result<(), Error> {
-        match &said {
-            Said::OfTenant(name, words, pin) => self.database.attest(name, words, pin).await?,
-            Said::OfDuty(account, done) => self.database.do_duty(account, done).await?,
+        if !said.is_news(&shared.snapshot.borrow())? {
+            return Ok(());
         }
+        shared.writes_since(Some(Instant::now()));
+        let written = match &said {
+            Said::OfTenant { name, words, pin, .. } => self.database.attest(name, words, pin).await,
+            Said::OfDuty(account, done) => self.database.do_duty(account, done).await,
+        };
+        shared.writes_since(None);
+        written?;
         shared.take_in(said);
         Ok(())
     }

@@ -90,6 +90,10 @@ fn is_from_here(headers: &HeaderMap, web: &Web) -> bool {
     {
         return false;
     }
+    // No browser says it twice.
+    if [header::ORIGIN, header::HOST].iter().any(|name| headers.get_all(name).iter().count() > 1) {
+        return false;
+    }
     let Some(origin) = text(header::ORIGIN) else { return true };
     let Ok(origin) = Url::parse(origin) else { return false };
     let place = |url: &Url| Some((url.host_str()?.to_ascii_lowercase(), url.port_or_known_default()));
@@ -133,12 +137,18 @@ mod tests {
         assert!(at(None, &[host, ("origin", "http://localhost:12197")]));
         assert!(at(None, &[host, ("origin", "http://LOCALHOST:12197"), ("sec-fetch-site", "same-origin")]));
         assert!(at(None, &[("host", "push.example.com"), ("origin", "https://push.example.com")]));
+        assert!(at(None, &[("host", "[::1]:12197"), ("origin", "http://[::1]:12197")]));
+        assert!(
+            at(None, &[("host", "push.example.com:443"), ("origin", "https://push.example.com")]),
+            "the usual port"
+        );
         let behind = Some("https://push.example.com/mdm/");
         assert!(at(behind, &[host, ("origin", "https://push.example.com")]), "behind a proxy");
         for (headers, why) in [
             (&[host, ("origin", "http://localhost:8080")][..], "another port"),
             (&[host, ("origin", "http://evil.example.com:12197")], "another host"),
             (&[host, ("origin", "https://localhost.evil.example.com:12197")], "a name that begins alike"),
+            (&[("host", "[::1]:12197"), ("origin", "http://[::1]")], "another port of an address"),
             (&[host, ("origin", "null")], "a page that says nothing of itself"),
             (&[host, ("origin", "")], "no address"),
             (&[host, ("sec-fetch-site", "cross-site")], "a browser that says so"),
@@ -149,6 +159,11 @@ mod tests {
         ] {
             assert!(!at(behind, headers), "{why}");
         }
+        let mut twice = HeaderMap::new();
+        for (name, value) in [("host", "a.example"), ("origin", "http://a.example"), ("origin", "http://b.example")] {
+            twice.append(header::HeaderName::from_static(name), header::HeaderValue::from_static(value));
+        }
+        assert!(!is_from_here(&twice, &web(None)), "two origins");
     }
 
     #[test]

@@ -20,12 +20,15 @@ const UNCHECKED: [&str; 3] = ["/metrics", "/-/healthy", "/-/ready"];
 pub(super) async fn check(State(context): State<Context>, request: Request, next: Next) -> Response {
     let is_unchecked =
         matches!(*request.method(), Method::GET | Method::HEAD) && UNCHECKED.contains(&request.uri().path());
-    let named = request
-        .uri()
-        .host()
-        .map(ToOwned::to_owned)
-        .or_else(|| request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).map(ToOwned::to_owned));
-    if is_unchecked || named.is_some_and(|host| is_allowed(&host, &context.running.borrow().config.web)) {
+    // A request for a proxy names its host in the target, and may name another beside it.
+    let target = request.uri().host().map(ToOwned::to_owned);
+    let named = request.headers().get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default().to_owned());
+    let named: Vec<String> = target.into_iter().chain(named).collect();
+    let is_ours = {
+        let running = context.running.borrow();
+        !named.is_empty() && named.iter().all(|host| is_allowed(host, &running.config.web))
+    };
+    if is_unchecked || is_ours {
         return next.run(request).await;
     }
     (
@@ -50,9 +53,9 @@ fn is_allowed(host: &str, web: &Web) -> bool {
 
 fn without_port(host: &str) -> &str {
     match host.rfind(':') {
-        Some(colon) if !host[colon..].contains(']') && host.bytes().filter(|b| *b == b':').count() == 1 => {
-            &host[..colon]
-        }
+        // What follows the colon and is no port may be another host: "localhost:@evil.example.com".
+        Some(colon) if !host[colon + 1..].bytes().all(|digit| digit.is_ascii_digit()) => host,
+        Some(colon) if host.bytes().filter(|b| *b == b':').count() == 1 => &host[..colon],
         Some(colon) if host.starts_with('[') && host[..colon].ends_with(']') => &host[..colon],
         Some(_) | None => host,
     }
@@ -89,6 +92,9 @@ mod tests {
             "push.example.com:12197",
         ] {
             assert!(is_allowed(good, &web), "{good}");
+        }
+        for bad in ["localhost:@evil.example.com", "[::1]:@evil.example.com", "localhost:80@evil.example.com"] {
+            assert!(!is_allowed(bad, &web), "{bad}");
         }
         for bad in ["", "evil.example.com", "localhost.evil.example.com", "127.0.0.1.evil.example.com", "[::1", "x:y:z"]
         {

@@ -10,6 +10,8 @@ mod parts;
 mod renewal;
 mod tenant;
 
+use std::sync::Arc;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -172,14 +174,14 @@ pub(super) async fn judge(
 
 /// A page that says why a form was not taken.
 pub(super) fn refused(report: &Report, problem: &Problem) -> Response {
-    (problem.status(), layout::refused(report, problem.detail())).into_response()
+    (problem.status(), layout::refused(report, problem)).into_response()
 }
 
 /// The tenant of this name, with what is remembered of it.
-pub(super) fn found<'r>(context: &Context, report: &'r Report, name: &str) -> Option<(&'r TenantReport, Memory)> {
+pub(super) fn found<'r>(context: &Context, report: &'r Report, name: &str) -> Option<(&'r TenantReport, Arc<Memory>)> {
     let name = TenantName::parse(name).ok()?;
     let tenant = report.tenants.iter().find(|tenant| tenant.name == name)?;
-    Some((tenant, context.store.memory(&name).as_deref().cloned().unwrap_or_default()))
+    Some((tenant, context.store.memory(&name).unwrap_or_default()))
 }
 
 /// There is no such tenant.

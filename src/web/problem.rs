@@ -24,6 +24,11 @@ impl Problem {
         self.status
     }
 
+    /// Whether nobody knows how it ended.
+    pub(super) fn is_open(&self) -> bool {
+        self.status == StatusCode::GATEWAY_TIMEOUT
+    }
+
     /// Why.
     pub(super) fn detail(&self) -> &str {
         &self.detail

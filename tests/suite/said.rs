@@ -141,13 +141,17 @@ async fn nobody_says_anything_without_a_login_a_token_and_a_page_of_this_server(
         let answered = send(daemon.address, method, path, &format!("{host}\r\n{}", kim.login), b"").await;
         assert_eq!(answered.status, 405, "{method}");
     }
+    // A target as for a proxy, with another host beside it.
+    let target = format!("http://localhost{path}");
+    let evil = "Host: evil.example.com\r\nOrigin: http://evil.example.com";
+    assert_eq!(kim.post(&target, evil, &[own, step]).await.status, 421);
     assert_eq!(words(&site).await, 0, "nothing was kept");
 
     // And with all of it.
     let answered = kim.post(path, "Host: localhost\r\nOrigin: http://localhost", &[own, step]).await;
     assert_eq!((answered.status, lead(&answered)), (303, "/tenants/acme"));
     let behind = "Host: 127.0.0.1:12197\r\nOrigin: https://apns.example.com\r\nSec-Fetch-Site: same-origin";
-    let answered = kim.post(path, behind, &[own, step, ("room", b"renewal")]).await;
+    let answered = kim.post(path, behind, &[own, ("step", b"mobile"), ("room", b"renewal")]).await;
     assert_eq!((answered.status, lead(&answered)), (303, "/tenants/acme/renewal"));
     assert_eq!(words(&site).await, 2);
     daemon.stop().await;
@@ -248,7 +252,9 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
     let other = topic("elsewhere");
     let past = (now() - TimeDelta::days(1)).format("%Y-%m-%d").to_string();
     let late = (now() + TimeDelta::days(101)).format("%Y-%m-%d").to_string();
+    let close = (now() + TimeDelta::days(98)).format("%Y-%m-%d").to_string();
     let soon = (now() + TimeDelta::days(3)).format("%Y-%m-%d").to_string();
+    let wests = pem(&topic("west"), "0E03", 365);
     let foreign = pem(&other, "0E01", 365);
     let with_key =
         format!("{}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", pem(&topic("acme"), "0E02", 365));
@@ -261,12 +267,21 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
         ("blind/said/uploaded", vec![], 409, "give its serial number"),
         ("acme/said/verified", vec![("step", "watch")], 422, "not said what was seen"),
         ("acme/said/certificate", vec![("file", foreign.as_str())], 409, "must not be uploaded"),
+        ("blind/said/certificate", vec![("file", wests.as_str())], 409, "is the one of &quot;west&quot;"),
         ("acme/said/certificate", vec![("file", with_key.as_str())], 422, "private key"),
         ("acme/said/certificate", vec![("file", "<html>Sign in")], 422, "no MDM push certificate"),
         ("acme/said/certificate", vec![("der", "!")], 422, "damaged"),
         ("acme/said/removed", vec![("serial", "0C01")], 409, "no certificate with serial 0C01 is kept"),
         ("west/said/planned", vec![("on", past.as_str()), ("who", "sam")], 409, "is past"),
         ("west/said/planned", vec![("on", late.as_str()), ("who", "sam")], 409, "plan a day before that"),
+        ("west/said/planned", vec![("on", close.as_str()), ("who", "sam")], 409, "with two days in between"),
+        ("west/said/planned", vec![("on", soon.as_str()), ("who", "sam"), ("tier", "warning")], 409, "look again"),
+        (
+            "west/said/planned",
+            vec![("on", soon.as_str()), ("who", "sam"), ("tier", "all")],
+            422,
+            "nothing of this name",
+        ),
         ("west/said/planned", vec![("on", soon.as_str()), ("who", " ")], 409, "nobody is named"),
         ("west/said/planned", vec![("on", "soon"), ("who", "sam")], 422, "no date"),
         ("blind/said/planned", vec![("on", soon.as_str()), ("who", "sam")], 409, "phase unknown"),
@@ -315,7 +330,10 @@ async fn a_pin_a_plan_a_duty_and_a_first_certificate() {
     // The plan.
     let on = (now() + TimeDelta::days(3)).date_naive();
     let said = sam
-        .say("/tenants/west/said/planned", &[("on", &on.to_string()), ("who", "<b>kim</b>"), ("room", "renewal")])
+        .say(
+            "/tenants/west/said/planned",
+            &[("on", &on.to_string()), ("who", "<b>kim</b>"), ("tier", "info"), ("room", "renewal")],
+        )
         .await;
     assert_eq!(lead(&said), "/tenants/west/renewal");
     let metric = |body: &str| {
@@ -405,4 +423,70 @@ async fn the_demo_lets_people_act_behind_a_login_that_it_prints() {
     let page = demo_user.get("/tenants/acme").await;
     assert!(page.body.contains("name=\"token\""), "{}", page.body);
     demo.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_uploaded_yet_hides_no_end() {
+    let site = site().await;
+    // Its topic is fixed, its end is only declared, and no file of it is watched.
+    let soon = (now() + TimeDelta::days(9)).format("%Y-%m-%d");
+    let yaml = std::fs::read_to_string(site.path("apnswatch.yaml")).unwrap();
+    let declared = format!(
+        "    mdm: {{ kind: none }}\n    certificate: {{ expected_topic: {}, declared: {{ not_after: {soon} }} }}\n",
+        topic("typed")
+    );
+    site.write("apnswatch.yaml", yaml + &tenant("typed", &declared));
+    let daemon = site.serve().await;
+    let kim = Person::new(&daemon, "kim");
+    daemon_until(&daemon, "it is known", "apns_certificate_phase{tenant=\"typed\",mdm=\"none\",phase=\"renew\"} 1")
+        .await;
+    let new = pem(&topic("typed"), "0901", 364);
+    let judged = kim.post("/tenants/typed/renewal", "Host: localhost", &[("file", new.as_bytes())]).await;
+    assert_eq!(judged.status, 200, "{}", judged.body);
+    assert!(judged.body.contains("badge renewal") || judged.body.contains("badge warning"), "{}", judged.body);
+    assert!(!judged.body.contains("name=\"der\"") && judged.body.contains("not kept here yet"), "{}", judged.body);
+    let early = kim.say("/tenants/typed/said/certificate", &[("file", &new), ("room", "renewal")]).await;
+    assert_eq!(early.status, 409, "{}", early.body);
+    assert_eq!(words(&site).await, 0, "the end of nine days must stay");
+    // On the page of the tenant it is said that the MDM has it.
+    assert_eq!(kim.say("/tenants/typed/said/certificate", &[("file", &new)]).await.status, 303);
+    daemon.stop().await;
+}
+
+/// What the button of the console says, beside which it stands.
+async fn console(kim: &Person<'_>) -> Option<String> {
+    let page = kim.get("/tenants/acme/renewal").await.body;
+    let (_, rest) = page.split_once("name=\"sha256\" value=\"")?;
+    let (sha256, rest) = rest.split_once('"').unwrap();
+    assert!(rest.contains("counts as uploaded"), "{page}");
+    Some(sha256.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_looks_at_an_old_page_says_nothing_of_a_newer_file() {
+    let site = site().await;
+    let daemon = started(&site).await;
+    let kim = Person::new(&daemon, "kim");
+    // What is in force needs nobody's word, and an old file is not the one that was uploaded now.
+    assert_eq!(console(&kim).await, None);
+    site.certificate("acme.pem", &topic("acme"), "0C02", 360);
+    let unconfirmed = "apns_finding{tenant=\"acme\",mdm=\"none\",finding=\"renewal_unconfirmed\"} 1";
+    daemon_until(&daemon, "the new file is seen", unconfirmed).await;
+    let shown = console(&kim).await.expect("the new file is shown");
+    // While the page is looked at, a newer one comes.
+    let newer = pem(&topic("acme"), "0C03", 364);
+    assert_eq!(kim.say("/tenants/acme/said/certificate", &[("file", &newer)]).await.status, 303);
+    let seen = [("step", "console"), ("sha256", shown.as_str()), ("room", "renewal")];
+    let late = kim.say("/tenants/acme/said/verified", &seen).await;
+    assert_eq!(late.status, 409, "{}", late.body);
+    assert!(late.body.contains("Another file is the newest by now"), "{}", late.body);
+    assert_eq!(words(&site).await, 1, "the certificate alone");
+    // A word without a file is one, and confirms none.
+    let shown = console(&kim).await.expect("the newer file is shown");
+    assert_eq!(kim.say("/tenants/acme/said/verified", &[("step", "console")]).await.status, 303);
+    daemon_until(&daemon, "nothing is confirmed", unconfirmed).await;
+    let seen = [("step", "console"), ("sha256", shown.as_str())];
+    assert_eq!(kim.say("/tenants/acme/said/verified", &seen).await.status, 303);
+    daemon_until(&daemon, "it is in force", "serial=\"0C03\"").await;
+    daemon.stop().await;
 }

@@ -1,5 +1,6 @@
 //! `POST /tenants/{name}/said/{word}` and `POST /accounts/{id}/duties/{duty}`: what people say is kept, with who and when.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Extension, Path, State};
@@ -9,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::wish::{Wish, day, remarks};
 use super::{Actor, TOKEN, admit, is_theirs};
 use crate::attest::{self, duty_done};
-use crate::evaluate::TenantReport;
+use crate::evaluate::{Report, TenantReport};
 use crate::model::{AccountId, DutyDone, Memory, TenantName};
 use crate::store;
 use crate::web::access::User;
@@ -46,7 +47,7 @@ pub(in crate::web) async fn of_tenant(
     let Some((tenant, memory)) = pages::found(&context, &report, &name) else { return pages::missing(&report) };
     let room = if parts.typed("room") == Some("renewal") { Room::Renewal } else { Room::Tenant };
     let kept = match Wish::read(&word, &parts) {
-        Ok(wish) => keep(&context, &running, (tenant, &memory), &actor, wish, &parts).await,
+        Ok(wish) => keep(&context, (&running, &report), (tenant, &memory), &actor, wish, &parts).await,
         Err(problem) => Err(problem),
     };
     match kept {
@@ -98,20 +99,20 @@ async fn sent(
 /// Asks whether it may be kept, and keeps it. When this returns, it is on disk.
 async fn keep(
     context: &Context,
-    running: &Running,
-    (tenant, memory): (&TenantReport, &Memory),
+    (running, report): (&Running, &Report),
+    (tenant, memory): (&TenantReport, &Arc<Memory>),
     actor: &Actor,
     wish: Wish,
     parts: &Parts,
 ) -> Result<(), Problem> {
     let name = &tenant.name;
     let case = attest::Case { config: &running.config, name, memory, by: &actor.by, now: context.clock.now() };
-    let kept = wish.put(&case, tenant).map_err(|why| Problem::new(StatusCode::CONFLICT, why.to_string()))?;
+    let kept = wish.put(&case, tenant, report).map_err(|why| Problem::new(StatusCode::CONFLICT, why.to_string()))?;
     let words = case.attestations(&kept, &remarks(parts));
     if words.is_empty() {
         return Ok(());
     }
-    on_disk(context.store.attest(name, words, kept.pin)).await?;
+    on_disk(context.store.attest(name, words, kept.pin, Arc::clone(memory))).await?;
     let (by, tenant) = (clean(&actor.by, 128), clean(name.as_str(), 128));
     tracing::info!(%tenant, %by, "said on the page by {by}: {}", clean(&kept.told, 500));
     Ok(())
@@ -134,10 +135,31 @@ async fn on_disk(keeping: impl Future<Output = Result<(), store::Error>>) -> Res
     let unkept = |why: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why);
     match tokio::time::timeout(KEEPING, keeping).await {
         Ok(Ok(())) => Ok(()),
+        Ok(Err(error @ store::Error::Overtaken)) => Err(Problem::new(
+            StatusCode::CONFLICT,
+            format!("{error}, so nothing was kept: look at it, and say it again"),
+        )),
         Ok(Err(error)) => {
             tracing::error!(%error, "what was said on the page could not be kept");
             Err(unkept("the store cannot be written, so nothing was kept"))
         }
-        Err(_) => Err(unkept("the disk does not answer: look at what happened before you say it again")),
+        // It may be half way to the disk.
+        Err(_) => Err(Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "the disk does not answer, so nobody knows yet whether it is kept: look at what happened before you say it again",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_disk_that_does_not_answer_nobody_says_that_nothing_was_kept() {
+        let problem = on_disk(std::future::pending()).await.unwrap_err();
+        assert!(problem.is_open() && !problem.detail().contains("nothing was kept"), "{problem:?}");
+        let problem = on_disk(std::future::ready(Err(store::Error::Closed))).await.unwrap_err();
+        assert!(!problem.is_open() && problem.detail().contains("nothing was kept"), "{problem:?}");
     }
 }

@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 
 use crate::attest::{Case, Kept, NAME, NOTE, PlanWish, Refusal, Remarks, found_in};
 use crate::certificate::Certificate;
-use crate::evaluate::TenantReport;
-use crate::model::{HumanStep, Serial, Topic};
+use crate::evaluate::{Report, TenantReport};
+use crate::model::{HumanStep, Serial, Tier, Topic};
 use crate::web::parts::Parts;
 use crate::web::problem::Problem;
 use crate::words::clean;
@@ -19,22 +19,29 @@ pub(super) enum Wish {
     Pin(Topic),
     /// This certificate was uploaded; without a serial number, the newest file.
     Uploaded(Option<Serial>),
-    /// This was seen after a renewal.
-    Verified(HumanStep),
+    /// This was seen after a renewal. With the SHA-256 of the file that counts as uploaded then, as it was shown.
+    Verified(HumanStep, Option<String>),
     /// It will be renewed then.
     Planned(PlanWish),
     /// It will not.
     Unplanned,
     /// Keep this certificate.
-    Certificate(Box<Certificate>),
+    Certificate {
+        /// The certificate.
+        found: Box<Certificate>,
+        /// Whether that is said of one that was judged in the renewal room, and may not be uploaded yet.
+        is_judged: bool,
+    },
     /// Keep that certificate no more.
     Removed(Serial),
 }
 
 impl Wish {
     /// The parts of every form.
-    pub(super) const PARTS: [&str; 12] =
-        ["token", "room", "topic", "serial", "step", "on", "who", "witness", "ticket", "note", "der", "file"];
+    pub(super) const PARTS: [&str; 14] = [
+        "token", "room", "topic", "serial", "step", "sha256", "on", "who", "tier", "witness", "ticket", "note", "der",
+        "file",
+    ];
 
     /// What a form says that was sent to `word`.
     pub(super) fn read(word: &str, parts: &Parts) -> Result<Self, Problem> {
@@ -49,30 +56,42 @@ impl Wish {
             "verified" => {
                 let step = parts.typed("step");
                 let step = HumanStep::ALL.into_iter().find(|known| Some(known.as_str()) == step);
-                Self::Verified(step.ok_or_else(|| wrong("it is not said what was seen"))?)
+                let step = step.ok_or_else(|| wrong("it is not said what was seen"))?;
+                Self::Verified(step, parts.typed("sha256").map(ToOwned::to_owned))
             }
             "planned" => Self::Planned(PlanWish {
                 on: day(parts, "on")?.ok_or_else(|| wrong("no day is named"))?,
                 who: parts.typed("who").unwrap_or_default().to_owned(),
+                tier: parts.typed("tier").map(tier).transpose()?,
             }),
             "unplanned" => Self::Unplanned,
-            "certificate" => Self::Certificate(Box::new(certificate(parts)?)),
+            "certificate" => Self::Certificate {
+                found: Box::new(certificate(parts)?),
+                is_judged: parts.typed("room") == Some("renewal"),
+            },
             "removed" => Self::Removed(serial(parts)?.ok_or_else(|| wrong("no serial number is named"))?),
             _ => return Err(Problem::new(StatusCode::NOT_FOUND, "nothing of this kind can be said of a tenant")),
         })
     }
 
     /// Asks whether it may be kept.
-    pub(super) fn put(self, case: &Case<'_>, tenant: &TenantReport) -> Result<Kept, Refusal> {
+    pub(super) fn put(self, case: &Case<'_>, tenant: &TenantReport, report: &Report) -> Result<Kept, Refusal> {
+        let owner = |found: &Certificate| {
+            let keeps = |other: &&TenantReport| {
+                other.name != tenant.name && other.pin.as_ref().is_some_and(|pin| found.topic() == Some(&pin.topic))
+            };
+            report.tenants.iter().find(keeps).map(|other| &other.name)
+        };
         match self {
             Self::Pin(topic) => case.confirm_pin(topic),
             Self::Uploaded(serial) => case.uploaded(serial.as_ref()),
-            Self::Verified(step) => Ok(case.verified(step, case.newest_file())),
+            Self::Verified(step, shown) => case.verified_as_shown(step, shown.as_deref()),
             Self::Planned(wish) => {
                 case.plan(wish, tenant.phase, tenant.effective.as_ref().map(|known| known.not_after))
             }
             Self::Unplanned => Ok(case.unplan()),
-            Self::Certificate(found) => case.add_certificate(&found),
+            Self::Certificate { found, is_judged: true } => case.add_judged(&found, owner(&found)),
+            Self::Certificate { found, is_judged: false } => case.add_certificate(&found, owner(&found)),
             Self::Removed(serial) => case.remove_certificate(&serial),
         }
     }
@@ -82,6 +101,10 @@ impl Wish {
 pub(super) fn remarks(parts: &Parts) -> Remarks {
     let text = |name, limit| parts.typed(name).map(|text| clean(text, limit));
     Remarks { note: text("note", NOTE), witness: text("witness", NAME), ticket: text("ticket", NAME) }
+}
+
+fn tier(text: &str) -> Result<Tier, Problem> {
+    Tier::ALL.into_iter().find(|tier| tier.as_str() == text).ok_or_else(|| wrong("nothing of this name is told"))
 }
 
 /// A day.

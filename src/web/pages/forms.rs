@@ -2,19 +2,19 @@
 //!
 //! A form into which somebody types stands outside every part that is refreshed.
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
 
 use super::parts::ago;
 use super::{Desk, Room};
-use crate::attest::{Case, of_kept};
+use crate::attest::{Case, TOO_EARLY, last_day, of_kept};
 use crate::certificate::Certificate;
 use crate::config::Config;
 use crate::evaluate::history::{Event, history};
 use crate::evaluate::verification::Step;
 use crate::evaluate::{Planned, Report, TenantReport};
 use crate::guide::MAC_COMMAND;
-use crate::model::{AccountId, Attestation, Memory, Statement, TenantName, Tier};
+use crate::model::{AccountId, Attestation, HumanStep, Memory, PushCertificate, Statement, TenantName, Tier};
 use crate::web::actions::Actor;
 use crate::words::sentence;
 
@@ -28,7 +28,8 @@ const RECENT: TimeDelta = TimeDelta::days(30);
 pub(super) fn refusal(desk: &Desk) -> Markup {
     html! {
         @if let Some(problem) = &desk.refusal {
-            p.alarm role="alert" { strong { "Nothing was kept. " } (sentence(problem.detail())) }
+            @let lead = if problem.is_open() { "Not known to be kept. " } else { "Nothing was kept. " };
+            p.alarm role="alert" { strong { (lead) } (sentence(problem.detail())) }
         }
     }
 }
@@ -100,9 +101,20 @@ pub(super) fn certificate(tenant: &TenantReport, memory: &Memory, desk: &Desk) -
 }
 
 /// The certificate that was judged a moment ago, to be kept.
-pub(super) fn judged(tenant: &TenantReport, found: &Certificate, desk: &Desk) -> Markup {
+pub(super) fn judged(
+    tenant: &TenantReport,
+    found: &Certificate,
+    memory: &Memory,
+    report: &Report,
+    config: &Config,
+    desk: &Desk,
+) -> Markup {
     use base64::Engine;
     let Some(actor) = desk.hand.actor() else { return html! {} };
+    let case = Case { config, name: &tenant.name, memory, by: &actor.by, now: report.now };
+    if case.would_count_at_once(found) {
+        return html! { p.soft { "It is not kept here yet: " (TOO_EARLY) "." } };
+    }
     form(
         &tenant.name,
         Room::Renewal,
@@ -166,9 +178,11 @@ pub(super) fn last_upload(memory: &Memory, now: DateTime<Utc>) -> Option<&Attest
     memory.attestations.iter().rev().find(is_upload).filter(|said| now - said.at < RECENT)
 }
 
-/// "I saw it", as a button; or the command that says so.
-pub(super) fn step(tenant: &TenantReport, step: &Step, desk: &Desk) -> Markup {
+/// "I saw it", as a button; or the command that says so. Whoever saw the new end in the console says by it that `awaited` was
+/// uploaded, and is told so.
+pub(super) fn step(tenant: &TenantReport, step: &Step, awaited: Option<&PushCertificate>, desk: &Desk) -> Markup {
     let word = step.step.as_str();
+    let awaited = awaited.filter(|_| step.step == HumanStep::Console);
     match desk.hand.actor() {
         Some(actor) => form(
             &tenant.name,
@@ -178,6 +192,13 @@ pub(super) fn step(tenant: &TenantReport, step: &Step, desk: &Desk) -> Markup {
             "row",
             &html! {
                 input type="hidden" name="step" value=(word);
+                @if let Some(PushCertificate { sha256: Some(sha256), serial, not_after, .. }) = awaited {
+                    input type="hidden" name="sha256" value=(sha256);
+                    span.soft { "By it the newest file"
+                        @if let Some(serial) = serial { ", serial " (serial) "," }
+                        @if let Some(end) = not_after { " with the end " (end.format("%Y-%m-%d %H:%M UTC")) }
+                        " counts as uploaded." }
+                }
                 button type="submit" { "I saw it" }
             },
         ),
@@ -197,17 +218,21 @@ pub(super) fn planned(planned: &Planned) -> Markup {
 
 /// "Somebody will renew it on that day", where there is something to keep quiet.
 pub(super) fn plan(tenant: &TenantReport, report: &Report, desk: &Desk) -> Markup {
-    let end = tenant.effective.as_ref().map(|known| known.not_after.date_naive());
-    let (Some(actor), Some(_), Some(end)) = (desk.hand.actor(), Tier::of(tenant.phase), end) else { return html! {} };
-    let last = end.checked_sub_days(Days::new(1));
+    let last = tenant.effective.as_ref().and_then(|known| last_day(known.not_after));
+    let (Some(actor), Some(tier), Some(last)) = (desk.hand.actor(), Tier::of(tenant.phase), last) else {
+        return html! {};
+    };
     html! {
         @if tenant.planned.is_some() {
             (form(&tenant.name, Room::Renewal, "unplanned", actor, "row", &html! {
                 button type="submit" { "Nobody will: withdraw the plan" }
             }))
+        } @else if last < report.now.date_naive() {
+            p.soft { "It ends too soon to be planned for a day: renew it now." }
         } @else {
             (form(&tenant.name, Room::Renewal, "planned", actor, "", &html! {
-                label { "Day" input type="date" name="on" required min=(report.now.date_naive()) max=[last]; }
+                input type="hidden" name="tier" value=(tier.as_str());
+                label { "Day" input type="date" name="on" required min=(report.now.date_naive()) max=(last); }
                 label { "Who renews" input name="who" value=(actor.by) required autocomplete="off"; }
                 button type="submit" { "Plan the renewal" }
             }))

@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::evaluate::Report;
 use crate::web::assets::{ICON_PATH, SCRIPT_PATH, STYLE_PATH};
+use crate::web::problem::Problem;
 use crate::words;
 
 /// How often a page refreshes itself, in seconds.
@@ -99,14 +100,15 @@ fn warnings(report: &Report) -> Markup {
     }
 }
 
-/// Something was not taken.
-pub(super) fn refused(report: &Report, why: &str) -> Markup {
+/// Something was not taken, or nobody knows whether it was.
+pub(super) fn refused(report: &Report, problem: &Problem) -> Markup {
+    let title = if problem.is_open() { "Not known to be done" } else { "Not done" };
     let main = html! {
-        h1 { "Not done" }
-        p.alarm role="alert" { (words::sentence(why)) }
+        h1 { (title) }
+        p.alarm role="alert" { (words::sentence(problem.detail())) }
         p { a href="/" { "All tenants" } }
     };
-    page("Not done", Place::Elsewhere, report, &main)
+    page(title, Place::Elsewhere, report, &main)
 }
 
 /// There is no such page.

@@ -5,6 +5,8 @@ use maud::{Markup, html};
 use super::layout::{Place, page_at as layout};
 use super::parts::{address, tenant_badge};
 use super::{Desk, Room, forms};
+use crate::attest::Case;
+use crate::certificate::Certificate;
 use crate::certificate::preflight::{Preflight, Verdict};
 use crate::config::Config;
 use crate::evaluate::verification::{State, verify};
@@ -41,7 +43,7 @@ pub(super) fn page(
         div data-part="plan" { @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } } }
         (forms::plan(tenant, report, desk))
         section aria-label="The file" {
-            @if let Some(verdict) = &verdict { (told(tenant, verdict, desk)) }
+            @if let Some(verdict) = &verdict { (told(verdict, |found| forms::judged(tenant, found, memory, report, config, desk))) }
             form.drop data-judge="" method="post" enctype="multipart/form-data" action={ (address(&tenant.name)) "/renewal" } {
                 label for="file" { strong { "Before the upload: " } "drop the new certificate here, or choose it. It is judged and not kept. Never send a private key." }
                 p { input type="file" id="file" name="file" required; " " button.main type="submit" { "Is it a renewal?" } }
@@ -59,20 +61,21 @@ pub(super) fn page(
         } } }
         h2 id="upload" { "After the upload" }
         (forms::uploaded(tenant, memory, report, config, desk))
-        (state(tenant, memory, report, desk))
+        (state(tenant, memory, report, config, desk))
     };
     let here = Room::Renewal.address(&tenant.name);
     layout(Some(&here), &format!("Renewal of {}", tenant.name), Place::Tenant, report, &main)
 }
 
-fn told(tenant: &TenantReport, verdict: &Result<Judged, Problem>, desk: &Desk) -> Markup {
+/// The verdict; `keep` is the way to keep the certificate if it is a renewal.
+fn told(verdict: &Result<Judged, Problem>, keep: impl Fn(&Certificate) -> Markup) -> Markup {
     html! {
         @match verdict {
             Ok(Judged { preflight, certificate }) => div class={ "verdict " (preflight.verdict.as_str()) } role="status" {
                 p { strong { (preflight.verdict.headline()) } }
                 ul { @for reason in &preflight.reasons { li.said { (reason) } } }
                 p { strong { "Next: " } (preflight.next) }
-                @if let Some(found) = certificate.as_ref().filter(|_| is_renewal(preflight)) { (forms::judged(tenant, found, desk)) }
+                @if let Some(found) = certificate.as_ref().filter(|_| is_renewal(preflight)) { (keep(found)) }
             },
             Err(problem) => div.verdict.do_not_upload role="status" {
                 p { strong { "Not judged" } }
@@ -102,7 +105,9 @@ fn piece(part: &Part) -> Markup {
 }
 
 /// What can be seen of the renewal now; the command line waits for it.
-fn state(tenant: &TenantReport, memory: &Memory, report: &Report, desk: &Desk) -> Markup {
+fn state(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config, desk: &Desk) -> Markup {
+    let case = Case { config, name: &tenant.name, memory, by: "", now: report.now };
+    let awaited = case.awaited_file(tenant.effective.as_ref().map(|known| &known.certificate));
     let verification = verify(tenant, memory, report.now, report.now);
     html! {
         div data-part="verification" {
@@ -125,7 +130,7 @@ fn state(tenant: &TenantReport, memory: &Memory, report: &Report, desk: &Desk) -
                         td { (step.step.sentence())
                             @if let Some((by, at)) = &step.said { ", says " (by) " on " (at.format("%Y-%m-%d %H:%M UTC")) }
                             @else if let Some(why) = step.needless { ": " (why) }
-                            @else { (forms::step(tenant, step, desk)) } }
+                            @else { (forms::step(tenant, step, awaited.as_ref(), desk)) } }
                     } }
                 }
             } }
