@@ -127,8 +127,8 @@ export async function settled() {
   });
 }
 
-/** Runs a daemon of the test's own until `stop`: `yaml` is its configuration, `files` are written beside it. */
-export async function serve(yaml, files = {}) {
+/** Runs a daemon of the test's own until `stop`: `yaml` is its configuration, `files` are written beside it, `headers` let in. */
+export async function serve(yaml, files = {}, headers = {}) {
   const folder = mkdtempSync(join(tmpdir(), "daemon-"));
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   writeFileSync(join(folder, "apnswatch.yaml"), `store: sqlite://${folder}/state.db\n${yaml.replaceAll("FOLDER", folder)}`);
@@ -148,7 +148,7 @@ export async function serve(yaml, files = {}) {
       assert.equal(child.exitCode, null, log);
       return log.match(/http:\/\/127\.0\.0\.1:\d+/)?.[0];
     });
-    await eventually("the daemon is ready", async () => (await fetch(`${origin}/-/ready`)).ok);
+    await eventually("the daemon is ready", async () => (await fetch(`${origin}/-/ready`, { headers })).ok);
     return { origin, stop };
   } catch (error) {
     await stop();

@@ -7,7 +7,9 @@
 
   // Whatever the keyboard can stand on, and how it is found again in a newer page.
   const STOPS = "a, button, input, select, textarea, summary";
-  const sign = (stop) => [stop.tagName, stop.id, stop.getAttribute("name"), stop.getAttribute("href") ?? stop.textContent].join("\n");
+  // A button is what its form says: after "I saw it" comes another "I saw it", which says something else.
+  const says = (stop) => stop.localName === "button" && stop.form ? [stop.form.action, ...new FormData(stop.form).values()] : [];
+  const sign = (stop) => [stop.tagName, stop.id, stop.getAttribute("name"), stop.getAttribute("href") ?? stop.textContent, ...says(stop)].join("\n");
   const alike = (part, stop) => [...part.querySelectorAll(STOPS)].filter((other) => sign(other) === sign(stop));
 
   // Whether somebody fills in a form that a refresh would take away.
