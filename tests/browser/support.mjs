@@ -31,6 +31,8 @@ export const SCHEMES = ["light", "dark"];
 
 const FLAGS = [
   "--headless",
+  // In which order the pieces of a day are typed.
+  "--lang=en-US",
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -114,11 +116,20 @@ export async function eventually(what, ask) {
 }
 
 /** Asks a daemon as somebody who may; where nobody has to log in, that is not looked at. */
-export const ask = (address) =>
-  fetch(address, { headers: { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}` } });
+export const ask = (address, login = LOGIN) => fetch(address, { headers: header(login) });
+
+/** The header of a login. */
+export const header = (login) => ({ authorization: `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}` });
+
+/** Does something upon which the page is refreshed, and waits until that is done. */
+export async function refreshes(page, act) {
+  const footer = await page.locator("footer").elementHandle();
+  await act();
+  await eventually("the page is refreshed", () => footer.evaluate((had) => !had.isConnected));
+}
 
 /** The status of a daemon. */
-export const status = async (origin) => (await ask(`${origin}/api/v1/status`)).json();
+export const status = async (origin, login = LOGIN) => (await ask(`${origin}/api/v1/status`, login)).json();
 
 /** Waits until a demo shows everything: the last findings come with the third answer, and some sources fail by then. */
 export async function settled(origin = DEMO) {
