@@ -96,10 +96,7 @@ impl Daemon {
         let config = config::load(&options.config, &options.environment, None).map_err(Error::Config)?;
         log_problems(&config);
         web::access::check_key(&config.web).map_err(Error::Config)?;
-        let access = match &config.web.config_file {
-            Some(path) => Access::load(path).map_err(Error::Config)?,
-            None => Access::open(),
-        };
+        let access = Access::of(&config.web).map_err(Error::Config)?;
         let address = options.listen.unwrap_or(config.web.listen);
         let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         let health = match config.web.health_listen {

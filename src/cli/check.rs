@@ -19,7 +19,8 @@ pub(super) fn run(scene: &Scene) -> Result<u8, End> {
     if !config.problems.is_empty() {
         return Err(End::Config(config.problems));
     }
-    let access = config.web.config_file.as_deref().map(Access::load).transpose().map_err(End::Config)?;
+    let access = Access::of(&config.web).map_err(End::Config)?;
+    let access = config.web.config_file.is_some().then_some(access);
     access::check_key(&config.web).map_err(End::Config)?;
     let mut out = io::stdout().lock();
     let retired = config.tenants.values().filter(|tenant| tenant.retired).count();

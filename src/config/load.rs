@@ -51,8 +51,8 @@ pub(super) fn load(
 
 fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common, Taken, Vec<PathBuf>) {
     let site = root.read("site", super::values::text);
-    let web = sections::web(root, base);
     let store = sections::store(root);
+    let web = sections::web(root, base, &store);
     let network = sections::network(root.table("network"), &super::Network::default(), base);
     let limits = sections::limits(root);
     let poll = sections::poll(root.table("poll"), sections::POLL);

@@ -14,7 +14,7 @@ use crate::model::{AccountId, Policy};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(super) fn web(root: &mut Table<'_>, base: &Path) -> Web {
+pub(super) fn web(root: &mut Table<'_>, base: &Path, store: &Store) -> Web {
     let mut web = Web {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 12197)),
         config_file: None,
@@ -39,6 +39,9 @@ pub(super) fn web(root: &mut Table<'_>, base: &Path) -> Web {
     if web.actions && web.config_file.is_none() {
         // Who did it is kept, so there must be somebody.
         table.tell("actions", "needs config_file with basic_auth_users: only people who logged in may change anything");
+    }
+    if web.actions && *store == Store::Memory {
+        table.tell("actions", "needs a store that keeps what people say: sqlite::memory: forgets it at the next start");
     }
     web.allowed_hosts = table.list("allowed_hosts", values::host).unwrap_or_default();
     web.calendar_key_file = table.read("calendar_key_file", |value| values::path(value, base));

@@ -24,6 +24,7 @@ use self::login::Logins;
 pub use self::login::User;
 use super::Running;
 use crate::blocking::Guard;
+use crate::config::Web;
 use crate::config::web_access::{self, ClientAuth, WebAccess};
 use crate::model::Problem;
 
@@ -56,6 +57,20 @@ impl Access {
     #[must_use]
     pub fn open() -> Self {
         Self { tls: None, asks_certificate: false, headers: Arc::default(), logins: Logins::default() }
+    }
+
+    /// Reads what the configuration names, if it does; open otherwise. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::load`], and if people may say things on the page and nobody can log in: there would be no form, and no word why.
+    pub fn of(web: &Web) -> Result<Self, Vec<Problem>> {
+        let access = web.config_file.as_deref().map_or_else(|| Ok(Self::open()), Self::load)?;
+        if web.actions && access.users() == 0 {
+            let why = "needs basic_auth_users in config_file: only people who logged in may change anything";
+            return Err(vec![Problem::new("web.actions", why)]);
+        }
+        Ok(access)
     }
 
     /// Reads the web-config file and every file that it names. Blocks.

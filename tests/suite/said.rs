@@ -450,7 +450,22 @@ async fn a_certificate_that_is_not_uploaded_yet_hides_no_end() {
     assert_eq!(words(&site).await, 0, "the end of nine days must stay");
     // On the page of the tenant it is said that the MDM has it.
     assert_eq!(kim.say("/tenants/typed/said/certificate", &[("file", &new)]).await.status, 303);
+    // Once is enough, and is told so.
+    let again = kim.say("/tenants/typed/said/certificate", &[("file", &new)]).await;
+    assert!(again.status == 409 && again.body.contains("is kept already"), "{}", again.body);
+    assert_eq!(words(&site).await, 1);
     daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_without_anybody_who_could_log_in_end_the_start() {
+    let site = site().await;
+    site.write("web.yml", "http_server_config: { headers: { X-Frame-Options: deny } }\n");
+    for command in ["serve", "check-config"] {
+        let ended = site.run(&[command]).await;
+        assert_eq!(ended.status, Some(64), "{command}: {}", ended.stderr);
+        assert!(ended.stderr.contains("web.actions: needs basic_auth_users"), "{command}: {}", ended.stderr);
+    }
 }
 
 /// What the button of the console says, beside which it stands.

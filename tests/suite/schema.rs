@@ -11,11 +11,12 @@ use serde_json::{Map, Value, json};
 use crate::support::{document, project};
 
 /// Wrong configurations in which only the readers can see what is wrong, and why a schema cannot.
-const UNSEEN: [(&str, &str); 7] = [
+const UNSEEN: [(&str, &str); 8] = [
     ("invalid-duplicate-topic", "two entries are compared"),
     ("invalid-intune-missing", "the defaults may have what a tenant lacks"),
     ("invalid-policy-order", "two numbers are compared"),
     ("invalid-web-actions", "the environment may name the file"),
+    ("invalid-web-actions-memory", "the environment may name the store"),
     ("invalid-poll-bounds", "durations are text"),
     ("invalid-poll-timeout", "two durations are compared"),
     ("invalid-probe-role", "two lists are compared"),

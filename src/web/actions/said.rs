@@ -110,7 +110,7 @@ async fn keep(
     let kept = wish.put(&case, tenant, report).map_err(|why| Problem::new(StatusCode::CONFLICT, why.to_string()))?;
     let words = case.attestations(&kept, &remarks(parts));
     if words.is_empty() {
-        return Ok(());
+        return Err(Problem::new(StatusCode::CONFLICT, kept.told));
     }
     on_disk(context.store.attest(name, words, kept.pin, Arc::clone(memory))).await?;
     let (by, tenant) = (clean(&actor.by, 128), clean(name.as_str(), 128));
