@@ -57,6 +57,9 @@ test("no form sticks out at the narrowest width, and every field has a label tha
         return seen.map((label) => label.textContent.trim()).join(" ");
       }));
     assert.ok(fields.every((label) => label !== ""), `${path}: ${fields}`);
+    // A link within the page leads to the first one of this name.
+    const ids = await page.evaluate(() => [...document.querySelectorAll("[id]")].map((piece) => piece.id));
+    assert.deepEqual(ids, [...new Set(ids)], path);
     for (const label of fields) labels.add(label.split(":")[0].split(",")[0]);
   }
   const expected = [

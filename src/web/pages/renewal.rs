@@ -57,9 +57,9 @@ pub(super) fn page(
                 @else { @for part in parts { (piece(part)) } }
             }
             @if step.id == StepId::Preflight { p { a href="#file" { "Try the file above." } } }
-            @if step.id == StepId::Attest && desk.hand.actor().is_some() { p { a href="#upload" { "Say it below." } } }
+            @if step.id == StepId::Attest && desk.hand.actor().is_some() { p { a href="#after" { "Say it below." } } }
         } } }
-        h2 id="upload" { "After the upload" }
+        h2 id="after" { "After the upload" }
         @if desk.hand.actor().is_some() { div.card { (forms::uploaded(tenant, memory, report, config, desk)) } }
         (state(tenant, memory, report, config, desk))
     };
