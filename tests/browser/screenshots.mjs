@@ -37,7 +37,6 @@ const PICTURES = [
   ["tenant", room("bank"), { viewport: { ...WIDE, height: 880 }, colorScheme: "light" }],
   ["renewal", `${room("acme")}/renewal`, { viewport: WIDE, colorScheme: "light" }, dropWrong],
   ["upload", `${room("desk")}/renewal`, { viewport: { ...WIDE, height: 760 }, colorScheme: "light" }, sayUploaded],
-  ["handover", "/handover", { viewport: { ...WIDE, height: 900 }, colorScheme: "light" }],
   ["network", "/network", { viewport: { ...WIDE, height: 720 }, colorScheme: "light" }],
 ];
 
