@@ -141,6 +141,11 @@ fn nothing_known_is_unknown_and_never_fine() {
         assert_eq!(report.drift, BTreeMap::new());
         assert_eq!(report.blind_spots, Question::ALL);
         assert!(report.sources.iter().all(|source| !source.up));
+        let (end, others) =
+            ("nobody can say when it ends", "nobody watches the topic, the way to Apple, whether pushes arrive");
+        assert!(report.sentence.starts_with(&format!("unknown: {end}; ")), "{}", report.sentence);
+        assert!(report.sentence.contains(&format!("; {others}")), "{}", report.sentence);
+        assert!(!report.sentence.contains("watches when it ends"), "said already: {}", report.sentence);
     }
 }
 
