@@ -569,3 +569,25 @@ fn the_five_answers_are_good_only_while_somebody_says_so() {
         assert_eq!(answer(&report, Question::WayOut), (Standing::Attention, "not for the MDM"));
     }
 }
+
+#[test]
+fn what_was_taken_away_dates_nobody_while_files_cannot_be_read() {
+    let mut world = World::new(&[Source::File]);
+    let handed = certificate(T1, "0A", -300, 365);
+    world.learn(Source::File, told(handed.clone()), at(0));
+    world.learn(Source::File, failed(Reason::NotFound), at(1));
+    assert_eq!(end(&world.report(at(2))), at(65), "a failure erases nothing");
+    let statement = Statement::CertificateRemoved { sha256: handed.sha256.clone().unwrap() };
+    world.memory.attestations.push(Attestation {
+        statement,
+        at: at(2),
+        by: "kim".to_owned(),
+        note: None,
+        witness: None,
+        ticket: None,
+    });
+    assert_eq!(world.report(at(3)).phase, Phase::Unknown);
+    // There is a file with the same certificate, too.
+    world.learn(Source::File, told(handed), at(4));
+    assert_eq!(end(&world.report(at(5))), at(65));
+}
