@@ -4,7 +4,7 @@ pub mod network;
 pub mod preflight;
 pub mod tenant;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use crate::evaluate::Report;
 use crate::evaluate::account::AccountReport;
 use crate::evaluate::tenant::{SourceReport, TenantReport, Verdict};
 use crate::evaluate::tokens::TokenReport;
-use crate::model::{Plan, PooledCertificate, PushHealth};
+use crate::model::{Drill, Pin, Plan, PooledCertificate, PushHealth};
 
 /// The value of `schema`. A change that breaks a reader gets another number.
 pub const SCHEMA: &str = "apnswatch.status.v1";
@@ -26,7 +26,9 @@ pub fn document(report: &Report) -> Value {
         "clock_plausible": report.clock_plausible,
         "store_up": report.store_up,
         "config_errors": report.config_errors,
+        "config_outdated": report.is_outdated,
         "counts": { "active": report.tenants.len(), "retired": report.retired, "missing": report.missing },
+        "drills": report.drills.iter().map(drill).collect::<Vec<_>>(),
         "accounts": report.accounts.iter().map(account).collect::<Vec<_>>(),
         "strays": report.strays.iter().map(stray).collect::<Vec<_>>(),
         "tenants": report.tenants.iter().map(|tenant| self::tenant(tenant, report)).collect::<Vec<_>>(),
@@ -35,6 +37,10 @@ pub fn document(report: &Report) -> Value {
         document["network"] = Value::Object(network::object(network));
     }
     document
+}
+
+fn drill(drill: &Drill) -> Value {
+    json!({ "severity": drill.severity, "from": time(drill.from), "until": time(drill.until), "by": drill.by })
 }
 
 /// A certificate of the pool that belongs to no tenant.
@@ -96,7 +102,7 @@ fn tenant(tenant: &TenantReport, report: &Report) -> Value {
         put("certificate", Value::Object(certificate));
     }
     if let Some(pin) = &tenant.pin {
-        put("pin", json!({ "topic": pin.topic, "origin": pin.origin, "since": time(pin.since) }));
+        put("pin", self::pin(pin));
     }
     let findings = tenant.findings.iter().map(|(finding, text)| json!({ "finding": finding, "text": text }));
     put("findings", findings.collect());
@@ -119,6 +125,16 @@ fn tenant(tenant: &TenantReport, report: &Report) -> Value {
     }
     let sources = tenant.sources.iter().map(|source| self::source(source, tenant.drift.get(&source.source)));
     put("sources", sources.collect());
+    Value::Object(object)
+}
+
+fn pin(pin: &Pin) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("topic", json!(pin.topic));
+    put("origin", json!(pin.origin));
+    put("since", json!(time(pin.since)));
+    put_some(&mut put, "by", pin.by.as_ref());
     Value::Object(object)
 }
 
@@ -200,7 +216,24 @@ fn put_some<T: Serialize>(put: &mut impl FnMut(&str, Value) -> Option<Value>, ke
     }
 }
 
-/// RFC 3339 in UTC, whole seconds.
+/// RFC 3339 in UTC, whole seconds. A year has four digits there, and a vendor may tell any: a moment after the last of them
+/// or before the first is told as the nearest that can be written.
 pub(crate) fn time(moment: DateTime<Utc>) -> String {
+    let first = NaiveDate::from_ymd_opt(0, 1, 1).and_then(|day| day.and_hms_opt(0, 0, 0));
+    let last = NaiveDate::from_ymd_opt(9999, 12, 31).and_then(|day| day.and_hms_opt(23, 59, 59));
+    let moment = first.map_or(moment, |first| moment.max(first.and_utc()));
+    let moment = last.map_or(moment, |last| moment.min(last.and_utc()));
     moment.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_moment_can_be_written() {
+        assert_eq!(time(DateTime::UNIX_EPOCH), "1970-01-01T00:00:00Z");
+        assert_eq!(time(DateTime::<Utc>::MAX_UTC), "9999-12-31T23:59:59Z");
+        assert_eq!(time(DateTime::<Utc>::MIN_UTC), "0000-01-01T00:00:00Z");
+    }
 }

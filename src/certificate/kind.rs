@@ -50,6 +50,28 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 18] = [
+        Self::MdmPushCertificate,
+        Self::AppPushCertificate,
+        Self::MdmVendorCertificate,
+        Self::PassCertificate,
+        Self::DeviceIdentity,
+        Self::CaCertificate,
+        Self::Certificate,
+        Self::Csr,
+        Self::PushRequest,
+        Self::Pkcs12,
+        Self::AdeToken,
+        Self::VppToken,
+        Self::Profile,
+        Self::PrivateKey,
+        Self::Html,
+        Self::Json,
+        Self::Empty,
+        Self::Unknown,
+    ];
+
     /// The value in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {

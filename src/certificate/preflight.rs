@@ -54,6 +54,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 4] = [Self::Renewal, Self::Warning, Self::DoNotUpload, Self::CannotTell];
+
     /// The word in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -20,6 +20,9 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Every standing.
+    pub const ALL: [Self; 5] = [Self::Good, Self::Attention, Self::Bad, Self::Declared, Self::Nobody];
+
     /// The word in documents and style sheets.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -191,7 +191,9 @@ pub fn standing_file(memory: &Memory) -> Option<StandingFile<'_>> {
     let state = memory.sources.get(&Source::File)?;
     let pin = memory.pin.as_ref().map(|pin| &pin.topic);
     let is_lineage = |seen: &&Seen| pin.is_none() || seen.certificate.topic.as_ref() == pin;
-    let lineage: Vec<&Seen> = state.seen.iter().filter(is_lineage).collect();
+    // While files cannot be read, nobody looks again at one that was handed over and taken away since.
+    let is_here = |seen: &&Seen| !is_taken_away(memory, seen);
+    let lineage: Vec<&Seen> = state.seen.iter().filter(is_lineage).filter(is_here).collect();
     let acceptance = |seen: &Seen| acceptance(memory, lineage.first().copied(), seen);
     let last = lineage.iter().filter(|seen| acceptance(seen).is_some()).max_by_key(|seen| acceptance(seen)).copied()?;
     let standing = |seen| StandingFile { seen, unconfirmed: None, rolled_back_from: None };
@@ -207,6 +209,15 @@ pub fn standing_file(memory: &Memory) -> Option<StandingFile<'_>> {
         return Some(standing(current));
     }
     Some(StandingFile { unconfirmed: is_same_topic.then_some(current), ..standing(last) })
+}
+
+/// Whether a person took a certificate away after it was last seen.
+fn is_taken_away(memory: &Memory, seen: &Seen) -> bool {
+    let is_it = |statement: &Statement| match statement {
+        Statement::CertificateRemoved { sha256 } => Some(sha256) == seen.certificate.sha256.as_ref(),
+        _ => false,
+    };
+    memory.attestations.iter().any(|said| said.at > seen.last_seen && is_it(&said.statement))
 }
 
 /// When a certificate file became effective, if it did; `first` is the first one of its lineage.

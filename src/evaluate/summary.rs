@@ -161,9 +161,12 @@ pub(super) fn sentence(
         parts.push("the topic is unconfirmed".to_owned());
     }
     let mut sentence = parts.join("; ");
-    if !report.blind_spots.is_empty() {
-        let unwatched: Vec<&str> = report.blind_spots.iter().map(|question| question.unwatched()).collect();
-        sentence.push_str(", but nobody watches ");
+    // That nobody can say the end stands there already, and is no good news to say "but" to.
+    let is_said = |question: &Question| *question == Question::Expiry && report.phase == Phase::Unknown;
+    let unwatched = report.blind_spots.iter().filter(|question| !is_said(question));
+    let unwatched: Vec<&str> = unwatched.map(|question| question.unwatched()).collect();
+    if !unwatched.is_empty() {
+        sentence.push_str(if report.phase == Phase::Unknown { "; nobody watches " } else { ", but nobody watches " });
         sentence.push_str(&unwatched.join(", "));
     }
     sentence

@@ -138,6 +138,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// Every level, the worst first.
+    pub const ALL: [Self; 4] = [Self::Critical, Self::Warning, Self::Unknown, Self::Ok];
+
     /// The word in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -360,11 +363,12 @@ impl Case<'_> {
     }
 
     fn source_reports(&self, moment: Moment) -> Vec<SourceReport> {
+        let nothing = SourceMemory::default();
         let mut reports: Vec<SourceReport> = self
             .polled
             .iter()
             .map(|(source, interval)| {
-                let state = self.memory.sources.get(source).cloned().unwrap_or_default();
+                let state = self.memory.sources.get(source).unwrap_or(&nothing);
                 let attempt = state.last_attempt.as_ref();
                 let facts = state.last_good.as_ref().map(|observation| &observation.facts);
                 SourceReport {

@@ -64,6 +64,9 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Every precision.
+    pub const ALL: [Self; 3] = [Self::Exact, Self::Declared, Self::Estimate];
+
     /// The label value.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -16,6 +16,9 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Ade, Self::Vpp];
+
     /// The label value.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -11,8 +11,8 @@ use crate::model::Memory;
 /// The value of `schema`.
 pub const SCHEMA: &str = "apnswatch.tenant.v1";
 
-/// Everything that the status document says of the tenant, the answers to the five questions, and what happened, the
-/// latest first.
+/// Everything that the status document says of the tenant, the answers to the five questions, its account with the duties,
+/// and what happened, the latest first.
 #[must_use]
 pub fn document(tenant: &TenantReport, memory: &Memory, report: &Report) -> Value {
     let answers = answers(tenant).map(
@@ -29,11 +29,14 @@ pub fn document(tenant: &TenantReport, memory: &Memory, report: &Report) -> Valu
         put_some(&mut put, "ticket", event.ticket);
         Value::Object(object)
     });
-    json!({
-        "schema": SCHEMA,
-        "now": time(report.now),
-        "tenant": super::tenant(tenant, report),
-        "answers": answers,
-        "history": history.collect::<Vec<_>>(),
-    })
+    let mut document = Map::new();
+    let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
+    put("schema", json!(SCHEMA));
+    put("now", json!(time(report.now)));
+    put("tenant", super::tenant(tenant, report));
+    put("answers", answers.into_iter().collect());
+    let account = report.accounts.iter().find(|account| Some(&account.id) == tenant.account.as_ref());
+    put_some(&mut put, "account", account.map(super::account));
+    put("history", history.collect());
+    Value::Object(document)
 }

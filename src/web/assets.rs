@@ -1,4 +1,4 @@
-//! The style sheet, the script and the icon, in the program itself: nothing is ever loaded from elsewhere.
+//! The style sheet, the script, the icon and the description of the API, in the program itself: nothing is ever loaded from elsewhere.
 
 use std::sync::LazyLock;
 
@@ -21,6 +21,15 @@ pub(super) static ICON_PATH: LazyLock<String> = LazyLock::new(|| path("icon", IC
 
 fn path(name: &str, content: &str, kind: &str) -> String {
     format!("/assets/{name}-{}.{kind}", &hex::encode(Sha256::digest(content))[..12])
+}
+
+/// What the API answers, for programs (`OpenAPI` 3.1). Written by hand; the test suite holds it against real answers.
+static OPENAPI: LazyLock<String> =
+    LazyLock::new(|| include_str!("assets/openapi.json").replacen("VERSION", env!("CARGO_PKG_VERSION"), 1));
+
+/// `/api/v1/openapi.json`.
+pub(super) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], OPENAPI.as_str()).into_response()
 }
 
 /// Answers for the three.

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { DAY, DEMO, eventually, isWhole, launch, open, serve, settled } from "./support.mjs";
+import { DAY, DEMO, eventually, isWhole, launch, open, refreshes, serve, settled } from "./support.mjs";
 
 let browser;
 let status;
@@ -116,13 +116,6 @@ test("many tenants come page by page, and a refresh stays on the page", async ()
     await daemon.stop();
   }
 });
-
-/** Does something upon which the page is refreshed, and waits until that is done. */
-async function refreshes(page, act) {
-  const footer = await page.locator("footer").elementHandle();
-  await act();
-  await eventually("the page is refreshed", () => footer.evaluate((had) => !had.isConnected));
-}
 
 test("the refresh keeps the place, the filter, what is unfolded and where the keyboard is", async () => {
   const opened = await open(browser);

@@ -15,6 +15,11 @@ import { chromium } from "playwright-core";
 /** Where the demo listens; scripts/browser starts it. */
 export const DEMO = process.env.DEMO;
 
+/** Where the demo listens on whose pages people speak, and how they log in there. */
+export const DESK = process.env.DESK;
+const [username, password] = process.env.DESK_LOGIN.split(":");
+export const LOGIN = { username, password };
+
 /** For what takes a moment, in milliseconds. Generous, for it is waited for only when something is wrong. */
 export const SOON = 20000;
 
@@ -24,8 +29,13 @@ export const SIZES = { phone: { width: 390, height: 844 }, desk: { width: 1440, 
 /** Both colour schemes. */
 export const SCHEMES = ["light", "dark"];
 
+/** Where axe looks: each scheme once and each width once, for neither changes what the other does, and axe takes its time. */
+export const judgedByAxe = (scheme, size) => (scheme === "light") === (size === "phone");
+
 const FLAGS = [
   "--headless",
+  // In which order the pieces of a day are typed.
+  "--lang=en-US",
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -108,19 +118,27 @@ export async function eventually(what, ask) {
   }
 }
 
-/** The status of a daemon. */
-export async function status(origin) {
-  return (await fetch(`${origin}/api/v1/status`)).json();
+/** Asks a daemon as somebody who may; where nobody has to log in, that is not looked at. */
+export const ask = (address, login = LOGIN) => fetch(address, { headers: header(login) });
+
+/** The header of a login. */
+export const header = (login) => ({ authorization: `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}` });
+
+/** Does something upon which the page is refreshed, and waits until that is done. */
+export async function refreshes(page, act) {
+  const footer = await page.locator("footer").elementHandle();
+  await act();
+  await eventually("the page is refreshed", () => footer.evaluate((had) => !had.isConnected));
 }
 
-/** Waits until the demo shows everything: the last findings come with the third answer, and some sources fail by then. */
-export async function settled() {
+/** The status of a daemon. */
+export const status = async (origin, login = LOGIN) => (await ask(`${origin}/api/v1/status`, login)).json();
+
+/** Waits until a demo shows everything: the last findings come with the third answer, and some sources fail by then. */
+export async function settled(origin = DEMO) {
   const late = ["removed", "rolled_back", "renewal_unconfirmed"];
   return eventually("the demo shows everything", async () => {
-    const [document, metrics] = await Promise.all([
-      status(DEMO),
-      fetch(`${DEMO}/metrics`).then((answer) => answer.text()),
-    ]);
+    const [document, metrics] = await Promise.all([status(origin), ask(`${origin}/metrics`).then((answer) => answer.text())]);
     const isShown = (finding) => metrics.includes(`finding="${finding}"} 1`);
     const fails = /^apns_source_up\{tenant="valley".*source="api"\} 0$/m.test(metrics);
     return late.every(isShown) && fails ? document : null;

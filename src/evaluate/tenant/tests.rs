@@ -141,6 +141,11 @@ fn nothing_known_is_unknown_and_never_fine() {
         assert_eq!(report.drift, BTreeMap::new());
         assert_eq!(report.blind_spots, Question::ALL);
         assert!(report.sources.iter().all(|source| !source.up));
+        let (end, others) =
+            ("nobody can say when it ends", "nobody watches the topic, the way to Apple, whether pushes arrive");
+        assert!(report.sentence.starts_with(&format!("unknown: {end}; ")), "{}", report.sentence);
+        assert!(report.sentence.contains(&format!("; {others}")), "{}", report.sentence);
+        assert!(!report.sentence.contains("watches when it ends"), "said already: {}", report.sentence);
     }
 }
 
@@ -563,4 +568,26 @@ fn the_five_answers_are_good_only_while_somebody_says_so() {
         report.way_out = seen;
         assert_eq!(answer(&report, Question::WayOut), (Standing::Attention, "not for the MDM"));
     }
+}
+
+#[test]
+fn what_was_taken_away_dates_nobody_while_files_cannot_be_read() {
+    let mut world = World::new(&[Source::File]);
+    let handed = certificate(T1, "0A", -300, 365);
+    world.learn(Source::File, told(handed.clone()), at(0));
+    world.learn(Source::File, failed(Reason::NotFound), at(1));
+    assert_eq!(end(&world.report(at(2))), at(65), "a failure erases nothing");
+    let statement = Statement::CertificateRemoved { sha256: handed.sha256.clone().unwrap() };
+    world.memory.attestations.push(Attestation {
+        statement,
+        at: at(2),
+        by: "kim".to_owned(),
+        note: None,
+        witness: None,
+        ticket: None,
+    });
+    assert_eq!(world.report(at(3)).phase, Phase::Unknown);
+    // There is a file with the same certificate, too.
+    world.learn(Source::File, told(handed), at(4));
+    assert_eq!(end(&world.report(at(5))), at(65));
 }

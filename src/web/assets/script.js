@@ -20,7 +20,10 @@
   });
 
   // Where this page is found again; it may be the answer to a form.
-  const here = () => document.body.dataset.address || location.pathname + location.search;
+  const address = document.body.dataset.address;
+  const here = () => address || location.pathname + location.search;
+  // The answer to a form that was refused takes the address of its page, so that a reload does not send the form again.
+  if (address && address !== location.pathname) history.replaceState(null, "", address);
 
   // Takes the parts of a page that was fetched: all of them, or none would be of the same moment. Where the eye or the
   // keyboard is stays as it is.
@@ -115,6 +118,10 @@
     const input = drop.querySelector("input[type=file]");
     // To be judged is sent at once; to be kept is a person's word, and needs the button.
     const send = () => { if ("judge" in drop.dataset) drop.requestSubmit(); };
+    // The zone looks as if it took whatever is dropped; so what it does not take is said.
+    const not = document.createElement("p");
+    not.className = "alarm";
+    not.setAttribute("role", "alert");
     for (const name of ["dragenter", "dragover"]) {
       drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
     }
@@ -122,11 +129,17 @@
     drop.addEventListener("drop", (event) => {
       event.preventDefault();
       drop.classList.remove("over");
-      if (event.dataTransfer.files.length === 1) {
-        input.files = event.dataTransfer.files;
+      const { files } = event.dataTransfer;
+      if (files.length === 1) {
+        not.remove();
+        input.files = files;
         send();
+        return;
       }
+      const what = files.length > 1 ? `${files.length} files were dropped` : "What was dropped is no file";
+      not.textContent = `${what}. Drop one file, the new certificate: nothing was taken.`;
+      drop.append(not);
     });
-    input.addEventListener("change", send);
+    input.addEventListener("change", () => { not.remove(); send(); });
   }
 })();

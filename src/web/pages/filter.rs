@@ -92,21 +92,21 @@ fn has(tenant: &TenantReport, text: &str) -> bool {
 }
 
 /// What there is to choose from.
-pub(super) struct Choices {
-    pub(super) mdms: BTreeSet<String>,
-    pub(super) teams: BTreeSet<String>,
-    pub(super) phases: BTreeSet<String>,
-    pub(super) findings: BTreeSet<String>,
+pub(super) struct Choices<'r> {
+    pub(super) mdms: BTreeSet<&'r str>,
+    pub(super) teams: BTreeSet<&'r str>,
+    pub(super) phases: BTreeSet<&'r str>,
+    pub(super) findings: BTreeSet<&'r str>,
 }
 
-impl Choices {
-    pub(super) fn of(report: &Report) -> Self {
+impl<'r> Choices<'r> {
+    pub(super) fn of(report: &'r Report) -> Self {
         let tenants = || report.tenants.iter();
         Self {
-            mdms: tenants().map(|tenant| tenant.mdm.to_string()).collect(),
-            teams: tenants().filter_map(|tenant| tenant.labels.get("team").cloned()).collect(),
-            phases: tenants().map(|tenant| tenant.phase.to_string()).collect(),
-            findings: tenants().flat_map(|tenant| tenant.findings.keys()).map(|f| f.as_str().to_owned()).collect(),
+            mdms: tenants().map(|tenant| tenant.mdm.as_str()).collect(),
+            teams: tenants().filter_map(|tenant| tenant.labels.get("team").map(String::as_str)).collect(),
+            phases: tenants().map(|tenant| tenant.phase.as_str()).collect(),
+            findings: tenants().flat_map(|tenant| tenant.findings.keys()).map(|f| f.as_str()).collect(),
         }
     }
 }

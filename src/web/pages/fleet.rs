@@ -10,17 +10,19 @@ use super::layout::{Place, page as layout};
 use super::network::state;
 use super::parts::{address, badge, calendar, days, gaps_badge, questions, tenant_badge, year};
 use crate::evaluate::{Level, Report, TenantReport};
+use crate::model::AccountId;
 use crate::words;
 
 /// How far the page of what is ahead looks.
 const WEEKS: i64 = 26;
 
+/// How many renewals that page has at once: each may be a row of its own.
+const AHEAD: usize = 400;
+
 /// `/`.
 pub(super) fn page(report: &Report, filter: &Filter) -> Markup {
     let tenants = filter.apply(report);
-    let pages = tenants.len().div_ceil(PAGE).max(1);
-    let number = filter.number().min(pages);
-    let shown = tenants.iter().skip((number - 1) * PAGE).take(PAGE);
+    let (shown, number, pages) = cut(&tenants, filter, PAGE);
     let main = html! {
         h1 data-part="headline" { (headline(report)) }
         (counts(report))
@@ -44,13 +46,7 @@ pub(super) fn page(report: &Report, filter: &Filter) -> Markup {
                 }
                 ul.tenants { @for tenant in shown { (row(tenant, report)) } }
                 @if tenants.is_empty() { p { "None fits this filter." } }
-                @if pages > 1 {
-                    nav.pages aria-label="Pages of tenants" {
-                        @if number > 1 { a href={ "/" (filter.query(number - 1)) } { "Previous" } }
-                        span { (number) " / " (pages) }
-                        @if number < pages { a href={ "/" (filter.query(number + 1)) } { "Next" } }
-                    }
-                }
+                (pager("/", filter, number, pages))
             }
         }
         div data-part="strays" {
@@ -65,6 +61,25 @@ pub(super) fn page(report: &Report, filter: &Filter) -> Markup {
         }
     };
     layout("Tenants", Place::Fleet, report, &main)
+}
+
+/// The part of a list that is asked for, its number, and how many parts there are.
+fn cut<'l, T>(all: &'l [T], filter: &Filter, size: usize) -> (&'l [T], usize, usize) {
+    let pages = all.len().div_ceil(size).max(1);
+    let number = filter.number().min(pages);
+    (all.chunks(size).nth(number - 1).unwrap_or_default(), number, pages)
+}
+
+fn pager(path: &str, filter: &Filter, number: usize, pages: usize) -> Markup {
+    html! {
+        @if pages > 1 {
+            nav.pages aria-label="Pages of the list" {
+                @if number > 1 { a href={ (path) (filter.query(number - 1)) } { "Previous" } }
+                span { (number) " / " (pages) }
+                @if number < pages { a href={ (path) (filter.query(number + 1)) } { "Next" } }
+            }
+        }
+    }
 }
 
 /// The state of everything in one sentence. It is calm only where the tenants, the way out and this program itself are.
@@ -128,11 +143,11 @@ fn counts(report: &Report) -> Markup {
 
 fn form(report: &Report, filter: &Filter, action: &str) -> Markup {
     let Choices { mdms, teams, phases, findings } = Choices::of(report);
-    let select = |name: &str, title: &str, chosen: &str, all: &std::collections::BTreeSet<String>| {
+    let select = |name: &str, title: &str, chosen: &str, all: &std::collections::BTreeSet<&str>| {
         html! {
             label { (title) select name=(name) {
                 option value="" { "all" }
-                @for value in all { option value=(value) selected[value == chosen] { (value) } }
+                @for value in all { option value=(value) selected[*value == chosen] { (value) } }
             } }
         }
     };
@@ -178,39 +193,53 @@ pub(super) fn findings(report: &Report, filter: &Filter) -> Markup {
         .iter()
         .flat_map(|tenant| tenant.findings.iter().map(move |(finding, sentence)| (tenant, finding, sentence)))
         .collect();
+    let (shown, number, pages) = cut(&all, filter, PAGE);
     let main = html! {
         h1 { "Findings" }
         (form(report, filter, "/findings"))
         div data-part="findings" {
-            p.soft.small { (words::counted(all.len() as u64, "finding")) @if all.len() > 10 * PAGE { ", the first " (10 * PAGE) " are shown" } }
+            p.soft.small { (words::counted(all.len() as u64, "finding")) @if pages > 1 { ", page " (number) " of " (pages) } }
             @if all.is_empty() { p {
                 @if *filter == Filter::default() { "None stands." } @else { "None fits this filter." }
             } }
             p.soft.small { "Ends, drift, revocation and sources that fail are no findings: they stand with the tenants." }
             @if !all.is_empty() { div.scroll { table.stack {
                 thead { tr { th { "Tenant" } th { "Finding" } th { "In words" } } }
-                tbody { @for (tenant, finding, sentence) in all.into_iter().take(10 * PAGE) { tr {
+                tbody { @for (tenant, finding, sentence) in shown { tr {
                     th.name scope="row" { a href=(address(&tenant.name)) { (tenant.name) } }
                     td { code { (finding.as_str()) } }
                     td.said { (sentence) "." }
                 } } }
             } } }
+            (pager("/findings", filter, number, pages))
         }
     };
     layout("Findings", Place::Findings, report, &main)
 }
 
+/// A renewal ahead: year and week, team, account, tenant.
+type Ahead<'r> = ((i32, u32), &'r str, &'r str, &'r TenantReport);
+
 /// `/ahead`: renewals by week, team and account.
 pub(super) fn ahead(report: &Report, filter: &Filter) -> Markup {
-    let mut weeks: BTreeMap<(i32, u32), Vec<&TenantReport>> = BTreeMap::new();
     let horizon = report.now + TimeDelta::weeks(WEEKS);
-    for tenant in filter.apply(report) {
+    let tenants = filter.apply(report);
+    let undated = tenants.iter().filter(|tenant| tenant.effective.is_none()).count() as u64;
+    let mut all: Vec<Ahead<'_>> = Vec::new();
+    let mut weeks: BTreeMap<(i32, u32), u64> = BTreeMap::new();
+    for tenant in tenants {
         let Some(known) = tenant.effective.as_ref().filter(|known| known.not_after <= horizon) else { continue };
         // What has ended already is due this week.
         let week = known.not_after.max(report.now).iso_week();
-        weeks.entry((week.year(), week.week())).or_default().push(tenant);
+        let week = (week.year(), week.week());
+        let team = tenant.labels.get("team").map_or("no team", String::as_str);
+        let account = tenant.account.as_ref().map_or("no account", AccountId::as_str);
+        *weeks.entry(week).or_default() += 1;
+        all.push((week, team, account, tenant));
     }
-    let undated = filter.apply(report).into_iter().filter(|tenant| tenant.effective.is_none()).count() as u64;
+    // Within a team and account the order is the one that was asked for.
+    all.sort_by_key(|(week, team, account, _)| (*week, *team, *account));
+    let (shown, number, pages) = cut(&all, filter, AHEAD);
     let main = html! {
         h1 { "Renewals ahead" }
         p.soft { "By the week in which the certificate ends, for half a year. Renew well before that." }
@@ -221,33 +250,26 @@ pub(super) fn ahead(report: &Report, filter: &Filter) -> Markup {
             "of " code { "web.calendar_key_file" } " in the address." }
         (form(report, filter, "/ahead"))
         div data-part="ahead" {
-            @if weeks.is_empty() { p { "None ends within half a year, as far as anybody knows." } }
+            @if all.is_empty() { p { "None ends within half a year, as far as anybody knows." } }
             @if undated > 0 { p { "Of " (words::counted(undated, "tenant")) " nobody knows an end, so they are not here." } }
-            @for ((year, week), tenants) in &weeks {
-                h2 { @if let Some(monday) = NaiveDate::from_isoywd_opt(*year, *week, Weekday::Mon) { "Week of " (monday) ": " }
-                    (words::counted(tenants.len() as u64, "renewal")) " " span.soft.small { (year) ", week " (week) } }
+            @if pages > 1 { p.soft.small { (words::counted(all.len() as u64, "renewal")) ", page " (number) " of " (pages) } }
+            @for week in shown.chunk_by(|a, b| a.0 == b.0) {
+                @let (year, of_year) = week[0].0;
+                h2 { @if let Some(monday) = NaiveDate::from_isoywd_opt(year, of_year, Weekday::Mon) { "Week of " (monday) ": " }
+                    (words::counted(weeks.get(&week[0].0).copied().unwrap_or_default(), "renewal")) " "
+                    span.soft.small { (year) ", week " (of_year) } }
                 div.scroll { table.stack.people {
                     thead { tr { th { "Team" } th { "Account" } th { "Tenants" } } }
-                    tbody { @for ((team, account), names) in by_people(tenants) { tr {
-                        td data-label="Team" { (team) } td data-label="Account" { (account) }
-                        td.names data-label="Tenants" { @for tenant in names.iter().take(PAGE) { a href=(address(&tenant.name)) { (tenant.name) } " " }
-                            @if names.len() > PAGE { "and " (names.len() - PAGE) " more" } }
+                    tbody { @for people in week.chunk_by(|a, b| (a.1, a.2) == (b.1, b.2)) { tr {
+                        td data-label="Team" { (people[0].1) } td data-label="Account" { (people[0].2) }
+                        td.names data-label="Tenants" { @for (_, _, _, tenant) in people { a href=(address(&tenant.name)) { (tenant.name) } " " } }
                     } } }
                 } }
             }
+            (pager("/ahead", filter, number, pages))
         }
     };
     layout("Ahead", Place::Ahead, report, &main)
-}
-
-fn by_people<'t>(tenants: &[&'t TenantReport]) -> BTreeMap<(String, String), Vec<&'t TenantReport>> {
-    let mut out: BTreeMap<(String, String), Vec<&TenantReport>> = BTreeMap::new();
-    for tenant in tenants {
-        let team = tenant.labels.get("team").cloned().unwrap_or_else(|| "no team".to_owned());
-        let account = tenant.account.as_ref().map_or_else(|| "no account".to_owned(), ToString::to_string);
-        out.entry((team, account)).or_default().push(tenant);
-    }
-    out
 }
 
 /// `/tenants.csv`: the same tenants for a spreadsheet.

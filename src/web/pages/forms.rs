@@ -93,7 +93,7 @@ pub(super) fn certificate(tenant: &TenantReport, memory: &Memory, desk: &Desk) -
                     input type="hidden" name="serial" value=(serial);
                     span { "Serial " span.mono { (serial) } ", ends " (found.not_after.format("%Y-%m-%d")) ", handed over by " (one.by) " on "
                         (one.at.format("%Y-%m-%d")) }
-                    button type="submit" { "Keep it no more" }
+                    button type="submit" { "Take it away" }
                 }))
             } } }
         }
@@ -216,27 +216,33 @@ pub(super) fn planned(planned: &Planned) -> Markup {
     }
 }
 
-/// "Somebody will renew it on that day", where there is something to keep quiet.
+/// "Nobody will", as a button.
+pub(super) fn unplan(tenant: &TenantReport, desk: &Desk) -> Markup {
+    let Some(actor) = desk.hand.actor() else { return html! {} };
+    let button = html! { button type="submit" { "Nobody will: withdraw the plan" } };
+    form(&tenant.name, Room::Renewal, "unplanned", actor, "row", &button)
+}
+
+/// "Somebody will renew it on that day", where there is something to keep quiet. Folded, for on the day itself it is in the way.
 pub(super) fn plan(tenant: &TenantReport, report: &Report, desk: &Desk) -> Markup {
     let last = tenant.effective.as_ref().and_then(|known| last_day(known.not_after));
     let (Some(actor), Some(tier), Some(last)) = (desk.hand.actor(), Tier::of(tenant.phase), last) else {
         return html! {};
     };
     html! {
-        @if tenant.planned.is_some() {
-            (form(&tenant.name, Room::Renewal, "unplanned", actor, "row", &html! {
-                button type="submit" { "Nobody will: withdraw the plan" }
-            }))
-        } @else if last < report.now.date_naive() {
-            p.soft { "It ends too soon to be planned for a day: renew it now." }
-        } @else {
-            (form(&tenant.name, Room::Renewal, "planned", actor, "", &html! {
-                input type="hidden" name="tier" value=(tier.as_str());
-                label { "Day" input type="date" name="on" required min=(report.now.date_naive()) max=(last); }
-                label { "Who renews" input name="who" value=(actor.by) required autocomplete="off"; }
-                button type="submit" { "Plan the renewal" }
-            }))
-            p.soft.small { "Keeps what is told now quiet until that day is over. The next phase, the end and another topic are told all the same." }
-        }
+        @if tenant.planned.is_none() { details {
+            summary { "Not today? Plan the renewal for a day" }
+            @if last < report.now.date_naive() {
+                p.soft { "It ends too soon to be planned for a day: renew it now." }
+            } @else {
+                (form(&tenant.name, Room::Renewal, "planned", actor, "", &html! {
+                    input type="hidden" name="tier" value=(tier.as_str());
+                    label { "Day" input type="date" name="on" required min=(report.now.date_naive()) max=(last); }
+                    label { "Who renews" input name="who" value=(actor.by) required autocomplete="off"; }
+                    button type="submit" { "Plan the renewal" }
+                }))
+                p.soft.small { "Keeps what is told now quiet until that day is over. The next phase, the end and another topic are told all the same." }
+            }
+        } }
     }
 }

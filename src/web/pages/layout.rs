@@ -64,7 +64,8 @@ pub(super) fn page_at(address: Option<&str>, title: &str, place: Place, report: 
                     p {
                         (report.tenants.len()) " watched, " (report.retired) " retired, " (report.missing) " missing. "
                         "As of " (report.now.format("%Y-%m-%d %H:%M:%S UTC")) ". "
-                        a href="/handover" { "Handover to print" } ", " a href="/metrics" { "metrics" } ", " a href="/api/v1/status" { "status as JSON" } ". "
+                        a href="/handover" { "Handover to print" } ", " a href="/metrics" { "metrics" } ", " a href="/api/v1/status" { "status as JSON" } " ("
+                        a href="/api/v1/openapi.json" { "what is in it" } "). "
                         "apnswatch " (env!("CARGO_PKG_VERSION"))
                     }
                 }

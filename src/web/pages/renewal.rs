@@ -40,14 +40,14 @@ pub(super) fn page(
         p.back { a href=(address(&tenant.name)) { (tenant.name) } }
         h1 data-part="headline" { "Renewal of " (tenant.name) " " (tenant_badge(tenant)) }
         p { strong { (guide::IN_SHORT) } }
-        div data-part="plan" { @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } } }
-        (forms::plan(tenant, report, desk))
+        div data-part="plan" { @if let Some(planned) = &tenant.planned { div.note { (forms::planned(planned)) (forms::unplan(tenant, desk)) } } }
         section aria-label="The file" {
             @if let Some(verdict) = &verdict { (told(verdict, |found| forms::judged(tenant, found, memory, report, config, desk))) }
             form.drop data-judge="" method="post" enctype="multipart/form-data" action={ (address(&tenant.name)) "/renewal" } {
                 label for="file" { strong { "Before the upload: " } "drop the new certificate here, or choose it. It is judged and not kept. Never send a private key." }
                 p { input type="file" id="file" name="file" required; " " button.main type="submit" { "Is it a renewal?" } }
             }
+            (forms::plan(tenant, report, desk))
         }
         h2 { "Step by step, for " (guide::product(tenant.mdm)) }
         ol.steps { @for step in guide::steps(tenant.mdm, &values) { li id=(step.id.as_str()) {
@@ -57,10 +57,10 @@ pub(super) fn page(
                 @else { @for part in parts { (piece(part)) } }
             }
             @if step.id == StepId::Preflight { p { a href="#file" { "Try the file above." } } }
-            @if step.id == StepId::Attest && desk.hand.actor().is_some() { p { a href="#upload" { "Say it below." } } }
+            @if step.id == StepId::Attest && desk.hand.actor().is_some() { p { a href="#after" { "Say it below." } } }
         } } }
-        h2 id="upload" { "After the upload" }
-        (forms::uploaded(tenant, memory, report, config, desk))
+        h2 id="after" { "After the upload" }
+        @if desk.hand.actor().is_some() { div.card { (forms::uploaded(tenant, memory, report, config, desk)) } }
         (state(tenant, memory, report, config, desk))
     };
     let here = Room::Renewal.address(&tenant.name);

@@ -27,7 +27,7 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
             p { (words::sentence(&tenant.sentence)) }
             div.card.glance { (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
             @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } }
-            p { a.button.main href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } " "
+            p.go { a.button.main href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } " "
                 a href=(calendar("tenant", tenant.name.as_str())) { "Its dates as a calendar" } }
             @if !tenant.findings.is_empty() {
                 h2 { "Findings" }
@@ -210,12 +210,13 @@ fn account(tenant: &TenantReport, report: &Report, config: &Config, desk: &Desk)
         @if let Some(shown) = &tenant.account_reported { p { "The MDM shows " strong { (shown) } ", as somebody typed it." } }
         @if let Some(why) = tenant.not_renewable { p.soft { "Whether it could be renewed today: " (why) "." } }
         @if let Some(account) = duties { @if !account.duties.is_empty() {
-            div.scroll { table {
+            div.scroll { table.stack {
                 thead { tr { th { "Duty" } th { "Due" } th { "Last done" } @if desk.hand.actor().is_some() { th { "Say so" } } } }
                 tbody { @for (name, duty) in &account.duties { tr {
-                    td { (name) } td { (duty.due.format("%Y-%m-%d")) @if duty.due <= report.now { " " span.badge.attention { "due" } } }
-                    td { @match duty.done { Some(done) => { (done.format("%Y-%m-%d")) @if let Some(by) = &duty.by { " by " (by) } } None => "never" } }
-                    @if desk.hand.actor().is_some() { td { (forms::duty(tenant, &account.id, name, desk)) } }
+                    th scope="row" { (name) }
+                    td data-label="Due" { (duty.due.format("%Y-%m-%d")) @if duty.due <= report.now { " " span.badge.attention { "due" } } }
+                    td data-label="Last done" { @match duty.done { Some(done) => { (done.format("%Y-%m-%d")) @if let Some(by) = &duty.by { " by " (by) } } None => "never" } }
+                    @if desk.hand.actor().is_some() { td data-label="Say so" { (forms::duty(tenant, &account.id, name, desk)) } }
                 } } }
             } }
         } }
