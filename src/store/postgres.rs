@@ -83,7 +83,8 @@ async fn connect(place: &Postgres) -> Result<PgConnection, Error> {
         .options([
             ("statement_timeout", STATEMENT),
             ("lock_timeout", STATEMENT),
-            ("idle_in_transaction_session_timeout", "10s"),
+            // A replica that was cut off in the middle must not keep the others waiting.
+            ("idle_in_transaction_session_timeout", "2s"),
         ])
         .disable_statement_logging();
     if !place.url.query_pairs().any(|(key, _)| key == "application_name") {

@@ -236,7 +236,7 @@ async fn what_the_program_answers_is_what_is_described() {
         assert!(ended.status == Some(0) || command[0] == "drill", "{ended:?}");
     }
     // What is said on the page, where there is a second admin and a ticket.
-    let mut desk = Desk::open(&site.path("state.db")).await.unwrap();
+    let mut desk = Desk::open(&apnswatch::config::Store::Sqlite(site.path("state.db"))).await.unwrap();
     let word = Attestation {
         statement: Statement::Verified { step: HumanStep::Mac },
         at: now(),
