@@ -1,5 +1,6 @@
 //! Whoever is slow, greedy or odd on a connection: it costs them their place and nobody else anything.
 
+mod hosts;
 mod odd;
 mod slow;
 
