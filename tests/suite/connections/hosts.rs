@@ -6,8 +6,7 @@ use crate::support::{Site, answer};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_names_this_host_and_no_other() {
     let site = Site::new().await;
-    let head =
-        "web: { external_url: 'https://apns.example.com/', allowed_hosts: [watch.example.com], reload: true }";
+    let head = "web: { external_url: 'https://apns.example.com/', allowed_hosts: [watch.example.com], reload: true }";
     site.configure(head, &[site.intune("acme", answer("acme", 290), "")]);
     let daemon = site.serve().await;
     let port = daemon.address.port();
