@@ -1,4 +1,6 @@
-//! SECURITY.md: what it says is shown by a test is shown by one that exists.
+//! SECURITY.md: what it says is shown by a test is shown by one that exists; and what is true of every secret in the code.
+
+use std::path::Path;
 
 use crate::support::{document, project};
 
@@ -72,4 +74,33 @@ fn paragraphs(text: &str) -> Vec<String> {
 fn is_test_name(span: &str) -> bool {
     span.matches('_').count() > 2
         && span.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// Every item of the code that derives `Debug`, from the derive to its end, by file.
+fn printable(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            printable(&entry, found);
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&entry).unwrap();
+            for item in text.split("#[derive(").skip(1).filter(|item| item.split(')').next().unwrap().contains("Debug"))
+            {
+                // A tuple or a unit ends with its line, anything else with a brace in the first column.
+                let body = item.split_once('\n').unwrap().1;
+                let head = body.lines().find(|line| !line.trim_start().starts_with(['#', '/'])).unwrap();
+                let end = if head.ends_with(';') { body.find(";\n") } else { body.find("\n}") };
+                found.push((entry.display().to_string(), body[..end.unwrap_or(body.len())].to_owned()));
+            }
+        }
+    }
+}
+
+/// What is worth wiping is worth hiding: `Zeroizing` prints what is in it.
+#[test]
+fn nothing_that_is_wiped_can_be_printed() {
+    let mut found = Vec::new();
+    printable(&project("src"), &mut found);
+    assert!(found.len() > 200, "{}", found.len());
+    let shown: Vec<_> = found.iter().filter(|(_, item)| item.contains("Zeroizing<")).collect();
+    assert!(shown.is_empty(), "these derive Debug over bytes that are wiped: {shown:#?}");
 }
