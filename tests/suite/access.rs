@@ -299,7 +299,7 @@ async fn connections_that_never_speak_tls_shut_nobody_out() {
         let _ = stream.write_all(begin).await;
         held.push(stream);
     }
-    let answered = curl(&daemon, "/-/healthy", &["--cacert", &path(&site, "ca.pem"), "--max-time", "5"]).await;
+    let answered = curl(&daemon, "/-/healthy", &["--cacert", &path(&site, "ca.pem"), "--max-time", "8"]).await;
     assert_eq!(answered, Some((200, "healthy\n".to_owned())));
     drop(held);
     daemon.stop().await;

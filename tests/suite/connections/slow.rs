@@ -26,10 +26,10 @@ const LIMITS: Limits = Limits {
 };
 
 /// For what must not have waited for any of the limits of a patient server.
-const AT_ONCE: Duration = Duration::from_secs(2);
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// More than fits between two sides of a connection.
-const BIG: usize = 64 * 1024 * 1024;
+const BIG: usize = 32 * 1024 * 1024;
 
 async fn server(limits: Limits) -> (SocketAddr, DropGuard) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -100,12 +100,14 @@ async fn a_connection_that_asks_nothing_more_is_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_sipped_ends() {
-    let (address, _stop) = server(Limits { connections: 256, ..LIMITS }).await;
+    // Long enough for whoever takes all of it on a busy machine.
+    let limits = Limits { connections: 256, answer: Duration::from_secs(2), ..patient() };
+    let (address, _stop) = server(limits).await;
     let taken = tokio::time::timeout(SOON, sip(address)).await.expect("the connection is closed");
     assert!(taken > 0 && taken < BIG, "{taken} bytes");
     // Who reads it takes all of it, on the same server, and once more on the same connection.
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let slow_enough = LIMITS.answer * 3 / 4;
+    let slow_enough = limits.answer * 3 / 5;
     for _ in 0..2 {
         stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
@@ -132,7 +134,7 @@ async fn the_slow_lose_their_places_to_whoever_comes() {
             let answered = request(address, "GET", "/-/healthy", "localhost").await;
             assert_eq!((answered.status, answered.body.as_str()), (200, "healthy\n"), "{what}");
             // Bodies are waited for a moment, and all forty of them stand in the queue before us.
-            assert!(begun.elapsed() < 5 * AT_ONCE, "{what}: {:?}", begun.elapsed());
+            assert!(begun.elapsed() < AT_ONCE, "{what}: {:?}", begun.elapsed());
         }
     }
 }
