@@ -174,9 +174,21 @@ impl Daemon {
         if let Some(listener) = health {
             let (_, open) = tokio::sync::watch::channel(Access::open());
             // It ends with `stop`, and nothing depends on it.
-            drop(tokio::spawn(web::serve(listener, web::health(context.clone()), open, stop.clone())));
+            drop(tokio::spawn(web::serve(
+                listener,
+                web::health(context.clone()),
+                open,
+                web::Limits::default(),
+                stop.clone(),
+            )));
         }
-        let mut server = tokio::spawn(web::serve(listener, web::router(context), access.subscribe(), stop.clone()));
+        let mut server = tokio::spawn(web::serve(
+            listener,
+            web::router(context),
+            access.subscribe(),
+            web::Limits::default(),
+            stop.clone(),
+        ));
         if let Some(path) = running.borrow().config.web.config_file.clone() {
             drop(tokio::spawn(web::access::follow(path, access, stop.clone())));
         }

@@ -112,11 +112,13 @@ impl SecretFile {
         if metadata.len() > MAX_BYTES {
             return Err(Failure::new(Reason::Io, format!("the secret file {shown} is larger than 64 KiB")));
         }
-        let mut bytes = Vec::new();
+        // Reserved whole, so that growing leaves no unwiped copy behind; wiped, too, where reading ends in the middle.
+        let expected = usize::try_from(metadata.len()).unwrap_or(0) + 1;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(expected));
         std::fs::File::open(&self.path)
             .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
             .map_err(|error| failure(&error))?;
-        let secret = Secret::from_file_bytes(bytes);
+        let secret = Secret::from_file_bytes(std::mem::take(&mut *bytes));
         if secret.expose().is_empty() && !self.may_be_empty {
             return Err(Failure::new(Reason::Io, format!("the secret file {shown} is empty")));
         }

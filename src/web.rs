@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::access::Access;
 use self::problem::Problem;
-pub use self::server::serve;
+pub use self::server::{Limits, serve};
 use crate::clock::Clock;
 use crate::config::{Config, Reload};
 use crate::evaluate::{Report, evaluate};

@@ -10,6 +10,7 @@ use super::environment::Overrides;
 use super::table::{Problems, Table, join};
 use super::{file, values};
 use crate::model::Problem;
+use crate::secret::Secret;
 
 /// What a web-config file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct WebAccess {
     /// Headers that every answer has, besides our own.
     pub headers: BTreeMap<String, String>,
     /// The bcrypt hashes of the passwords, by user. With any, nothing is open.
-    pub users: BTreeMap<String, String>,
+    pub users: BTreeMap<String, Secret>,
 }
 
 /// `tls_server_config`.
@@ -186,7 +187,7 @@ fn http(mut table: Table<'_>) -> BTreeMap<String, String> {
     headers
 }
 
-fn users(root: &mut Table<'_>) -> BTreeMap<String, String> {
+fn users(root: &mut Table<'_>) -> BTreeMap<String, Secret> {
     let mut users = BTreeMap::new();
     for (name, value) in root.map("basic_auth_users").unwrap_or_default() {
         let hash = value.as_str().filter(|hash| is_bcrypt(hash));
@@ -194,7 +195,7 @@ fn users(root: &mut Table<'_>) -> BTreeMap<String, String> {
             _ if name.is_empty() || name.contains(':') || name.chars().any(char::is_control) => {
                 root.problems().add("basic_auth_users", "a name must not be empty nor hold a colon");
             }
-            Some(hash) => _ = users.insert(name, hash.to_owned()),
+            Some(hash) => _ = users.insert(name, Secret::from_file_bytes(hash.into())),
             None => root.problems().add(
                 join("basic_auth_users", &name),
                 "must be a bcrypt hash, never the password: apnswatch passwd makes one",
@@ -208,4 +209,21 @@ fn users(root: &mut Table<'_>) -> BTreeMap<String, String> {
 fn is_bcrypt(text: &str) -> bool {
     let is_known = ["$2a$", "$2b$", "$2y$"].iter().any(|start| text.starts_with(start));
     is_known && text.len() == 60 && text.parse::<bcrypt::HashParts>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_hash_is_ever_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.yml");
+        let hash = bcrypt::hash("s3cret", 4).unwrap();
+        std::fs::write(&path, format!("basic_auth_users: {{ kim: '{hash}' }}\n")).unwrap();
+        let access = read(&path).unwrap();
+        assert_eq!(access.users["kim"].expose_str(), Some(hash.as_str()));
+        let shown = format!("{access:?}");
+        assert!(shown.contains("kim") && !shown.contains(&hash[4..]), "{shown}");
+    }
 }

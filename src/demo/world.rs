@@ -5,6 +5,7 @@ mod builder;
 mod scenes;
 mod vendors;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +33,18 @@ const ALIVE: Duration = Duration::from_secs(30 * 60);
 /// Rounds of bcrypt for the login of the demo, which lives as long as the demo does.
 const COST: u32 = 8;
 
-/// A login that was made for one demo.
-#[derive(Debug)]
+/// A login that was made for one demo. `Debug` does not show the password.
 pub struct Login {
     /// The name.
     pub user: &'static str,
     /// The password: for whoever started the demo, and for nobody else.
     pub password: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 impl Login {

@@ -27,6 +27,7 @@ use crate::blocking::Guard;
 use crate::config::Web;
 use crate::config::web_access::{self, ClientAuth, WebAccess};
 use crate::model::Problem;
+use crate::secret::Secret;
 
 /// How often the files are looked at. Exporters of Prometheus read them at every request, which a file on a dead network
 /// would not survive.
@@ -104,9 +105,9 @@ impl Access {
             || (self.tls.is_none() && other.tls.is_some())
     }
 
-    /// What a form of this user must carry; empty for somebody who cannot log in.
+    /// What a form of this user must carry; `None` for somebody who cannot log in.
     #[must_use]
-    pub fn token(&self, user: &User) -> String {
+    pub fn token(&self, user: &User) -> Option<Secret> {
         self.logins.token(&user.0)
     }
 

@@ -16,6 +16,7 @@ use super::access::User;
 use super::problem::Problem;
 use super::{Context, Running};
 use crate::config::Web;
+use crate::secret::Secret;
 
 /// The part of a form that carries the token.
 pub(super) const TOKEN: &str = "token";
@@ -35,7 +36,7 @@ pub(super) struct Actor {
     /// The name of the login.
     pub(super) by: String,
     /// What their forms carry.
-    pub(super) token: String,
+    pub(super) token: Secret,
 }
 
 impl Hand {
@@ -43,7 +44,7 @@ impl Hand {
     pub(super) fn of(context: &Context, running: &Running, user: Option<&User>) -> Self {
         let Some(user) = user.filter(|_| running.config.web.actions) else { return Self::Tied };
         let token = context.access.borrow().token(user);
-        if token.is_empty() { Self::Tied } else { Self::Free(Actor { by: user.0.clone(), token }) }
+        token.map_or(Self::Tied, |token| Self::Free(Actor { by: user.0.clone(), token }))
     }
 
     /// The one who may.
@@ -73,7 +74,7 @@ fn admit(context: &Context, running: &Running, user: Option<&User>, headers: &He
 
 /// Compares the token of a form.
 fn is_theirs(actor: &Actor, token: &[u8]) -> Result<(), Problem> {
-    constant_time::verify_slices_are_equal(actor.token.as_bytes(), token).map_err(|_| {
+    constant_time::verify_slices_are_equal(actor.token.expose(), token).map_err(|_| {
         Problem::new(
             StatusCode::FORBIDDEN,
             "this form is an old one, or not of this server, so nothing was changed: load the page again",
@@ -168,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_token_is_its_owners_alone() {
-        let actor = Actor { by: "kim".to_owned(), token: "0123".to_owned() };
+        let actor = Actor { by: "kim".to_owned(), token: Secret::from_file_bytes(b"0123".to_vec()) };
+        assert!(!format!("{:?}", Hand::Free(actor.clone())).contains("0123"));
         assert!(is_theirs(&actor, b"0123").is_ok());
         for other in ["", "012", "0124", "01234"] {
             assert!(is_theirs(&actor, other.as_bytes()).is_err(), "{other}");

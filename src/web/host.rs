@@ -3,10 +3,10 @@
 //! A page on the internet can make a browser ask any address under a name of its own (DNS rebinding). A name that is
 //! not ours is therefore refused; an address is accepted, for no page can make a browser send one that is not there.
 
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -20,45 +20,58 @@ const UNCHECKED: [&str; 3] = ["/metrics", "/-/healthy", "/-/ready"];
 pub(super) async fn check(State(context): State<Context>, request: Request, next: Next) -> Response {
     let is_unchecked =
         matches!(*request.method(), Method::GET | Method::HEAD) && UNCHECKED.contains(&request.uri().path());
-    // A request for a proxy names its host in the target, and may name another beside it.
-    let target = request.uri().host().map(ToOwned::to_owned);
-    let named = request.headers().get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default().to_owned());
-    let named: Vec<String> = target.into_iter().chain(named).collect();
-    let is_ours = {
-        let running = context.running.borrow();
-        !named.is_empty() && named.iter().all(|host| is_allowed(host, &running.config.web))
-    };
-    if is_unchecked || is_ours {
-        return next.run(request).await;
+    let verdict = if is_unchecked { Ok(()) } else { judge(&request, &context.running.borrow().config.web) };
+    match verdict {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
     }
-    (
+}
+
+/// Whether a request names this server, and no other beside it.
+fn judge(request: &Request, web: &Web) -> Result<(), (StatusCode, &'static str)> {
+    let mut headers = request.headers().get_all(header::HOST).iter();
+    let header = headers.next();
+    if headers.next().is_some() {
+        return Err((StatusCode::BAD_REQUEST, "a request names one host, this one names several\n"));
+    }
+    if header.is_none() && request.version() == Version::HTTP_11 {
+        return Err((StatusCode::BAD_REQUEST, "a request names its host, this one does not\n"));
+    }
+    let header = header.map(|host| host.to_str().unwrap_or_default());
+    // Where the address is a whole URL it counts, and a header beside it must not say something else.
+    let target = request.uri().authority().map(|authority| authority.as_str());
+    let mut named = target.into_iter().chain(header).peekable();
+    if named.peek().is_some() && named.all(|host| is_allowed(host, web)) {
+        return Ok(());
+    }
+    Err((
         StatusCode::MISDIRECTED_REQUEST,
         "this host name is not served here: add it to web.allowed_hosts, or set web.external_url\n",
-    )
-        .into_response()
+    ))
 }
 
 /// Whether a `Host` names this server. Ports are not compared.
 fn is_allowed(host: &str, web: &Web) -> bool {
-    let name = without_port(host);
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    if bare.parse::<IpAddr>().is_ok() {
+    let Some(name) = without_port(host) else { return false };
+    if let Some(address) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    if name.parse::<Ipv4Addr>().is_ok() {
         return true;
     }
-    let is_name = |known: &str| known.trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.'));
+    let absolute = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let is_name = |known: &str| absolute(known) == absolute(name);
     is_name("localhost")
         || web.external_url.as_ref().and_then(|url| url.host_str()).is_some_and(is_name)
-        || web.allowed_hosts.iter().any(|known| is_name(without_port(known)))
+        || web.allowed_hosts.iter().filter_map(|known| without_port(known)).any(is_name)
 }
 
-fn without_port(host: &str) -> &str {
-    match host.rfind(':') {
-        // What follows the colon and is no port may be another host: "localhost:@evil.example.com".
-        Some(colon) if !host[colon + 1..].bytes().all(|digit| digit.is_ascii_digit()) => host,
-        Some(colon) if host.bytes().filter(|b| *b == b':').count() == 1 => &host[..colon],
-        Some(colon) if host.starts_with('[') && host[..colon].ends_with(']') => &host[..colon],
-        Some(_) | None => host,
-    }
+/// The name or the address in front of the port, an IPv6 address with its brackets; `None` where it is not `host[:port]`.
+fn without_port(host: &str) -> Option<&str> {
+    let end = if host.starts_with('[') { host.find(']')? + 1 } else { host.find(':').unwrap_or(host.len()) };
+    let (name, port) = host.split_at(end);
+    let is_port = |port: &str| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    (!name.is_empty() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))).then_some(name)
 }
 
 #[cfg(test)]
@@ -90,14 +103,46 @@ mod tests {
             "apns.example.com",
             "apns.example.com:80",
             "push.example.com:12197",
+            "push.example.com.:12197",
+            "localhost:",
         ] {
             assert!(is_allowed(good, &web), "{good}");
         }
-        for bad in ["localhost:@evil.example.com", "[::1]:@evil.example.com", "localhost:80@evil.example.com"] {
-            assert!(!is_allowed(bad, &web), "{bad}");
-        }
-        for bad in ["", "evil.example.com", "localhost.evil.example.com", "127.0.0.1.evil.example.com", "[::1", "x:y:z"]
-        {
+        for bad in [
+            "",
+            ":",
+            ":80",
+            ".",
+            "evil.example.com",
+            "localhost.evil.example.com",
+            "127.0.0.1.evil.example.com",
+            "localhost@evil.example.com",
+            "evil@localhost",
+            "localhost:80@evil.example.com",
+            "localhost:@evil.example.com",
+            "[::1]:@evil.example.com",
+            "localhost:evil",
+            "localhost:-1",
+            "localhost:123456",
+            "localhost..",
+            "localhost ",
+            "localhost/",
+            "localhost,evil.example.com",
+            "[::1",
+            "[::1]evil.example.com",
+            "[::1]:evil",
+            "[fe80::1%25eth0]",
+            "[fe80::1%eth0]:80",
+            "[localhost]",
+            "[127.0.0.1]",
+            "[]",
+            "::1",
+            "x:y:z",
+            "0x7f000001",
+            "2130706433",
+            "127.1",
+            "loc\u{430}lhost",
+        ] {
             assert!(!is_allowed(bad, &web), "{bad}");
         }
     }

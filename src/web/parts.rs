@@ -1,6 +1,7 @@
 //! The parts of a form, read within bounds: of size, of time, and of names.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
@@ -24,9 +25,15 @@ const TYPED: usize = 16 * 1024;
 /// A form as it comes.
 pub(super) type Form = Result<Multipart, MultipartRejection>;
 
-/// The parts of a form, wiped when dropped: somebody may have sent a private key.
-#[derive(Debug, Default)]
+/// The parts of a form, wiped when dropped and never shown: somebody may have sent a private key.
+#[derive(Default)]
 pub(super) struct Parts(BTreeMap<&'static str, Zeroizing<Vec<u8>>>);
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Parts {
     /// Reads a form that may have these parts, each once.
@@ -91,4 +98,40 @@ fn refused(error: MultipartError) -> Problem {
         _ => "the form is damaged or cut off",
     };
     Problem::new(status, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, Bytes};
+    use axum::extract::{FromRequest as _, Request};
+    use futures::stream;
+
+    use super::*;
+
+    const BEGIN: &[u8] = b"--b\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\nNeverShown";
+
+    async fn read(body: Body) -> Result<Parts, Problem> {
+        let request = Request::builder().header("content-type", "multipart/form-data; boundary=b").body(body).unwrap();
+        Parts::read(Multipart::from_request(request, &()).await, &["token"]).await
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_is_never_shown() {
+        let parts = read(Body::from([BEGIN, b"\r\n--b--\r\n"].concat())).await.unwrap();
+        assert_eq!(parts.typed("token"), Some("NeverShown"));
+        assert_eq!(format!("{parts:?}"), "{\"token\"}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_form_that_trickles_is_given_up() {
+        let begun = tokio::time::Instant::now();
+        let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(BEGIN))]);
+        let drip = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok(Bytes::from_static(b"a")), ()))
+        });
+        let refused = read(Body::from_stream(futures::StreamExt::chain(first, drip))).await.unwrap_err();
+        assert_eq!(axum::response::IntoResponse::into_response(refused).status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(begun.elapsed().as_secs(), SENDING.as_secs());
+    }
 }

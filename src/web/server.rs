@@ -3,43 +3,76 @@
 //! Whoever opens connections and sends half a request on each must not shut out the scrape, nor take the file
 //! descriptors that polls and the store need.
 
+mod pace;
+mod places;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::server::graceful::Watcher;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
-use tokio_io_timeout::TimeoutStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
+use self::pace::Paced;
+use self::places::{Places, Seat};
 use super::access::Access;
-
-/// Connections at once.
-const CONNECTIONS: usize = 256;
-
-/// How long the head of a request may take, the first on a connection or a later one.
-const HEAD: Duration = Duration::from_secs(10);
-
-/// How long an answer may wait for the other side to read on. Who asks and never reads must not keep a place for ever.
-const WRITE: Duration = Duration::from_secs(30);
 
 /// After a connection that could not be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The most bytes of the head of a request, or twice that where the last piece of it came at once. A login, a long address and
+/// what proxies add have a few thousand.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// The most headers of a request.
+const HEADERS: usize = 100;
+
+/// What one connection may have of this process. The default is what the daemon uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once. When all are taken, a new one takes the place of the one that has kept us waiting for longest.
+    pub connections: usize,
+    /// How long TLS and the head of a request may each take, of the first request on a connection or of a later one.
+    pub head: Duration,
+    /// How long taking an answer may last, from its first byte to its last, however steadily it is read.
+    pub answer: Duration,
+    /// How long a request may be worked on, its body included, and then its answer be taken, before it can lose its place to
+    /// somebody else.
+    pub work: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            head: Duration::from_secs(10),
+            answer: Duration::from_secs(60),
+            work: Duration::from_secs(2),
+        }
+    }
+}
+
 /// Serves until `stop`, then lets requests under way end. Whoever calls this bounds how long that takes. A connection speaks
 /// TLS if `access` says so when it begins.
-pub async fn serve(listener: TcpListener, router: Router, access: watch::Receiver<Access>, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    access: watch::Receiver<Access>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let places = Arc::new(Places::new(limits.connections, limits.work));
     let graceful = GracefulShutdown::new();
     loop {
-        // A place first: who waits for one waits in the kernel's queue and costs nothing here.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
         let stream = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
@@ -52,18 +85,30 @@ pub async fn serve(listener: TcpListener, router: Router, access: watch::Receive
                 }
             },
         };
+        // While it waits for one, all others wait in the kernel's queue and cost nothing here.
+        let place = tokio::select! {
+            () = stop.cancelled() => break,
+            place = Arc::clone(&places).enter() => place,
+        };
         let (router, watcher) = (router.clone(), graceful.watcher());
         let tls = access.borrow().tls.clone();
         tokio::spawn(async move {
-            match tls {
-                None => converse(stream, router, watcher).await,
-                Some(config) => {
-                    let handshake = TlsAcceptor::from(config).accept(stream);
-                    // Who does not come to the point, or speaks something else, is not worth a line in the log.
-                    if let Ok(Ok(stream)) = tokio::time::timeout(HEAD, handshake).await {
-                        converse(stream, router, watcher).await;
+            let seat = Arc::clone(place.seat());
+            let conversation = async {
+                match tls {
+                    None => converse(stream, router, watcher, &seat, limits).await,
+                    Some(config) => {
+                        let handshake = TlsAcceptor::from(config).accept(stream);
+                        // Who does not come to the point, or speaks something else, is not worth a line in the log.
+                        if let Ok(Ok(stream)) = tokio::time::timeout(limits.head, handshake).await {
+                            converse(stream, router, watcher, &seat, limits).await;
+                        }
                     }
                 }
+            };
+            tokio::select! {
+                () = seat.lost() => {}
+                () = conversation => {}
             }
             drop(place);
         });
@@ -72,13 +117,27 @@ pub async fn serve(listener: TcpListener, router: Router, access: watch::Receive
     graceful.shutdown().await;
 }
 
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, watcher: Watcher) {
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE));
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    watcher: Watcher,
+    seat: &Arc<Seat>,
+    limits: Limits,
+) {
+    let stream = Paced::new(stream, limits.answer, Arc::clone(seat));
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let (router, seat) = (router.clone(), Arc::clone(seat));
+        async move {
+            let _work = seat.work();
+            router.oneshot(request).await
+        }
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
     // How a connection ends matters to its other side only.
     let _ = watcher.watch(connection).await;
 }

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod page;
+mod security;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -29,7 +30,7 @@ fn documents() -> Vec<String> {
     let entries = std::fs::read_dir(project("docs")).unwrap().map(|entry| entry.unwrap().file_name());
     let names = entries.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".md"));
     let mut all: Vec<String> = names.map(|name| format!("docs/{name}")).collect();
-    all.extend(["README.md", "deploy/grafana/README.md"].map(ToOwned::to_owned));
+    all.extend(["README.md", "SECURITY.md", "deploy/grafana/README.md"].map(ToOwned::to_owned));
     all
 }
 

@@ -14,6 +14,7 @@ mod cells;
 mod chain;
 mod commands;
 mod config;
+mod connections;
 mod consistency;
 mod daemon;
 mod demo;

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod daemon;
+mod egress;
 mod figures;
 mod lab;
 mod manners;

@@ -15,6 +15,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use crate::secret::Secret;
+
 /// More good logins than this are not remembered.
 const REMEMBERED: usize = 1024;
 
@@ -30,7 +32,7 @@ pub struct User(pub String);
 pub(super) struct Logins(Option<Arc<Inner>>);
 
 struct Inner {
-    users: BTreeMap<String, String>,
+    users: BTreeMap<String, Secret>,
     good: Mutex<HashSet<[u8; 32]>>,
     one: Semaphore,
     waiting: Semaphore,
@@ -43,7 +45,7 @@ impl std::fmt::Debug for Logins {
 }
 
 impl Logins {
-    pub(super) fn new(users: BTreeMap<String, String>) -> Self {
+    pub(super) fn new(users: BTreeMap<String, Secret>) -> Self {
         let inner = Inner { users, good: Mutex::default(), one: Semaphore::new(1), waiting: Semaphore::new(WAITING) };
         Self((!inner.users.is_empty()).then(|| Arc::new(inner)))
     }
@@ -54,13 +56,13 @@ impl Logins {
     }
 
     /// What a form must carry that this user sends, so that no other site can send one in their name. It changes with the
-    /// password, and with nothing else: a form outlives a restart. Empty for nobody.
-    pub(super) fn token(&self, user: &str) -> String {
+    /// password, and with nothing else: a form outlives a restart. `None` for somebody who cannot log in.
+    pub(super) fn token(&self, user: &str) -> Option<Secret> {
         // The hash is a secret of this server that the user's browser has no part in.
-        let hash = self.0.as_ref().and_then(|inner| inner.users.get(user));
-        let Some(hash) = hash else { return String::new() };
-        let key = hmac::Key::new(hmac::HMAC_SHA256, hash.as_bytes());
-        hex::encode(hmac::sign(&key, format!("apnswatch form 1 {user}").as_bytes()))
+        let hash = self.0.as_ref().and_then(|inner| inner.users.get(user))?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, hash.expose());
+        let token = hex::encode(hmac::sign(&key, format!("apnswatch form 1 {user}").as_bytes()));
+        Some(Secret::from_file_bytes(token.into()))
     }
 
     /// Who asks; `None` where nobody has to say. The error is the answer.
@@ -79,7 +81,7 @@ impl Inner {
         // For a name that nobody has, the hash of somebody else: it costs what theirs does, which a made-up one would not.
         let Some(hash) = known.or_else(|| self.users.values().next()).cloned() else { return false };
         let mut digest = Sha256::new();
-        for part in [name, hash.as_str(), password.as_str()] {
+        for part in [name.as_bytes(), hash.expose(), password.as_bytes()] {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         }
@@ -90,7 +92,10 @@ impl Inner {
         }
         let Ok(_place) = self.waiting.try_acquire() else { return false };
         let Ok(_turn) = self.one.acquire().await else { return false };
-        let check = tokio::task::spawn_blocking(move || bcrypt::verify(password.as_bytes(), &hash).unwrap_or(false));
+        let check = tokio::task::spawn_blocking(move || {
+            let hash = hash.expose_str().unwrap_or_default();
+            bcrypt::verify(password.as_bytes(), hash).unwrap_or(false)
+        });
         let is_good = check.await.unwrap_or(false) && known.is_some();
         if is_good {
             let mut good = good();
@@ -123,6 +128,10 @@ fn refusal() -> Response {
 mod tests {
     use super::*;
 
+    fn users(hash: String) -> BTreeMap<String, Secret> {
+        BTreeMap::from([("kim".to_owned(), Secret::from_file_bytes(hash.into()))])
+    }
+
     fn asking(text: &str) -> HeaderMap {
         let value = format!("Basic {}", STANDARD.encode(text));
         HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])
@@ -131,7 +140,7 @@ mod tests {
     #[tokio::test]
     async fn only_who_has_the_password_comes_in() {
         let hash = bcrypt::hash("s3cret: with a colon", 4).unwrap();
-        let logins = Logins::new(BTreeMap::from([("kim".to_owned(), hash)]));
+        let logins = Logins::new(users(hash));
         for _ in 0..2 {
             let user = logins.admit(&asking("kim:s3cret: with a colon")).await.unwrap();
             assert_eq!(user, Some(User("kim".to_owned())));
@@ -145,11 +154,22 @@ mod tests {
         assert_eq!(Logins::default().admit(&HeaderMap::new()).await.unwrap(), None);
     }
 
+    #[test]
+    fn neither_a_hash_nor_a_token_is_shown() {
+        let hash = bcrypt::hash("s3cret", 4).unwrap();
+        let logins = Logins::new(users(hash.clone()));
+        let token = logins.token("kim").unwrap();
+        let shown = format!("{logins:?} {token:?}");
+        assert_eq!(token.expose().len(), 64);
+        assert!(!shown.contains(&hash[4..]) && !shown.contains(token.expose_str().unwrap()), "{shown}");
+        assert!(logins.token("sam").is_none() && Logins::default().token("kim").is_none());
+    }
+
     #[tokio::test]
     async fn a_name_that_nobody_has_costs_what_the_others_do() {
         // Far cheaper than usual, so that a check at the usual cost would stand out.
         let hash = bcrypt::hash("s3cret", 4).unwrap();
-        let logins = Logins::new(BTreeMap::from([("kim".to_owned(), hash)]));
+        let logins = Logins::new(users(hash));
         let mut took = [std::time::Duration::MAX; 2];
         for _ in 0..5 {
             for (name, took) in ["kim:wrong", "sam:s3cret"].into_iter().zip(&mut took) {

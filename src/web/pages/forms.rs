@@ -53,7 +53,7 @@ fn form(name: &TenantName, room: Room, word: &str, actor: &Actor, class: &str, f
     let action = format!("{}/said/{word}", Room::Tenant.address(name));
     html! {
         form class={ "say " (class) } method="post" enctype="multipart/form-data" action=(action) {
-            input type="hidden" name="token" value=(actor.token);
+            input type="hidden" name="token" value=(actor.token.expose_str().unwrap_or_default());
             input type="hidden" name="room" value=(match room { Room::Tenant => "tenant", Room::Renewal => "renewal" });
             (fields)
         }
@@ -137,7 +137,7 @@ pub(super) fn duty(tenant: &TenantReport, account: &AccountId, duty: &str, desk:
     let action = format!("/accounts/{}/duties/{}", piece(account.as_str()), piece(duty));
     html! {
         form.say.row method="post" enctype="multipart/form-data" action=(action) {
-            input type="hidden" name="token" value=(actor.token);
+            input type="hidden" name="token" value=(actor.token.expose_str().unwrap_or_default());
             input type="hidden" name="tenant" value=(tenant.name);
             button type="submit" { "Done today" }
         }
