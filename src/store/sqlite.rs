@@ -13,6 +13,9 @@ use super::writer::Changes;
 use super::{Contents, Damage, Error, HumanWords};
 use crate::model::{AccountId, Attestation, Drill, DutyDone, Memory, PinChange, Source, SourceMemory, TenantName};
 
+/// The schema, from the first version to the present one.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
+
 /// How long a command and the daemon wait for one another.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -42,7 +45,10 @@ impl Database {
         create_private(path)?;
         let options = options(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
         let mut connection = options.connect().await?;
-        sqlx::migrate!("src/store/migrations").run(&mut connection).await?;
+        // All at once, and one process after the other: a command may open a new store at the same moment.
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        MIGRATIONS.run(&mut *transaction).await?;
+        transaction.commit().await?;
         let file = File { path: path.to_owned(), identity: identity(path)? };
         Self::new(connection, Some(file)).await
     }

@@ -332,3 +332,18 @@ async fn what_cannot_be_kept_is_refused_and_not_believed() {
     assert!(matches!(refused, Err(Error::Closed)), "{refused:?}");
     assert_eq!(blind.memory(&acme()).map(|memory| memory.attestations.len()).unwrap_or_default(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_store_is_opened_by_several_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..5 {
+        let path = folder.path().join(format!("{round}.db"));
+        let desks = (0..6).map(|_| {
+            let path = path.clone();
+            async move { Desk::open(&path).await.map(|_| ()) }
+        });
+        // Each connection has a thread of its own, so they are at it at the same time.
+        futures::future::try_join_all(desks).await.unwrap();
+        assert!(open(&path).await.snapshot().store_up);
+    }
+}
