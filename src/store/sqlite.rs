@@ -1,5 +1,7 @@
 //! The durable part on `SQLite`.
 
+mod look;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,6 +45,7 @@ impl Database {
             std::fs::create_dir_all(folder)?;
         }
         create_private(path)?;
+        Self::look(path).await?;
         let options = options(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
         let mut connection = options.connect().await?;
         // All at once, and one process after the other: a command may open a new store at the same moment.
