@@ -15,6 +15,7 @@ mod chain;
 mod commands;
 mod config;
 mod consistency;
+mod crash;
 mod daemon;
 mod demo;
 mod desk;
