@@ -21,6 +21,8 @@ mod demo;
 mod desk;
 mod documents;
 mod drill;
+#[path = "../../benches/polls/fleet.rs"]
+mod fleet;
 mod grafana;
 mod guide;
 mod hand;
@@ -40,6 +42,7 @@ mod preflight;
 mod prometheus;
 mod said;
 mod schema;
+mod soak;
 mod support;
 mod upload;
 mod verify;
