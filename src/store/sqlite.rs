@@ -71,8 +71,17 @@ impl Database {
         Ok(Self { connection, version, file })
     }
 
-    /// Reads everything.
+    /// Reads everything, as it was at one moment: a pin and the word that made it come together or not at all.
     pub(super) async fn load(&mut self) -> Result<Contents, Error> {
+        sqlx::query("BEGIN").execute(&mut self.connection).await?;
+        let contents = self.load_all().await;
+        let ended = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+        let contents = contents?;
+        ended?;
+        Ok(contents)
+    }
+
+    async fn load_all(&mut self) -> Result<Contents, Error> {
         let mut tenants: BTreeMap<TenantName, Memory> = BTreeMap::new();
         for row in
             sqlx::query("SELECT tenant, source, memory FROM source_memory").fetch_all(&mut self.connection).await?
