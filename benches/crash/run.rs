@@ -89,8 +89,8 @@ pub(crate) async fn run(kills: usize, seed: u64) -> Told {
         let faults = scene.ledger.compare(&words, &contents);
         assert!(faults.is_empty(), "kill {kill}, seed {seed}:\n{}", faults.join("\n"));
         // Somebody who looks at the machine sees the end of a long run come nearer.
-        if kill % 50 == 49 {
-            println!("{} kills, {} words acknowledged", kill + 1, scene.ledger.count(Fate::Acknowledged));
+        if kill % 50 == 48 {
+            println!("{} kills: {} words acknowledged", kill + 1, scene.ledger.count(Fate::Acknowledged));
         }
         // A task that found a fault.
         while let Some(ended) = tasks.try_join_next() {
