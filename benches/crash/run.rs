@@ -188,11 +188,11 @@ async fn first_start(rng: &mut StdRng) {
     // Both at once again: neither may be in the way of the other.
     let (daemon, said) = tokio::join!(site.serve(), site.run(&confirm));
     assert_eq!(said.status, Some(0), "{}", said.stderr);
-    let scrape = daemon
-        .until("the pin is confirmed", |scrape| {
-            !scrape.all("apns_topic_pin_info", &[("origin", "confirmed")]).is_empty()
-        })
-        .await;
-    assert_eq!(scrape.one("apnswatch_store_up", &[]), 1.0, "{}", daemon.log());
+    assert_eq!(daemon.scrape().await.one("apnswatch_store_up", &[]), 1.0, "{}", daemon.log());
+    let origin = [("origin", "confirmed")];
+    eventually(&format!("the pin is confirmed, and what was said was:\n{}", said.stdout), SOON, || async {
+        (!daemon.scrape().await.all("apns_topic_pin_info", &origin).is_empty()).then_some(())
+    })
+    .await;
     daemon.kill().await;
 }

@@ -1,6 +1,6 @@
 //! The durable part on `SQLite`.
 
-mod look;
+mod opening;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -39,8 +39,8 @@ struct File {
 }
 
 impl Database {
-    /// Opens the database, makes it if it is not there, and brings it to the present schema.
-    pub(super) async fn open(path: &Path) -> Result<Self, Error> {
+    /// Tries once to open it.
+    async fn open_once(path: &Path) -> Result<Self, Error> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }

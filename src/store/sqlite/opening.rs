@@ -1,16 +1,38 @@
-//! What is looked at before a database is opened for writing.
+//! How a database is opened for writing: it is looked at before, and tried again while another process makes it.
 //!
 //! SQLite changes a file before anybody has asked for it: the last one who closes a database moves its log into it, and a
 //! migration makes tables in whatever it is given. So a store that cannot be used would not be left as it is.
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use sqlx::{ConnectOptions, Row};
+use tokio::time::{Instant, sleep};
 
-use super::{Database, Error, MIGRATIONS, options};
+use super::{BUSY, Database, Error, MIGRATIONS, options};
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Database {
+    /// Opens the database, makes it if it is not there, and brings it to the present schema.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, is none of ours, or another process holds it for longer than [`BUSY`].
+    pub(in crate::store) async fn open(path: &Path) -> Result<Self, Error> {
+        let end = Instant::now() + BUSY;
+        loop {
+            match Self::open_once(path).await {
+                // SQLite waits for a lock by itself, except where it switches a new database to a log: then a command
+                // that comes at the same moment is told at once that it is locked.
+                Err(error) if is_busy(&error) && Instant::now() < end => sleep(PAUSE).await,
+                ended => return ended,
+            }
+        }
+    }
+
     /// Reads everything of a database that is there, through a connection that cannot write.
     ///
     /// # Errors
@@ -49,4 +71,11 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// Whether another process held the database.
+fn is_busy(error: &Error) -> bool {
+    let Error::Database(sqlx::Error::Database(error)) = error else { return false };
+    // The lower byte of the code: 5 is SQLITE_BUSY, whatever for.
+    error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 5)
 }
