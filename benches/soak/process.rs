@@ -48,7 +48,8 @@ impl Trend {
         [
             ("memory in KiB", first.memory, last.memory, 4096),
             ("descriptors", first.descriptors, last.descriptors, 8),
-            ("threads", first.threads, last.threads, 2),
+            // The runtime makes them for what may block, and lets them go after ten idle seconds: a busy machine has more.
+            ("threads", first.threads, last.threads, 32),
             ("tasks", first.tasks, last.tasks, 24),
         ]
         .into_iter()
