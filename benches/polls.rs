@@ -20,7 +20,7 @@ use apnswatch::demo::server::Server;
 use apnswatch::{app, config};
 use serde::{Deserialize, Serialize};
 
-use fleet::{Fleet, KINDS, PER_HOST};
+use fleet::{Fleet, HEAD, KINDS, PER_HOST};
 
 /// Kernel ticks in a second: `USER_HZ`, the same on every machine.
 const TICKS: u64 = 100;
@@ -55,7 +55,7 @@ async fn main() -> anyhow::Result<()> {
 /// The parent: simulators, children, figures.
 async fn measure(tenants: usize) -> anyhow::Result<()> {
     ensure!(tenants >= KINDS.len(), "at least one tenant of each kind");
-    let fleet = Fleet::start(tenants).await?;
+    let fleet = Fleet::start(tenants, HEAD).await?;
     let config = fleet.config();
     let polls = child(&["--once", config.to_str().context("the temporary folder has an odd name")?]).await?;
     let requests = fleet.requests();

@@ -93,6 +93,8 @@ impl Limits {
         if let Some(semaphore) = hosts.get(host) {
             return Arc::clone(semaphore);
         }
+        // Hosts of tenants that have left would stay for ever. One that nobody asks now is made anew when it is asked.
+        hosts.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
         let semaphore = Arc::new(Semaphore::new(self.per_host));
         hosts.insert(host.to_owned(), Arc::clone(&semaphore));
         semaphore

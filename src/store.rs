@@ -300,9 +300,10 @@ impl Store {
                     tracing::error!(
                         path = %path.display(),
                         %error,
-                        "the store {} cannot be used and is left as it is: what is learnt now is kept in memory only \
-                         and lost at the end; repair it or restore a copy, then start again",
-                        path.display()
+                        "the store {path} cannot be used and is left as it is: what is learnt now is kept in memory only \
+                         and lost at the end. To restore: stop apnswatch, move {path}, {path}-wal and {path}-shm aside, put \
+                         a backup in the place of {path}, start again",
+                        path = path.display()
                     );
                     Self::start(Contents::default(), None, None, false)
                 }

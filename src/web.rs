@@ -130,7 +130,11 @@ pub fn health(context: Context) -> Router {
 
 async fn scrape(State(context): State<Context>) -> Response {
     let (running, report) = context.report().await;
-    let process = ProcessState { reload_successful: running.is_current, reload_success: running.since };
+    let process = ProcessState {
+        reload_successful: running.is_current,
+        reload_success: running.since,
+        tasks: tokio::runtime::Handle::current().metrics().num_alive_tasks(),
+    };
     let mut text = metrics::render(&report, &running.config, process);
     match context.counters.write(&mut text) {
         Ok(()) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),

@@ -67,7 +67,7 @@ impl Fleet {
             installation: Arc::new(installation()),
         };
         let stop = CancellationToken::new();
-        drop(tokio::spawn(web::serve(listener, web::router(context), who, stop.clone())));
+        drop(tokio::spawn(web::serve(listener, web::router(context), who, web::Limits::default(), stop.clone())));
         let kept = (running, ready, access, reloads);
         Ok(Self { address, config, store, clock, stop, _folder: folder, _kept: kept })
     }

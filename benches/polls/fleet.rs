@@ -17,6 +17,9 @@ pub(crate) const KINDS: [&str; 4] = ["intune", "jamf", "kandji", "mosyle"];
 /// How many polls may be under way at one host at once: what the configuration says where it says nothing.
 pub(crate) const PER_HOST: u64 = 5;
 
+/// The head of a configuration that keeps nothing.
+pub(crate) const HEAD: &str = "store: 'sqlite::memory:'";
+
 /// Devices of each tenant; enough that a share of silent ones can be told.
 const DEVICES: u64 = 20;
 
@@ -27,16 +30,16 @@ const EMAIL: &str = "apnswatch@example.com";
 /// The simulators and the folder with the configuration.
 pub(crate) struct Fleet {
     folder: tempfile::TempDir,
-    intune: intune::Simulator,
-    jamf: jamf::Simulator,
-    kandji: kandji::Simulator,
-    mosyle: mosyle::Simulator,
+    pub(crate) intune: intune::Simulator,
+    pub(crate) jamf: jamf::Simulator,
+    pub(crate) kandji: kandji::Simulator,
+    pub(crate) mosyle: mosyle::Simulator,
     now: DateTime<Utc>,
 }
 
 impl Fleet {
-    /// Starts the simulators and writes the configuration of so many tenants.
-    pub(crate) async fn start(tenants: usize) -> anyhow::Result<Self> {
+    /// Starts the simulators and writes the configuration of so many tenants, below a head of its own.
+    pub(crate) async fn start(tenants: usize, head: &str) -> anyhow::Result<Self> {
         let fleet = Self {
             folder: tempfile::tempdir()?,
             intune: intune::Simulator::start().await?,
@@ -48,7 +51,7 @@ impl Fleet {
         fleet.write("secret", SECRET)?;
         let folder = fleet.folder.path().display();
         let mut yaml = format!(
-            "store: 'sqlite::memory:'\n\
+            "{head}\n\
              defaults:\n  intune: {{ client_id: {APP}, client_secret_file: {folder}/secret, login_url: {microsoft}, \
              graph_url: {microsoft} }}\n  \
              jamf: {{ client_id: {APP}, client_secret_file: {folder}/secret, enrolment_profile: true }}\n  \
@@ -106,7 +109,8 @@ impl Fleet {
         Ok(std::fs::write(self.folder.path().join(name), text)?)
     }
 
-    fn end(&self) -> DateTime<Utc> {
+    /// When every certificate and token ends.
+    pub(crate) fn end(&self) -> DateTime<Utc> {
         self.now + TimeDelta::days(200)
     }
 

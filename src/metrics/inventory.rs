@@ -18,6 +18,8 @@ pub struct ProcessState {
     pub reload_successful: bool,
     /// When the configuration in force was read.
     pub reload_success: DateTime<Utc>,
+    /// Tasks of the runtime that have not ended.
+    pub tasks: usize,
 }
 
 /// Writes the report as series.
@@ -252,6 +254,11 @@ fn own(text: &mut Text, report: &Report, config: &Config, process: ProcessState)
             "apnswatch_config_last_reload_success_timestamp_seconds",
             "When the configuration in force was read, Unix time.",
             seconds(process.reload_success),
+        ),
+        (
+            "apnswatch_tasks",
+            "Tasks under way: a few, one for each source that is polled, and those of open connections.",
+            count_of(process.tasks),
         ),
     ] {
         text.family(name, "gauge", help).sample(&[], value);

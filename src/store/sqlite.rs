@@ -1,5 +1,7 @@
 //! The durable part on `SQLite`.
 
+mod opening;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +14,9 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use super::writer::Changes;
 use super::{Contents, Damage, Error, HumanWords};
 use crate::model::{AccountId, Attestation, Drill, DutyDone, Memory, PinChange, Source, SourceMemory, TenantName};
+
+/// The schema, from the first version to the present one.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
 
 /// How long a command and the daemon wait for one another.
 const BUSY: Duration = Duration::from_secs(5);
@@ -34,15 +39,19 @@ struct File {
 }
 
 impl Database {
-    /// Opens the database, makes it if it is not there, and brings it to the present schema.
-    pub(super) async fn open(path: &Path) -> Result<Self, Error> {
+    /// Tries once to open it.
+    async fn open_once(path: &Path) -> Result<Self, Error> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
         create_private(path)?;
+        Self::look(path).await?;
         let options = options(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
         let mut connection = options.connect().await?;
-        sqlx::migrate!("src/store/migrations").run(&mut connection).await?;
+        // All at once, and one process after the other: a command may open a new store at the same moment.
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        MIGRATIONS.run(&mut *transaction).await?;
+        transaction.commit().await?;
         let file = File { path: path.to_owned(), identity: identity(path)? };
         Self::new(connection, Some(file)).await
     }
@@ -62,8 +71,17 @@ impl Database {
         Ok(Self { connection, version, file })
     }
 
-    /// Reads everything.
+    /// Reads everything, as it was at one moment: a pin and the word that made it come together or not at all.
     pub(super) async fn load(&mut self) -> Result<Contents, Error> {
+        sqlx::query("BEGIN").execute(&mut self.connection).await?;
+        let contents = self.load_all().await;
+        let ended = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+        let contents = contents?;
+        ended?;
+        Ok(contents)
+    }
+
+    async fn load_all(&mut self) -> Result<Contents, Error> {
         let mut tenants: BTreeMap<TenantName, Memory> = BTreeMap::new();
         for row in
             sqlx::query("SELECT tenant, source, memory FROM source_memory").fetch_all(&mut self.connection).await?

@@ -422,3 +422,18 @@ async fn whoever_waits_no_more_has_said_nothing() {
 fn polled<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
     future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_store_is_opened_by_several_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..5 {
+        let path = folder.path().join(format!("{round}.db"));
+        let desks = (0..6).map(|_| {
+            let path = path.clone();
+            async move { Desk::open(&place(&path)).await.map(|_| ()) }
+        });
+        // Each connection has a thread of its own, so they are at it at the same time.
+        futures::future::try_join_all(desks).await.unwrap();
+        assert!(open(&path).await.snapshot().store_up);
+    }
+}

@@ -2,6 +2,7 @@
 
 mod clock;
 mod commands;
+mod damaged;
 mod hostile;
 mod http;
 mod lasting;

@@ -1,20 +1,17 @@
 //! A small fleet over the four kinds, polled once: what a large one costs is measured by `scripts/bench polls`.
 
-#[path = "../../benches/polls/fleet.rs"]
-mod fleet;
-
 use std::collections::BTreeMap;
 
 use apnswatch::clock::Clock;
 use apnswatch::{app, config};
 
-use fleet::{Fleet, KINDS, PER_HOST};
+use crate::fleet::{Fleet, HEAD, KINDS, PER_HOST};
 
 const TENANTS: usize = 100;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_tenant_is_asked_once_and_no_vendor_sees_more_than_its_limit() {
-    let fleet = Fleet::start(TENANTS).await.unwrap();
+    let fleet = Fleet::start(TENANTS, HEAD).await.unwrap();
     let config = config::load(&fleet.config(), &BTreeMap::new(), None).unwrap();
     assert_eq!((config.tenants.len(), config.limits.per_host as u64), (TENANTS, PER_HOST));
     let report = app::once(&config, &Clock::system()).await.unwrap();

@@ -250,16 +250,26 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts `serve` or `demo` and waits until it says where it listens.
     pub(crate) async fn start(command: Command) -> Self {
+        let mut daemon = Self::begin(command);
+        daemon.listens().await;
+        daemon
+    }
+
+    /// Starts it and waits for nothing; it has no address yet.
+    pub(crate) fn begin(command: Command) -> Self {
         let (child, log) = spawn(command);
-        let mut daemon = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), child, log };
-        daemon.address = eventually("the program says where it listens", SOON, || {
-            let log = daemon.log();
-            let ended = daemon.child.try_wait().unwrap();
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), child, log }
+    }
+
+    /// Waits until it says where it listens.
+    pub(crate) async fn listens(&mut self) {
+        self.address = eventually("the program says where it listens", SOON, || {
+            let log = self.log();
+            let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "it ended with {ended:?}:\n{log}");
             async move { address_in(&log) }
         })
         .await;
-        daemon
     }
 
     pub(crate) async fn demo() -> Self {
@@ -393,20 +403,46 @@ pub(crate) async fn request_with(address: SocketAddr, method: &str, path: &str, 
 
 /// The same with a body.
 pub(crate) async fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &[u8]) -> Answered {
-    let exchange = async {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let head = format!("{method} {path} HTTP/1.0\r\n{headers}\r\nContent-Length: {}\r\n\r\n", body.len());
-        stream.write_all(head.as_bytes()).await.unwrap();
-        // Whoever refuses a body need not read it to its end.
-        let _ = stream.write_all(body).await;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.unwrap();
-        String::from_utf8(bytes).unwrap()
-    };
-    let text = tokio::time::timeout(SOON, exchange).await.expect("an answer in time");
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP: {text}"));
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answered { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    let exchange = exchange(address, method, path, headers, body);
+    let text = tokio::time::timeout(SOON, exchange).await.expect("an answer in time").unwrap();
+    answered(&text).unwrap_or_else(|| panic!("no HTTP: {text}"))
+}
+
+/// The same where whoever is asked may be killed meanwhile: nothing if there is no whole answer.
+pub(crate) async fn try_send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> Option<Answered> {
+    let exchange = exchange(address, method, path, headers, body);
+    let answered = answered(&tokio::time::timeout(SOON, exchange).await.expect("an answer in time").ok()?)?;
+    let length = answered.head.lines().find_map(|line| line.strip_prefix("content-length: "))?.trim();
+    (length.parse() == Ok(answered.body.len())).then_some(answered)
+}
+
+async fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let head = format!("{method} {path} HTTP/1.0\r\n{headers}\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await?;
+    // Whoever refuses a body need not read it to its end.
+    let _ = stream.write_all(body).await;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await?;
+    String::from_utf8(bytes).map_err(std::io::Error::other)
+}
+
+fn answered(text: &str) -> Option<Answered> {
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some(Answered { status, head: head.to_ascii_lowercase(), body: body.to_owned() })
 }
 
 pub(crate) type Labels = BTreeMap<String, String>;

@@ -82,7 +82,7 @@ fn warnings(report: &Report) -> Markup {
                 p.alarm { strong { "The clock of this machine cannot be right" } ", so nobody can say what has expired." }
             }
             @if !report.store_up {
-                p.alarm { strong { "The store cannot be used" } ": what is learnt now is lost at the end." }
+                p.alarm { strong { "The store cannot be used" } ": what is learnt now is lost at the end. The log of apnswatch has the reason, and how to restore a backup." }
             }
             @if report.config_errors > 0 {
                 p.alarm { strong { (report.config_errors) " problems in tenant files" } ": run apnswatch check-config." }

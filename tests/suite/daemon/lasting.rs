@@ -249,21 +249,6 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_shown_to_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_store_is_told_and_left_as_it_is() {
-    let site = Site::new().await;
-    site.configure("", &[site.intune("acme", answer("acme", 290), "")]);
-    let garbage = vec![b'?'; 8192];
-    site.write("state.db", &garbage);
-    let daemon = site.serve().await;
-    let scrape = daemon.until("it works from memory", |scrape| scrape.up("acme") == Some(1.0)).await;
-    assert_eq!(scrape.one("apnswatch_store_up", &[]), 0.0);
-    assert!(daemon.get("/").await.body.contains("The store cannot be used"));
-    assert!(daemon.log().contains("state.db"), "{}", daemon.log());
-    daemon.stop().await;
-    assert!(std::fs::read(site.path("state.db")).unwrap() == garbage, "the store was written over");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn certificate_files_come_and_go() {
     let site = Site::new().await;
     let file = site.certificate("acme/push.pem", &topic("acme"), "0A01", 100);

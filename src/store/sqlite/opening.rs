@@ -1,0 +1,81 @@
+//! How a database is opened for writing: it is looked at before, and tried again while another process makes it.
+//!
+//! SQLite changes a file before anybody has asked for it: the last one who closes a database moves its log into it, and a
+//! migration makes tables in whatever it is given. So a store that cannot be used would not be left as it is.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::{ConnectOptions, Row};
+use tokio::time::{Instant, sleep};
+
+use super::{BUSY, Database, Error, MIGRATIONS, options};
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl Database {
+    /// Opens the database, makes it if it is not there, and brings it to the present schema.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, is none of ours, or another process holds it for longer than [`BUSY`].
+    pub(in crate::store) async fn open(path: &Path) -> Result<Self, Error> {
+        let end = Instant::now() + BUSY;
+        loop {
+            match Self::open_once(path).await {
+                // SQLite waits for a lock by itself, except where it switches a new database to a log: then a command
+                // that comes at the same moment is told at once that it is locked.
+                Err(error) if is_busy(&error) && Instant::now() < end => sleep(PAUSE).await,
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Reads everything of a database that is there, through a connection that cannot write.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being read, and if it is of a newer version or another program's.
+    pub(super) async fn look(path: &Path) -> Result<(), Error> {
+        // A rollback journal is only there until the log is switched on for the first time: nothing was kept by then, and
+        // only a connection that writes can take it back.
+        let mut journal = path.as_os_str().to_owned();
+        journal.push("-journal");
+        if std::fs::metadata(path)?.len() == 0 || Path::new(&journal).exists() {
+            return Ok(());
+        }
+        let mut database = Self::new(options(path).read_only(true).connect().await?, None).await?;
+        let looked = database.is_usable().await;
+        database.close().await;
+        looked
+    }
+
+    async fn is_usable(&mut self) -> Result<(), Error> {
+        if !self.has_table("_sqlx_migrations").await? {
+            let tables = sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(&mut self.connection).await?;
+            if tables.try_get::<i64, _>(0)? == 0 {
+                return Ok(());
+            }
+            return Err(Error::Io(io::Error::other("this is the database of another program")));
+        }
+        for row in sqlx::query("SELECT version FROM _sqlx_migrations").fetch_all(&mut self.connection).await? {
+            let version = row.try_get(0)?;
+            if !MIGRATIONS.version_exists(version) {
+                return Err(sqlx::migrate::MigrateError::VersionMissing(version).into());
+            }
+        }
+        if self.has_table("source_memory").await? {
+            self.load().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether another process held the database.
+fn is_busy(error: &Error) -> bool {
+    let Error::Database(sqlx::Error::Database(error)) = error else { return false };
+    // The lower byte of the code: 5 is SQLITE_BUSY, whatever for.
+    error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 5)
+}
