@@ -162,7 +162,7 @@ pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<Fir
         }
         voice.tell(&job, outcome.as_ref());
         failures = if outcome.is_some() { failures + 1 } else { 0 };
-        next = Instant::now() + jittered(pause(job.interval, failures, outcome.as_ref()));
+        next = Instant::now() + pause(job.interval, failures, outcome.as_ref());
     }
     if let Some(round) = first {
         round.tried();
@@ -228,7 +228,8 @@ pub fn first_delay(index: usize, count: usize) -> Duration {
     (STEP.min(ALL / count)) * index
 }
 
-/// The pause before the next poll.
+/// The pause before the next poll. What a vendor asked for is a little exceeded and never undercut: who comes early is
+/// sent away again, for longer.
 fn pause(interval: Duration, failures: u32, failure: Option<&Failure>) -> Duration {
     let Some(failure) = failure else { return interval };
     let wish = failure.retry_after.unwrap_or_default().min(LONGEST_WISH);
@@ -237,7 +238,7 @@ fn pause(interval: Duration, failures: u32, failure: Option<&Failure>) -> Durati
     } else {
         interval
     };
-    own.max(wish)
+    jittered(own).max(wish.mul_f64(rand::rng().random_range(1.0..=1.0 + JITTER)))
 }
 
 fn jittered(pause: Duration) -> Duration {
