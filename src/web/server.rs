@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -32,11 +33,15 @@ const WRITE: Duration = Duration::from_secs(30);
 /// After a connection that could not be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Connections that cannot be accepted are told of once in so long: what they lack may be room for the log.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
 /// Serves until `stop`, then lets requests under way end. Whoever calls this bounds how long that takes. A connection speaks
 /// TLS if `access` says so when it begins.
 pub async fn serve(listener: TcpListener, router: Router, access: watch::Receiver<Access>, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
+    let mut told: Option<Instant> = None;
     loop {
         // A place first: who waits for one waits in the kernel's queue and costs nothing here.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
@@ -46,7 +51,10 @@ pub async fn serve(listener: TcpListener, router: Router, access: watch::Receive
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     // Too many open files, most likely: trying again at once would only burn a core.
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
+                        tracing::warn!(%error, "a connection could not be accepted; tried again until it can");
+                        told = Some(Instant::now());
+                    }
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
