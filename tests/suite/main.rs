@@ -20,6 +20,7 @@ mod demo;
 mod desk;
 mod documents;
 mod drill;
+mod faults;
 mod grafana;
 mod guide;
 mod hand;
