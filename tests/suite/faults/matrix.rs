@@ -114,7 +114,7 @@ async fn every_fault_of_every_vendor_is_named_bounded_and_over_when_it_ends() {
         let mut wrong: Vec<String> = everybody().flat_map(|cell| ill(scrape, cell)).collect();
         for cell in everybody() {
             let is_new = |source: &&str| scrape.source(SUCCESS, &cell.tenant, source).is_some_and(|at| at > mended);
-            if !cell.sources().iter().all(|source| is_new(&source)) {
+            if !cell.sources().iter().all(|source| is_new(source)) {
                 wrong.push(format!("{} has no news", cell.tenant));
             } else if self::known(scrape, cell) != known[cell.tenant.as_str()] {
                 // A list whose pages came from before and after is right the next time.
@@ -132,16 +132,14 @@ async fn every_fault_of_every_vendor_is_named_bounded_and_over_when_it_ends() {
 /// What was seen while the faults lasted.
 #[derive(Default)]
 struct Watch {
-    /// By tenant, the newest word of each source that is not the one before the fault came through.
-    words: BTreeMap<String, Vec<Word>>,
+    /// By tenant, how its sources fared, in one scrape after the other.
+    words: BTreeMap<String, Vec<String>>,
+    /// By tenant, what the document says.
     expected: BTreeMap<String, String>,
     /// Since when a source has failed, by its last success.
     ages: BTreeMap<(String, &'static str), f64>,
     took: Vec<Duration>,
 }
-
-/// How the sources of a tenant fared, in one scrape.
-type Word = String;
 
 impl Watch {
     async fn look(&mut self, daemon: &Daemon, place: &Place) -> Scrape {
