@@ -198,7 +198,8 @@ async fn a_private_issuer_is_trusted_when_its_file_is_named() {
 
     // Another one takes its place: the file that is there counts, for the tenant that was asked already too.
     settings.login_url = Some(format!("https://localhost:{}", address.port()));
-    bench.write("ca.pem", rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap().pem());
+    let other = rcgen::KeyPair::generate().unwrap();
+    bench.write("ca.pem", rcgen::CertificateParams::new([]).unwrap().self_signed(&other).unwrap().pem());
     let intune = Intune::new(&settings, &network, REQUEST_TIMEOUT).unwrap();
     assert_eq!(failure(&intune).await.reason, Reason::Tls);
     bench.write("ca.pem", certificate.pem());
