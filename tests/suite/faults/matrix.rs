@@ -114,7 +114,7 @@ async fn every_fault_of_every_vendor_is_named_bounded_and_over_when_it_ends() {
         let mut wrong: Vec<String> = everybody().flat_map(|cell| ill(scrape, cell)).collect();
         for cell in everybody() {
             let is_new = |source: &&str| scrape.source(SUCCESS, &cell.tenant, source).is_some_and(|at| at > mended);
-            if !cell.sources().iter().all(|source| is_new(source)) {
+            if !cell.sources().iter().all(is_new) {
                 wrong.push(format!("{} has no news", cell.tenant));
             } else if self::known(scrape, cell) != known[cell.tenant.as_str()] {
                 // A list whose pages came from before and after is right the next time.
