@@ -179,7 +179,7 @@ pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<Fir
         failures = if outcome.is_some() { failures + 1 } else { 0 };
         let pause = pause(job.interval, failures, outcome.as_ref());
         around.store.rest(&job.tenant, job.poll.source(), pause).await;
-        next = Instant::now() + jittered(pause);
+        next = Instant::now() + pause;
     }
     if let Some(round) = first {
         round.tried();
@@ -263,7 +263,8 @@ pub fn first_delay(index: usize, count: usize) -> Duration {
     (STEP.min(ALL / count)) * index
 }
 
-/// The pause before the next poll.
+/// The pause before the next poll. What a vendor asked for is a little exceeded and never undercut: who comes early is
+/// sent away again, for longer.
 fn pause(interval: Duration, failures: u32, failure: Option<&Failure>) -> Duration {
     let Some(failure) = failure else { return interval };
     let wish = failure.retry_after.unwrap_or_default().min(LONGEST_WISH);
@@ -272,7 +273,7 @@ fn pause(interval: Duration, failures: u32, failure: Option<&Failure>) -> Durati
     } else {
         interval
     };
-    own.max(wish)
+    jittered(own).max(wish.mul_f64(rand::rng().random_range(1.0..=1.0 + JITTER)))
 }
 
 fn jittered(pause: Duration) -> Duration {

@@ -57,6 +57,14 @@ impl Asked {
         })
     }
 
+    /// Scheme, host and port as whoever asks knows them: behind a proxy that speaks TLS the scheme is in
+    /// `X-Forwarded-Proto`.
+    #[must_use]
+    pub fn root(&self) -> String {
+        let scheme = self.header("x-forwarded-proto").filter(|scheme| scheme == "https");
+        format!("{}://{}", scheme.as_deref().unwrap_or("http"), self.host)
+    }
+
     /// Path and query.
     #[must_use]
     pub fn target(&self) -> String {

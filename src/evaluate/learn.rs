@@ -149,7 +149,7 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
     let Some(mut facts) = outcome.facts else { return Told::Nothing };
     if let Some(Presence::Present(certificate)) = &mut facts.certificate {
         if let Some(known) = state.present() {
-            if certificate.is_same_as(known) {
+            if certificate.is_same_as(known) || is_silent(certificate, known) {
                 keep_dates(certificate, known);
             } else if !is_whole && is_older(certificate, known) {
                 // The newer file may be the one that could not be read just now.
@@ -160,8 +160,11 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
             see(&mut state.seen, certificate, at);
         }
     }
-    if !is_whole && let Some(known) = &state.last_good {
-        complete(&mut facts, &known.facts);
+    if let Some(known) = &state.last_good {
+        keep_ends(&mut facts, &known.facts);
+        if !is_whole {
+            complete(&mut facts, &known.facts);
+        }
     }
     if let Some(notices) = &facts.notices {
         reckon(&mut state.estimate, notices, at);
@@ -215,6 +218,20 @@ fn complete(facts: &mut Facts, known: &Facts) {
 fn keep_dates(certificate: &mut PushCertificate, known: &PushCertificate) {
     certificate.not_before = certificate.not_before.or(known.not_before);
     certificate.not_after = certificate.not_after.or(known.not_after);
+}
+
+/// The same for tokens: a date that a vendor writes in another way all of a sudden is unknown, and the token no newer.
+fn keep_ends(facts: &mut Facts, known: &Facts) {
+    let (Some(told), Some(known)) = (&mut facts.tokens, &known.tokens) else { return };
+    for token in told.iter_mut().filter(|token| token.not_after.is_none() && !token.id.is_empty()) {
+        let same = known.iter().find(|known| (known.kind, &known.id) == (token.kind, &token.id));
+        token.not_after = same.and_then(|known| known.not_after);
+    }
+}
+
+/// Whether nothing is told by which it could be another certificate than the known one.
+fn is_silent(certificate: &PushCertificate, known: &PushCertificate) -> bool {
+    !is_one(certificate) && (certificate.topic.is_none() || certificate.topic == known.topic)
 }
 
 fn is_older(certificate: &PushCertificate, known: &PushCertificate) -> bool {

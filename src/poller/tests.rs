@@ -180,6 +180,16 @@ async fn a_vendors_wish_is_granted_within_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_comes_back_before_a_vendor_wished() {
+    let fake = Fake::new(&[Act::Wish(Reason::RateLimited, 600)]);
+    let running = start(&fake).await;
+    tokio::time::sleep(Duration::from_secs(20_000)).await;
+    let pauses = fake.pauses();
+    assert!(pauses.len() > 20 && pauses.iter().all(|pause| (600.0..=661.0).contains(pause)), "{pauses:?}");
+    running.stop.cancel();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_sleep_makes_one_poll_and_no_burst() {
     let fake = Fake::new(&[Act::Answer]);
     let running = start(&fake).await;

@@ -14,7 +14,7 @@ mod token;
 mod transport;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -50,7 +50,8 @@ pub struct Client {
     network: Network,
     timeout: Duration,
     body_limit: usize,
-    transport: OnceLock<Arc<Transport>>,
+    /// Forgotten when TLS fails, so that a CA file that was changed is read again.
+    transport: Mutex<Option<Arc<Transport>>>,
     reading: Guard,
 }
 
@@ -69,7 +70,7 @@ pub struct Answer {
 
 impl Client {
     /// A client for an origin. Touches neither the network nor the CA files; those are read at the first request, so
-    /// that a file which is not there yet costs a poll and not the tenant.
+    /// that a file which is not there yet costs a poll and not the tenant, and again after TLS failed.
     #[must_use]
     pub fn new(origin: Origin, network: &Network, timeout: Duration) -> Self {
         Self {
@@ -77,7 +78,7 @@ impl Client {
             network: network.clone(),
             timeout,
             body_limit: BODY_LIMIT,
-            transport: OnceLock::new(),
+            transport: Mutex::default(),
             reading: Guard::default(),
         }
     }
@@ -182,10 +183,14 @@ impl Client {
             };
             self.read(response.map_err(|error| self.failed(&error))?, now).await
         };
-        tokio::time::timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
+        let result = tokio::time::timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
             let host = self.origin.host();
             Err(Failure::new(Reason::Timeout, format!("{host} gave no whole answer within {:?}", self.timeout)))
-        })
+        });
+        if result.as_ref().is_err_and(|failure| failure.reason == Reason::Tls) {
+            self.held().take();
+        }
+        result
     }
 
     async fn read(&self, mut response: reqwest::Response, now: DateTime<Utc>) -> Result<Answer, Failure> {
@@ -218,13 +223,17 @@ impl Client {
         failure::classify(&self.origin.host(), error)
     }
 
-    async fn transport(&self) -> Result<&Transport, Failure> {
-        if let Some(transport) = self.transport.get() {
+    async fn transport(&self) -> Result<Arc<Transport>, Failure> {
+        if let Some(transport) = self.held().clone() {
             return Ok(transport);
         }
         let (origin, network) = (self.origin.clone(), self.network.clone());
         let made = self.reading.run("the CA files", move || Transport::shared(&origin, &network)).await??;
-        Ok(self.transport.get_or_init(|| made))
+        Ok(Arc::clone(self.held().insert(made)))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Arc<Transport>>> {
+        self.transport.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -221,6 +221,25 @@ impl Database {
     /// Writes a batch in one transaction.
     pub(super) async fn write(&mut self, changes: &Changes) -> Result<(), Error> {
         self.check_file()?;
+        let written = self.write_batch(changes).await;
+        self.after(written).await
+    }
+
+    /// Gives a failed write on, with a new connection for the next one. SQLite rolls back by itself when the disk is full;
+    /// the connection then counts one transaction too many, and whatever it "commits" later stays within a transaction
+    /// that never ends.
+    async fn after(&mut self, written: Result<(), Error>) -> Result<(), Error> {
+        if written.is_err()
+            && let Some(file) = &self.file
+        {
+            self.connection = options(&file.path).connect().await?;
+            // Versions are counted by each connection for itself, so what people wrote is read again.
+            self.version = -1;
+        }
+        written
+    }
+
+    async fn write_batch(&mut self, changes: &Changes) -> Result<(), Error> {
         let mut transaction = self.connection.begin().await?;
         for (tenant, source, memory) in &changes.sources {
             sqlx::query(
@@ -268,6 +287,16 @@ impl Database {
         pin: &PinChange,
     ) -> Result<(), Error> {
         self.check_file()?;
+        let written = self.attest_all(tenant, attestations, pin).await;
+        self.after(written).await
+    }
+
+    async fn attest_all(
+        &mut self,
+        tenant: &TenantName,
+        attestations: &[Attestation],
+        pin: &PinChange,
+    ) -> Result<(), Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         for attestation in attestations {
             sqlx::query("INSERT INTO attestations (tenant, attestation) VALUES (?, ?)")

@@ -18,6 +18,7 @@ use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -61,6 +62,9 @@ impl Default for Limits {
     }
 }
 
+/// Connections that cannot be accepted are told of once in so long: what they lack may be room for the log.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
 /// Serves until `stop`, then lets requests under way end. Whoever calls this bounds how long that takes. A connection speaks
 /// TLS if `access` says so when it begins.
 pub async fn serve(
@@ -72,6 +76,7 @@ pub async fn serve(
 ) {
     let places = Arc::new(Places::new(limits.connections, limits.work));
     let graceful = GracefulShutdown::new();
+    let mut told: Option<Instant> = None;
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => break,
@@ -79,7 +84,10 @@ pub async fn serve(
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     // Too many open files, most likely: trying again at once would only burn a core.
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
+                        tracing::warn!(%error, "a connection could not be accepted; tried again until it can");
+                        told = Some(Instant::now());
+                    }
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }

@@ -22,6 +22,7 @@ mod demo;
 mod desk;
 mod documents;
 mod drill;
+mod faults;
 #[path = "../../benches/polls/fleet.rs"]
 mod fleet;
 mod grafana;

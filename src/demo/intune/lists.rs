@@ -22,7 +22,7 @@ pub(super) fn respond(asked: &Asked, list: &List) -> Response {
     let page = page_of(asked);
     let empty = Vec::new();
     let link = |host: &str, page: usize| format!("{host}{}?%24skiptoken=%7Bpage%3D{page}%7D", asked.path);
-    let own = format!("http://{}", asked.host);
+    let own = asked.root();
     let (elements, next) = match &list.paging {
         Paging::Honest | Paging::Fails(_) => {
             let more = page + 1 < list.pages.len() || matches!(list.paging, Paging::Fails(_)) && page == 0;

@@ -53,7 +53,7 @@ fn check(
         return Err((400, 70_003));
     }
     // One listener is login and Graph at once, so the resource of the scope is this very host.
-    if field("scope") != format!("http://{}/.default", asked.host) {
+    if field("scope") != format!("{}/.default", asked.root()) {
         return Err((400, 500_011));
     }
     if field("client_id") != directory.client_id {
@@ -81,7 +81,7 @@ fn check(
             }
         }
         Credential::Certificate(certificate) => {
-            let audience = format!("http://{}{}", asked.host, asked.path);
+            let audience = format!("{}{}", asked.root(), asked.path);
             let id = verify(assertion()?, certificate, &audience, &directory.client_id, state.seconds())
                 .map_err(|code| (401, code))?;
             if state.assertions.insert(name.to_owned(), id.clone()).is_some_and(|last| last == id) {

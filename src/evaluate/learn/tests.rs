@@ -226,6 +226,47 @@ fn a_list_of_tokens_that_could_not_be_read_is_not_taken_for_empty() {
 }
 
 #[test]
+fn a_token_that_is_told_without_its_end_keeps_the_known_one() {
+    use crate::model::{AppleToken, TokenKind};
+    let token = |id: &str, not_after| AppleToken {
+        kind: TokenKind::Ade,
+        id: id.to_owned(),
+        name: "main".to_owned(),
+        not_after,
+        usable: None,
+        trouble: None,
+    };
+    let mut tenant = Tenant::new(&[Source::Tokens]);
+    let mut tell = |told: &[AppleToken]| -> Vec<Option<DateTime<Utc>>> {
+        let facts = Facts { tokens: Some(told.to_vec()), ..Facts::default() };
+        tenant.learn(Source::Tokens, Outcome::success(facts));
+        tenant.memory.sources[&Source::Tokens].tokens().unwrap().iter().map(|token| token.not_after).collect()
+    };
+    let (end, later) = (Some(at(9)), Some(at(99)));
+    assert_eq!(tell(&[token("1", end), token("", end)]), [end, end]);
+    assert_eq!(tell(&[token("1", None), token("2", None), token("", None)]), [end, None, None], "by its id alone");
+    assert_eq!(tell(&[token("1", later)]), [later]);
+    assert_eq!(tell(&[token("1", None)]), [later]);
+}
+
+#[test]
+fn an_answer_that_tells_nothing_of_a_certificate_erases_no_date() {
+    let mut tenant = Tenant::new(&[Source::Api]);
+    let telling = |topic: Option<&str>| {
+        let certificate = PushCertificate { topic: topic.and_then(Topic::parse), ..PushCertificate::default() };
+        Outcome::success(Facts { certificate: Some(Presence::Present(certificate)), ..Facts::default() })
+    };
+    for topic in [None, Some(T1)] {
+        tenant.learn(Source::Api, told(T1));
+        tenant.learn(Source::Api, telling(topic));
+        let told = tenant.memory.sources[&Source::Api].present().unwrap();
+        assert_eq!((told.not_after, told.topic.as_ref().map(Topic::as_str)), (Some(at(525_600)), topic));
+    }
+    tenant.learn(Source::Api, telling(Some(T2)));
+    assert_eq!(tenant.memory.sources[&Source::Api].present().unwrap().not_after, None, "another one has its own end");
+}
+
+#[test]
 fn a_topic_alone_is_no_certificate_that_was_seen() {
     let mut tenant = Tenant::new(&[Source::Profile]);
     let only_topic = PushCertificate { topic: Topic::parse(T1), ..PushCertificate::default() };

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 use super::Origin;
 use crate::model::{Failure, Reason};
@@ -28,16 +28,19 @@ pub fn status_failure(host: &str, status: u16, retry_after: Option<Duration>) ->
     Failure { reason, message: format!("{host} {meaning} (status {status})"), retry_after }
 }
 
-/// `Retry-After` in seconds or as an HTTP date (RFC 9110, 10.2.3), at most an hour. What cannot be read is no wish.
+/// `Retry-After` in seconds or as an HTTP date (RFC 9110, 10.2.3), at most an hour. What cannot be read is no wish. A date
+/// is by the clock of whoever wrote it, which its `Date` tells; `now` stands in where there is none.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let date = |text| DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc());
+    let wish = text(RETRY_AFTER)?;
+    let pause = if !wish.is_empty() && wish.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than fit are a very long pause.
-        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+        Duration::from_secs(wish.parse().unwrap_or(u64::MAX))
     } else {
-        let until = DateTime::parse_from_rfc2822(text).ok()?;
-        (until.to_utc() - now).to_std().unwrap_or_default()
+        let there = text(DATE).and_then(date).unwrap_or(now);
+        (date(wish)? - there).to_std().unwrap_or_default()
     };
     Some(pause.min(LONGEST_PAUSE))
 }
@@ -206,6 +209,22 @@ mod tests {
             assert_eq!(retry_after(&headers, now()), seconds.map(Duration::from_secs), "{text}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), now()), None);
+    }
+
+    #[test]
+    fn a_date_is_by_the_clock_of_whoever_wrote_it() {
+        for (there, seconds) in [
+            ("Sat, 07 Nov 2026 08:49:30 GMT", 67),
+            ("Sat, 07 Nov 2026 08:51:00 GMT", 0),
+            ("Fri, 06 Nov 2026 08:50:37 GMT", 3600),
+            // Not readable: our clock has to do, by which the moment is a day away.
+            ("yesterday", 3600),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("Sat, 07 Nov 2026 08:50:37 GMT"));
+            headers.insert(DATE, HeaderValue::from_static(there));
+            assert_eq!(retry_after(&headers, now()), Some(Duration::from_secs(seconds)), "{there}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::denial::Wanted;
 use super::reader::Entity;
-use super::wire::{NoDate, TEXT_LIMIT, date, text};
+use super::wire::{NoDate, TEXT_LIMIT, date, is_odd, text};
 use crate::model::{AppleToken, TokenKind};
 use crate::provider::http::clean;
 
@@ -58,7 +58,7 @@ pub(super) fn ade(entity: &Entity, now: DateTime<Utc>) -> Result<Option<Ade>, &'
         return Ok(None);
     }
     let mut remarks = Vec::new();
-    let Some(token) = token(TokenKind::Ade, entity, "tokenName", END, &mut remarks) else { return Ok(None) };
+    let Some(token) = token(TokenKind::Ade, entity, "tokenName", END, &mut remarks)? else { return Ok(None) };
     match entity.get("lastSyncErrorCode").and_then(Value::as_i64) {
         None | Some(0) => {}
         Some(3) => remarks.push(format!(
@@ -108,7 +108,7 @@ pub(super) fn vpp(entity: &Entity, remarks: &mut Vec<String>) -> Result<Option<A
     if ["id", END, "state"].iter().all(|key| !entity.contains_key(*key)) {
         return Err("an entry that is no such token");
     }
-    let Some(mut token) = token(TokenKind::Vpp, entity, "organizationName", END, remarks) else { return Ok(None) };
+    let Some(mut token) = token(TokenKind::Vpp, entity, "organizationName", END, remarks)? else { return Ok(None) };
     let trouble = |what: &str| (Some(false), Some(what.to_owned()));
     (token.usable, token.trouble) = match text(entity, "state") {
         None | Some("unknown") => (None, None),
@@ -125,21 +125,29 @@ pub(super) fn vpp(entity: &Entity, remarks: &mut Vec<String>) -> Result<Option<A
     Ok(Some(token))
 }
 
-/// What both have. `None` without an id and an end.
-fn token(kind: TokenKind, entity: &Entity, name: &str, end: &str, remarks: &mut Vec<String>) -> Option<AppleToken> {
+/// What both have. `None` without an id and an end. If they are there and neither can be read, the list is not what it
+/// should be: leaving the entry out would say that the token is gone.
+fn token(
+    kind: TokenKind,
+    entity: &Entity,
+    name: &str,
+    end: &str,
+    remarks: &mut Vec<String>,
+) -> Result<Option<AppleToken>, &'static str> {
     let field = |key| text(entity, key).map(|text| clean(text, TEXT_LIMIT)).unwrap_or_default();
     let not_after = date(entity, end);
     let token =
         AppleToken { kind, id: field("id"), name: field(name), not_after: not_after.ok(), usable: None, trouble: None };
     if token.id.is_empty() && not_after.is_err() {
-        return None;
+        let is_unreadable = is_odd(entity, "id") || not_after == Err(NoDate::Odd);
+        return if is_unreadable { Err("an entry whose fields cannot be read") } else { Ok(None) };
     }
     match not_after {
         Ok(_) => {}
         Err(NoDate::Odd) => remarks.push(format!("Intune gave an end of {} that cannot be read.", named(&token))),
         Err(NoDate::Missing | NoDate::Never(_)) => remarks.push(format!("Intune gave no end of {}.", named(&token))),
     }
-    Some(token)
+    Ok(Some(token))
 }
 
 fn named(token: &AppleToken) -> String {

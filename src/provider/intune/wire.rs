@@ -58,6 +58,10 @@ fn certificate(host: &str, answer: &Answer) -> Result<Facts, Failure> {
         not_after: not_after(entity, &mut remarks),
         ..PushCertificate::default()
     };
+    // Said of a certificate that nobody could read anything of, "up" would be good news that nobody told.
+    if certificate == PushCertificate::default() && has_unreadable(entity) {
+        return Err(malformed("nothing of the push certificate can be read: its fields are not what they should be"));
+    }
     if let Some(reason) = text(entity, "certificateUploadFailureReason") {
         remarks.push(format!("Intune says that an upload failed: {}", clean(reason, TEXT_LIMIT)));
     }
@@ -77,6 +81,14 @@ pub(super) fn text<'a>(entity: &'a Map<String, Value>, key: &str) -> Option<&'a 
 /// Whether a field holds something that is not text.
 pub(super) fn is_odd(entity: &Map<String, Value>, key: &str) -> bool {
     entity.get(key).is_some_and(|value| !value.is_null() && !value.is_string())
+}
+
+/// Whether topic, serial or end hold something, none of which could be read.
+fn has_unreadable(entity: &Map<String, Value>) -> bool {
+    let is_there = |key| text(entity, key).is_some() || is_odd(entity, key);
+    is_there("topicIdentifier")
+        || is_there("certificateSerialNumber")
+        || date(entity, "expirationDateTime") == Err(NoDate::Odd)
 }
 
 fn topic(entity: &Map<String, Value>, remarks: &mut Vec<String>) -> Option<Topic> {

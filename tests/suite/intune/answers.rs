@@ -87,7 +87,9 @@ async fn every_bad_answer_has_one_reason() {
         (Answer::Status(429, None), Reason::RateLimited, None),
         (Answer::Status(429, Some("17".to_owned())), Reason::RateLimited, pause(17)),
         (Answer::Status(429, Some("86400".to_owned())), Reason::RateLimited, pause(3600)),
-        (Answer::Status(429, Some("Tue, 01 Sep 2026 12:01:00 GMT".to_owned())), Reason::RateLimited, pause(60)),
+        // By the simulator's clock, which is the machine's: far ahead of it, and past.
+        (Answer::Status(429, Some("Tue, 01 Sep 2099 12:01:00 GMT".to_owned())), Reason::RateLimited, pause(3600)),
+        (Answer::Status(429, Some("Thu, 01 Jan 2026 12:01:00 GMT".to_owned())), Reason::RateLimited, pause(0)),
         (Answer::Status(429, Some("soon".to_owned())), Reason::RateLimited, None),
         (Answer::Status(418, None), Reason::Http, None),
         (Answer::Status(401, None), Reason::Auth, None),

@@ -196,6 +196,16 @@ async fn a_private_issuer_is_trusted_when_its_file_is_named() {
     let named = failure(&Intune::new(&settings, &network, REQUEST_TIMEOUT).unwrap()).await;
     assert!(named.message.contains("for another name"), "{named}");
 
+    // Another one takes its place: the file that is there counts, for the tenant that was asked already too.
+    settings.login_url = Some(format!("https://localhost:{}", address.port()));
+    let other = rcgen::KeyPair::generate().unwrap();
+    bench.write("ca.pem", rcgen::CertificateParams::new([]).unwrap().self_signed(&other).unwrap().pem());
+    let intune = Intune::new(&settings, &network, REQUEST_TIMEOUT).unwrap();
+    assert_eq!(failure(&intune).await.reason, Reason::Tls);
+    bench.write("ca.pem", certificate.pem());
+    let trusted = failure(&intune).await;
+    assert_eq!(trusted.reason, Reason::Http, "{trusted}");
+
     std::fs::remove_file(bench.folder.path().join("ca.pem")).unwrap();
     let missing = failure(&Intune::new(&settings, &network, REQUEST_TIMEOUT).unwrap()).await;
     assert_eq!(missing.reason, Reason::NotFound, "{missing}");

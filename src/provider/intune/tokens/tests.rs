@@ -52,6 +52,22 @@ fn server_tokens_in_use_are_told_and_nothing_else() {
 }
 
 #[test]
+fn a_token_of_which_nothing_can_be_read_spoils_the_list() {
+    for entity in [
+        json!({ "id": 7, "tokenName": "main", "tokenExpirationDateTime": null, "state": "valid" }),
+        json!({ "id": null, "tokenExpirationDateTime": 7, "expirationDateTime": 7 }),
+        json!({ "id": ["a"], "tokenExpirationDateTime": "in spring", "expirationDateTime": "in spring" }),
+    ] {
+        let entity = entity.as_object().unwrap();
+        assert!(ade(entity, now()).is_err(), "{entity:?}");
+        assert!(vpp(entity, &mut Vec::new()).is_err(), "{entity:?}");
+    }
+    let nothing = json!({ "id": "", "tokenExpirationDateTime": null, "expirationDateTime": null });
+    let nothing = nothing.as_object().unwrap();
+    assert!(ade(nothing, now()).unwrap().is_none() && vpp(nothing, &mut Vec::new()).unwrap().is_none());
+}
+
+#[test]
 fn only_a_token_that_another_one_outlives_is_superseded() {
     let in_use = |entries: &[(&str, Option<&str>, u64)]| {
         let read = entries.iter().enumerate().map(|(index, (name, end, devices))| {

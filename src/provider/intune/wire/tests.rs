@@ -73,10 +73,23 @@ fn a_date_that_is_none_is_unknown_and_takes_nothing_else_with_it() {
 }
 
 #[test]
+fn a_certificate_of_which_nothing_can_be_read_is_no_answer() {
+    for body in [
+        fixture!("odd-types.json"),
+        r#"{"topicIdentifier":7}"#,
+        r#"{"certificateSerialNumber":"none of it","expirationDateTime":null}"#,
+        r#"{"expirationDateTime":"in spring","appleIdentifier":"mdm@example.com"}"#,
+    ] {
+        assert_eq!(told(200, body).unwrap_err().reason, Reason::Malformed, "{body}");
+    }
+    // Nothing there is nothing wrong, and year 1 is how Intune writes that there is no end.
+    for body in [fixture!("all-null.json"), r#"{"expirationDateTime":"0001-01-01T00:00:00Z"}"#] {
+        assert_eq!(facts(body).0, PushCertificate::default(), "{body}");
+    }
+}
+
+#[test]
 fn odd_fields_are_unknown_with_a_remark_each() {
-    let (certificate, odd) = facts(fixture!("odd-types.json"));
-    assert_eq!(certificate, PushCertificate::default());
-    assert_eq!((odd.account, odd.remarks.len()), (None, 3));
     let (certificate, odd) = facts(fixture!("odd-serial.json"));
     assert_eq!((certificate.serial, odd.remarks.len()), (None, 1));
     let (certificate, odd) = facts(fixture!("broken-topic.json"));
