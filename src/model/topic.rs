@@ -89,7 +89,11 @@ impl PartialOrd for Topic {
 
 impl Ord for Topic {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.to_ascii_lowercase().cmp(&other.0.to_ascii_lowercase())
+        // Topics are compared at every scrape, some hundred thousand times where there are many tenants, and begin alike: what
+        // is the same to the byte is passed over in steps of eight, and nothing is copied.
+        let (mine, theirs) = (self.0.as_bytes(), other.0.as_bytes());
+        let alike = mine.chunks_exact(8).zip(theirs.chunks_exact(8)).take_while(|(a, b)| a == b).count() * 8;
+        mine[alike..].iter().map(u8::to_ascii_lowercase).cmp(theirs[alike..].iter().map(u8::to_ascii_lowercase))
     }
 }
 
@@ -102,6 +106,22 @@ mod tests {
         let shown = Topic::parse("com.apple.mgmt.External.AB").unwrap();
         assert_eq!(shown, Topic::parse("COM.apple.mgmt.external.ab").unwrap());
         assert_eq!(shown.to_string(), "com.apple.mgmt.External.AB");
+    }
+
+    #[test]
+    fn the_order_is_the_one_of_the_lower_case() {
+        let texts = [
+            "a",
+            "B",
+            "com.apple.mgmt.External.AB",
+            "COM.apple.mgmt.external.ab",
+            "com.apple.mgmt.External.A",
+            "com.appl_",
+        ];
+        for (a, b) in texts.iter().flat_map(|a| texts.iter().map(move |b| (a, b))) {
+            let order = Topic::parse(a).unwrap().cmp(&Topic::parse(b).unwrap());
+            assert_eq!(order, a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase()), "{a} {b}");
+        }
     }
 
     #[test]
