@@ -360,11 +360,12 @@ impl Case<'_> {
     }
 
     fn source_reports(&self, moment: Moment) -> Vec<SourceReport> {
+        let nothing = SourceMemory::default();
         let mut reports: Vec<SourceReport> = self
             .polled
             .iter()
             .map(|(source, interval)| {
-                let state = self.memory.sources.get(source).cloned().unwrap_or_default();
+                let state = self.memory.sources.get(source).unwrap_or(&nothing);
                 let attempt = state.last_attempt.as_ref();
                 let facts = state.last_good.as_ref().map(|observation| &observation.facts);
                 SourceReport {
