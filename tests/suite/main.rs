@@ -42,3 +42,4 @@ mod schema;
 mod support;
 mod upload;
 mod verify;
+mod weight;
