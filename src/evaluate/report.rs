@@ -1,7 +1,8 @@
 //! The one report that every face shows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::num::NonZero;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -94,6 +95,9 @@ pub struct Report {
     pub network: Option<NetworkReport>,
 }
 
+/// Whose topic is whose: the pinned topics of all tenants.
+pub type Owners<'a> = BTreeMap<&'a Topic, &'a TenantName>;
+
 /// The sources that are polled for a tenant, and how often. A certificate that a person added is a file, too.
 #[must_use]
 pub fn polled_sources(tenant: &Tenant, memory: Option<&Memory>) -> Vec<(Source, Duration)> {
@@ -119,6 +123,36 @@ pub fn has_files(tenant: &Tenant, memory: Option<&Memory>) -> bool {
     tenant.certificate.has_files() || memory.is_some_and(|memory| !memory.kept().is_empty())
 }
 
+/// So many tenants are worth a thread of their own: judging them takes some milliseconds, starting it far less than one.
+const LANE: usize = 1000;
+
+/// How many threads this machine, or the limit that is set for us, has a core for.
+static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, NonZero::get));
+
+/// Judges each of them, in their order. Somebody waits for a page or a scrape meanwhile, and no tenant needs another one's
+/// report: with many, every core takes its part.
+fn judged(tenants: &[&Tenant], judge: impl Fn(&Tenant) -> TenantReport + Sync) -> Vec<TenantReport> {
+    let lanes = (tenants.len() / LANE).clamp(1, *CORES);
+    let each = |part: &[&Tenant]| part.iter().map(|tenant| judge(tenant)).collect::<Vec<_>>();
+    let (mine, theirs) = tenants.split_at(tenants.len().div_ceil(lanes));
+    std::thread::scope(|scope| {
+        let each = &each;
+        let start = |part| (part, std::thread::Builder::new().spawn_scoped(scope, move || each(part)));
+        let started: Vec<_> = theirs.chunks(mine.len().max(1)).map(start).collect();
+        let mut reports = each(mine);
+        reports.reserve_exact(theirs.len());
+        for (part, lane) in started {
+            reports.extend(match lane.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(reports)) => reports,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                // There was no thread to be had.
+                Err(_) => each(part),
+            });
+        }
+        reports
+    })
+}
+
 /// Judges everything.
 #[must_use]
 pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report {
@@ -131,13 +165,13 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
             (id, account::report(id, account, done, moment.now))
         })
         .collect();
-    let owners: BTreeMap<Topic, TenantName> = config
+    let owners: Owners<'_> = config
         .tenants
         .keys()
-        .filter_map(|name| Some((snapshot.tenants.get(name)?.pin.as_ref()?.topic.clone(), name.clone())))
+        .filter_map(|name| Some((&snapshot.tenants.get(name)?.pin.as_ref()?.topic, name)))
         .collect();
     let network = network::report(&snapshot.network, config, moment.now);
-    let tenants = config.tenants.values().filter(|tenant| !tenant.retired).map(|tenant| {
+    let judge = |tenant: &Tenant| {
         let memory = snapshot.tenants.get(&tenant.name).map_or(&nothing, AsRef::as_ref);
         let polled = polled_sources(tenant, Some(memory));
         let case = Case {
@@ -150,8 +184,9 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
             network: network.as_ref(),
         };
         case.report(moment)
-    });
-    let tenants: Vec<TenantReport> = tenants.collect();
+    };
+    let active: Vec<&Tenant> = config.tenants.values().map(AsRef::as_ref).filter(|tenant| !tenant.retired).collect();
+    let tenants = judged(&active, judge);
     Report {
         now: moment.now,
         clock_plausible: moment.is_plausible(),
