@@ -39,6 +39,7 @@ mod preflight;
 mod prometheus;
 mod said;
 mod schema;
+mod scrape;
 mod support;
 mod upload;
 mod verify;

@@ -1,7 +1,7 @@
 //! What the pages weigh with many tenants: how long they take is measured by `scripts/bench page`.
 
 #[path = "../../benches/page/fleet.rs"]
-mod fleet;
+pub(crate) mod fleet;
 
 use apnswatch::evaluate::evaluate;
 use apnswatch::model::{Finding, Phase};
@@ -56,5 +56,5 @@ async fn no_page_grows_with_the_fleet() {
     }
     let csv = request(fleet.address, "GET", "/tenants.csv", "localhost").await;
     assert_eq!(csv.body.lines().count(), 1 + TENANTS);
-    fleet.stop().await;
+    drop(fleet.stop().await);
 }
