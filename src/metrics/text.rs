@@ -194,7 +194,7 @@ mod tests {
             text.into_bytes()
         };
         let (plain, packed) = (write(Text::default()), write(Text::compressed()));
-        assert!(plain.len() > 3 * PIECE && packed.len() * 8 < plain.len(), "{}, {}", plain.len(), packed.len());
+        assert!(plain.len() > 2 * PIECE && packed.len() * 6 < plain.len(), "{}, {}", plain.len(), packed.len());
         let mut text = String::new();
         flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
         assert_eq!(text.as_bytes(), plain);
