@@ -43,4 +43,3 @@ mod scrape;
 mod support;
 mod upload;
 mod verify;
-mod weight;

@@ -2,6 +2,9 @@
 
 #[path = "../../benches/scrape/direct.rs"]
 mod direct;
+#[path = "../../benches/page/fleet.rs"]
+#[allow(dead_code, reason = "the pages are judged by more of it")]
+mod fleet;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -11,8 +14,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::SOON;
-use crate::weight::fleet::Fleet;
 use direct::Samples;
+use fleet::Fleet;
 
 const TENANTS: usize = 300;
 
