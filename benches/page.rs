@@ -69,7 +69,7 @@ async fn serve(tenants: usize) -> anyhow::Result<()> {
     let each = (cpu(std::process::id())? - before) / u32::try_from(ROUNDS)?;
     println!("{} {}", fleet.address, each.as_micros());
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
-    fleet.stop().await;
+    drop(fleet.stop().await);
     Ok(())
 }
 

@@ -11,4 +11,4 @@ mod network;
 mod text;
 
 pub use counters::Counters;
-pub use inventory::{ProcessState, render};
+pub use inventory::{Encoding, ProcessState, render};

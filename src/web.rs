@@ -11,6 +11,7 @@ mod pages;
 mod parts;
 mod preflight;
 mod problem;
+mod scrape;
 mod server;
 
 use std::sync::Arc;
@@ -31,13 +32,10 @@ use crate::clock::Clock;
 use crate::config::{Config, Reload};
 use crate::evaluate::{Report, evaluate};
 use crate::handover::Installation;
-use crate::metrics::{self, Counters, ProcessState};
+use crate::metrics::Counters;
 use crate::model;
 use crate::status;
 use crate::store::Store;
-
-/// What the classic text format is called; Prometheus 3 refuses a scrape without it.
-const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// The configuration in force, and how the last reload went.
 #[derive(Clone, Debug)]
@@ -78,6 +76,11 @@ impl Context {
     /// The present report, with what other processes wrote into the store meanwhile.
     pub async fn report(&self) -> (Running, Report) {
         self.store.refresh().await;
+        self.judge()
+    }
+
+    /// The present report of what is in memory. With thousands of tenants it takes a while.
+    fn judge(&self) -> (Running, Report) {
         let running = self.running.borrow().clone();
         let mut report = evaluate(&self.store.snapshot(), &running.config, self.clock.moment());
         report.is_outdated = !running.is_current;
@@ -104,7 +107,7 @@ pub fn router(context: Context) -> Router {
         .route("/accounts/{id}/duties/{duty}", post(actions::duty).layer(DefaultBodyLimit::max(parts::LIMIT)))
         .route("/assets/{name}", get(assets::serve))
         .route(access::CALENDAR, get(calendar::serve))
-        .route("/metrics", get(scrape))
+        .route("/metrics", get(scrape::serve).with_state(scrape::Scrapes::new(context.clone())))
         .route("/api/v1/status", get(status_document))
         .route("/api/v1/tenants/{name}", get(tenant_document))
         .route("/api/v1/openapi.json", get(assets::openapi))
@@ -126,23 +129,6 @@ pub fn health(context: Context) -> Router {
         .route("/-/ready", get(ready))
         .layer(middleware::map_response(harden))
         .with_state(context)
-}
-
-async fn scrape(State(context): State<Context>) -> Response {
-    let (running, report) = context.report().await;
-    let process = ProcessState {
-        reload_successful: running.is_current,
-        reload_success: running.since,
-        tasks: tokio::runtime::Handle::current().metrics().num_alive_tasks(),
-    };
-    let mut text = metrics::render(&report, &running.config, process);
-    match context.counters.write(&mut text) {
-        Ok(()) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "the metrics cannot be written");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
 }
 
 async fn status_document(State(context): State<Context>) -> Response {

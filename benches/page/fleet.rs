@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -30,7 +31,7 @@ pub(crate) struct Fleet {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     stop: CancellationToken,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     // The other ends of what the router holds.
     _kept: (watch::Sender<Running>, watch::Sender<bool>, watch::Sender<Access>, mpsc::Receiver<web::ReloadRequest>),
 }
@@ -64,18 +65,33 @@ impl Fleet {
             reload,
             ready: is_ready,
             access: who.clone(),
-            installation: Arc::new(installation()),
+            installation: Arc::new(installation(path)),
         };
         let stop = CancellationToken::new();
         drop(tokio::spawn(web::serve(listener, web::router(context), who, web::Limits::default(), stop.clone())));
         let kept = (running, ready, access, reloads);
-        Ok(Self { address, config, store, clock, stop, _folder: folder, _kept: kept })
+        Ok(Self { address, config, store, clock, stop, folder, _kept: kept })
     }
 
-    /// Stops, and closes the store.
-    pub(crate) async fn stop(self) {
+    /// Stops, and closes the store. What comes back is the folder, with the configuration and everything that was learnt.
+    pub(crate) async fn stop(self) -> tempfile::TempDir {
         self.stop.cancel();
         self.store.close().await;
+        self.folder
+    }
+}
+
+/// Where it lives, as far as anybody asks.
+fn installation(config: PathBuf) -> Installation {
+    Installation {
+        host: None,
+        program: PathBuf::new(),
+        config,
+        unit: None,
+        store_owner: None,
+        listen: None,
+        overrides: Vec::new(),
+        has_memory: false,
     }
 }
 
@@ -84,8 +100,9 @@ fn yaml(tenants: usize, folder: &str) -> anyhow::Result<String> {
         "store: 'sqlite://{folder}/state.db'\n\
          tenant_labels: [team, customer]\n\
          policy: {{ account_domains: [example.com] }}\n\
-         defaults:\n  intune: {{ client_id: 00000000-0000-4000-8000-0000000000a9, client_secret_file: {folder}/secret }}\n  \
-         kandji: {{ url: 'https://kandji.example.com/', token_file: {folder}/secret, push: true }}\n\
+         defaults:\n  intune: {{ client_id: 00000000-0000-4000-8000-0000000000a9, client_secret_file: {folder}/secret, \
+         login_url: 'http://127.0.0.1:1/', graph_url: 'http://127.0.0.1:1/' }}\n  \
+         kandji: {{ url: 'http://127.0.0.1:1/', token_file: {folder}/secret, push: true }}\n\
          accounts:\n"
     );
     for account in 0..20 {
@@ -170,19 +187,5 @@ fn fill(store: &Store, config: &Config, name: &TenantName, index: usize, now: Da
         }
         17 => tell(Source::File, Outcome::failure(Failure::new(Reason::Io, "the file cannot be read"))),
         _ => {}
-    }
-}
-
-/// Where a daemon would say that it lives; nothing of it is measured.
-fn installation() -> Installation {
-    Installation {
-        host: None,
-        program: "apnswatch".into(),
-        config: "apnswatch.yaml".into(),
-        unit: None,
-        store_owner: None,
-        listen: None,
-        overrides: Vec::new(),
-        has_memory: true,
     }
 }

@@ -95,6 +95,9 @@ pub struct Report {
     pub network: Option<NetworkReport>,
 }
 
+/// Whose topic is whose: the pinned topics of all tenants.
+pub type Owners<'a> = BTreeMap<&'a Topic, &'a TenantName>;
+
 /// The sources that are polled for a tenant, and how often. A certificate that a person added is a file, too.
 #[must_use]
 pub fn polled_sources(tenant: &Tenant, memory: Option<&Memory>) -> Vec<(Source, Duration)> {
@@ -162,10 +165,10 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
             (id, account::report(id, account, done, moment.now))
         })
         .collect();
-    let owners: BTreeMap<Topic, TenantName> = config
+    let owners: Owners<'_> = config
         .tenants
         .keys()
-        .filter_map(|name| Some((snapshot.tenants.get(name)?.pin.as_ref()?.topic.clone(), name.clone())))
+        .filter_map(|name| Some((&snapshot.tenants.get(name)?.pin.as_ref()?.topic, name)))
         .collect();
     let network = network::report(&snapshot.network, config, moment.now);
     let judge = |tenant: &Tenant| {

@@ -1,17 +1,15 @@
 //! A tenant in short: what nobody watches, how urgent it is, and one sentence.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::findings::day;
 use super::network::{self, NetworkReport};
-use super::report::{Moment, polled_sources};
+use super::report::{Moment, Owners, polled_sources};
 use super::tenant::{Level, TenantReport, Verdict};
 use super::tokens;
 use crate::config::{Config, Mdm, Tenant};
 use crate::model::push::SILENT_RATIO;
-use crate::model::{Family, FamilyHealth, Finding, Notice, Phase, PinOrigin, Question, Source, TenantName, Topic};
+use crate::model::{Family, FamilyHealth, Finding, Notice, Phase, PinOrigin, Question, Source};
 use crate::words;
 
 /// Tokens and logins that end within this are told; the alerts have the same number.
@@ -95,15 +93,11 @@ pub(super) fn silent_families(report: &TenantReport) -> Vec<Family> {
 }
 
 /// The state in one sentence. A tenant with a blind spot is never plainly "ok".
-pub(super) fn sentence(
-    report: &TenantReport,
-    owners: &BTreeMap<Topic, TenantName>,
-    network: Option<&NetworkReport>,
-) -> String {
+pub(super) fn sentence(report: &TenantReport, owners: &Owners<'_>, network: Option<&NetworkReport>) -> String {
     let mut parts: Vec<String> = Vec::new();
     for (source, verdict) in &report.drift {
         if let Verdict::Drifts(topic, _) = verdict {
-            let owner = owners.get(topic).filter(|owner| **owner != report.name);
+            let owner = owners.get(topic).filter(|owner| ***owner != report.name);
             let owner = owner.map(|owner| format!(", which is the topic of tenant {owner}")).unwrap_or_default();
             parts.push(format!("topic drift: source {source} tells {topic}{owner}"));
         }

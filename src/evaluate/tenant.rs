@@ -8,7 +8,7 @@ use super::account::{AccountReport, not_renewable};
 use super::certificate::{Effective, Known, effective};
 use super::network::NetworkReport;
 use super::planned::{Planned, planned};
-use super::report::Moment;
+use super::report::{Moment, Owners};
 use super::summary::{blind_spots, ending, level, sentence};
 use super::tokens::{self, TokenReport};
 use crate::config::{Account, Tenant};
@@ -167,7 +167,7 @@ pub struct Case<'a> {
     /// What is true of its account.
     pub account_report: Option<&'a AccountReport>,
     /// Whose topic is whose: the pinned topics of all tenants.
-    pub owners: &'a BTreeMap<Topic, TenantName>,
+    pub owners: &'a Owners<'a>,
     /// The way to Apple from here, if it is probed.
     pub network: Option<&'a NetworkReport>,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 use crate::model::probe::Attempt;
 use crate::model::{MdmKind, ProbeReason, Reason, Source, Step};
@@ -116,16 +116,13 @@ impl Counters {
         self.connects.reset();
     }
 
-    /// Appends all series to `text`.
+    /// All series.
     ///
     /// # Errors
     ///
     /// If a series cannot be written as text, which for these it always can.
-    pub fn write(&self, text: &mut String) -> Result<(), prometheus::Error> {
-        let mut bytes = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut bytes)?;
-        text.push_str(&String::from_utf8_lossy(&bytes));
-        Ok(())
+    pub fn text(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::text::Text;
-use super::{mdm, network};
+use super::{Counters, mdm, network};
 use crate::config::Config;
 use crate::evaluate::Report;
 use crate::evaluate::tenant::{TenantReport, Verdict};
-use crate::model::Source;
+use crate::model::{Source, Topic};
 
 /// What the scrape tells of this process besides the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,18 +22,44 @@ pub struct ProcessState {
     pub tasks: usize,
 }
 
-/// Writes the report as series.
-#[must_use]
-pub fn render(report: &Report, config: &Config, process: ProcessState) -> String {
-    let mut text = Text::default();
-    certificates(&mut text, report, config);
-    topics(&mut text, report);
-    tenants(&mut text, report, config);
-    sources(&mut text, report);
-    mdm::render(&mut text, report, config.web.days_gauge);
-    network::render(&mut text, report.network.as_ref());
-    own(&mut text, report, config, process);
-    text.into_string()
+/// How a scrape is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As it is.
+    Plain,
+    /// With gzip.
+    Gzip,
+}
+
+/// Writes everything: the report as series, and the counters.
+///
+/// # Errors
+///
+/// If a counter cannot be written as text, which for ours it always can.
+pub fn render(
+    report: &Report,
+    config: &Config,
+    process: ProcessState,
+    counters: &Counters,
+    encoding: Encoding,
+) -> Result<Vec<u8>, prometheus::Error> {
+    let mut text = match encoding {
+        Encoding::Plain => Text::default(),
+        Encoding::Gzip => Text::compressed(),
+    };
+    inventory(&mut text, report, config, process);
+    text.append(&counters.text()?);
+    Ok(text.into_bytes())
+}
+
+fn inventory(text: &mut Text, report: &Report, config: &Config, process: ProcessState) {
+    certificates(text, report, config);
+    topics(text, report);
+    tenants(text, report, config);
+    sources(text, report);
+    mdm::render(text, report, config.web.days_gauge);
+    network::render(text, report.network.as_ref());
+    own(text, report, config, process);
 }
 
 fn certificates(text: &mut Text, report: &Report, config: &Config) {
@@ -76,13 +102,13 @@ fn certificates(text: &mut Text, report: &Report, config: &Config) {
         text.family("apns_certificate_info", "gauge", "The effective push certificate and where it is known from.");
     for (tenant, known) in report.tenants.iter().filter_map(|t| Some((t, t.effective.as_ref()?))) {
         let [name, mdm] = of(tenant);
-        let topic = known.certificate.topic.as_ref().map(ToString::to_string).unwrap_or_default();
+        let topic = known.certificate.topic.as_ref().map(Topic::as_str).unwrap_or_default();
         let serial = known.certificate.serial.as_ref().map(ToString::to_string).unwrap_or_default();
         let labels = [
             name,
             mdm,
             ("source", known.source.as_str()),
-            ("topic", &topic),
+            ("topic", topic),
             ("serial", &serial),
             ("precision", known.precision.as_str()),
         ];

@@ -207,8 +207,7 @@ async fn a_defect_is_counted_and_the_loop_goes_on() {
     let running = start(&fake).await;
     tokio::time::sleep(Duration::from_secs(15)).await;
     assert_eq!(fake.count(), 2);
-    let mut text = String::new();
-    running.around.counters.write(&mut text).unwrap();
+    let text = running.around.counters.text().unwrap();
     assert!(text.contains("apns_source_failures_total{mdm=\"intune\",reason=\"panic\",source=\"api\"} 1"), "{text}");
     assert!(text.contains("apns_source_polls_total{mdm=\"intune\",source=\"api\"} 2"), "{text}");
     running.stop.cancel();

@@ -46,6 +46,7 @@ mod prometheus;
 mod replicas;
 mod said;
 mod schema;
+mod scrape;
 mod soak;
 mod support;
 mod upload;

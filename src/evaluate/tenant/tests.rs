@@ -110,7 +110,8 @@ impl World {
     }
 
     fn report(&self, now: DateTime<Utc>) -> TenantReport {
-        let owners = BTreeMap::from([(Topic::parse(T2).unwrap(), TenantName::parse("other").unwrap())]);
+        let (topic, other) = (Topic::parse(T2).unwrap(), TenantName::parse("other").unwrap());
+        let owners = BTreeMap::from([(&topic, &other)]);
         let case = Case {
             tenant: &self.tenant,
             account: self.account.as_ref(),
