@@ -3,8 +3,7 @@
 #[path = "../../benches/scrape/direct.rs"]
 mod direct;
 #[path = "../../benches/page/fleet.rs"]
-#[allow(dead_code, reason = "the pages are judged by more of it")]
-mod fleet;
+pub(crate) mod fleet;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;

@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 /// For what takes a moment. Generous, for it is waited for only when something is wrong.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// The app of every tenant.
 pub(crate) const APP: &str = "00000000-0000-4000-8000-0000000000a9";

@@ -1,13 +1,10 @@
 //! What the pages weigh with many tenants: how long they take is measured by `scripts/bench page`.
 
-#[path = "../../benches/page/fleet.rs"]
-mod fleet;
-
 use apnswatch::evaluate::evaluate;
 use apnswatch::model::{Finding, Phase};
 
+use crate::scrape::fleet::Fleet;
 use crate::support::request;
-use fleet::Fleet;
 
 const TENANTS: usize = 2000;
 

@@ -96,6 +96,14 @@ pub(in crate::store) async fn run(place: Postgres, owner: String, mut wishes: mp
     }
 }
 
+/// A question, its answer apart.
+struct Asked {
+    source: (TenantName, Source),
+    hold: Duration,
+    is_new: bool,
+    answer: oneshot::Sender<Turn>,
+}
+
 struct Desk {
     link: Link,
     owner: String,
@@ -108,7 +116,7 @@ impl Desk {
             match wish {
                 // Whoever asked and has gone wants no lease any more.
                 Wish::Ask { answer, .. } if answer.is_closed() => {}
-                Wish::Ask { hold, is_new, answer, .. } => asks.push((source, hold, is_new, answer)),
+                Wish::Ask { hold, is_new, answer, .. } => asks.push(Asked { source, hold, is_new, answer }),
                 Wish::Rest { pause, .. } => rests.push((source, pause)),
                 Wish::Leave(_) => {}
             }
@@ -126,20 +134,17 @@ impl Desk {
             tracing::debug!(%error, "no lease could be had");
             BTreeMap::new()
         });
-        for ((name, source), _, _, answer) in asks {
+        for Asked { source: (name, source), answer, .. } in asks {
             let turn = turns.get(&(name.to_string(), source.to_string())).copied();
             let _ = answer.send(turn.unwrap_or(Turn::Wait(AGAIN)));
         }
     }
 
-    async fn ask(
-        &mut self,
-        asks: &[((TenantName, Source), Duration, bool, oneshot::Sender<Turn>)],
-    ) -> Result<BTreeMap<(String, String), Turn>, Error> {
-        let names: Vec<&str> = asks.iter().map(|((name, _), ..)| name.as_str()).collect();
-        let sources: Vec<&str> = asks.iter().map(|((_, source), ..)| source.as_str()).collect();
-        let holds: Vec<f64> = asks.iter().map(|(_, hold, ..)| hold.as_secs_f64()).collect();
-        let new: Vec<bool> = asks.iter().map(|(_, _, is_new, _)| *is_new).collect();
+    async fn ask(&mut self, asks: &[Asked]) -> Result<BTreeMap<(String, String), Turn>, Error> {
+        let names: Vec<&str> = asks.iter().map(|asked| asked.source.0.as_str()).collect();
+        let sources: Vec<&str> = asks.iter().map(|asked| asked.source.1.as_str()).collect();
+        let holds: Vec<f64> = asks.iter().map(|asked| asked.hold.as_secs_f64()).collect();
+        let new: Vec<bool> = asks.iter().map(|asked| asked.is_new).collect();
         let owner = &self.owner;
         let rows = visit!(&mut self.link, connection => {
             // In order, so that two replicas do not wait for one another. What was not taken is judged as it was before.
