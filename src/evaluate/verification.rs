@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::certificate::standing_file;
 use super::tenant::{Level, TenantReport, Verdict};
 use crate::model::{
-    Attestation, Family, HumanStep, Memory, PinOrigin, Precision, PushCertificate, Reason, Source, Statement,
+    Attestation, Family, HumanStep, MdmKind, Memory, PinOrigin, Precision, PushCertificate, Reason, Source, Statement,
 };
 use crate::words::{clean, span, until};
 
@@ -331,6 +331,9 @@ impl Case<'_> {
     }
 
     fn dumb(&self, what: &str) -> String {
-        format!("an MDM of the kind {} does not tell {what}", self.tenant.mdm)
+        match self.tenant.mdm {
+            MdmKind::None => format!("nobody asks this MDM, so nobody here sees {what}"),
+            kind => format!("an MDM of the kind {kind} does not tell {what}"),
+        }
     }
 }

@@ -313,7 +313,7 @@ fn every_fault_of_the_machine_has_its_test() {
     ];
     assert_eq!(names, wanted);
     let mut code = String::new();
-    for file in ["faults/machine.rs", "daemon/lasting.rs", "daemon/clock.rs"] {
+    for file in ["faults/machine.rs", "daemon/damaged.rs", "daemon/clock.rs", "crash.rs"] {
         code.push_str(&std::fs::read_to_string(project("tests/suite").join(file)).unwrap());
     }
     for (name, cells) in &rows {
