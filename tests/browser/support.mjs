@@ -134,6 +134,9 @@ export async function refreshes(page, act) {
 /** The status of a daemon. */
 export const status = async (origin, login = LOGIN) => (await ask(`${origin}/api/v1/status`, login)).json();
 
+/** Whatever a demo shows late it has shown after this many seconds; what people said in another test may have ended it since. */
+const LATE = 30;
+
 /** Waits until a demo shows everything: the last findings come with the third answer, and some sources fail by then. */
 export async function settled(origin = DEMO) {
   const late = ["removed", "rolled_back", "renewal_unconfirmed"];
@@ -141,7 +144,8 @@ export async function settled(origin = DEMO) {
     const [document, metrics] = await Promise.all([status(origin), ask(`${origin}/metrics`).then((answer) => answer.text())]);
     const isShown = (finding) => metrics.includes(`finding="${finding}"} 1`);
     const fails = /^apns_source_up\{tenant="valley".*source="api"\} 0$/m.test(metrics);
-    return late.every(isShown) && fails ? document : null;
+    const started = Number(/^process_start_time_seconds (\S+)$/m.exec(metrics)[1]);
+    return fails && (late.every(isShown) || Date.now() / 1000 - started > LATE) ? document : null;
   });
 }
 

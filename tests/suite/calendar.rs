@@ -192,7 +192,9 @@ async fn the_key_opens_the_calendar_and_nothing_else() {
         assert!(answered.head.contains("referrer-policy: no-referrer"), "{method} {path}");
         // Whatever was wrong, the answer is the same; programs get theirs as a document.
         if status == 401 && method == "GET" && !path.starts_with("/api/") {
-            assert_eq!((&answered.body, &answered.head), (&refused.body, &refused.head), "{path}");
+            // But for the moment, which may be the next second.
+            let head = |of: &Answered| of.head.lines().filter(|line| !line.starts_with("date:")).collect::<String>();
+            assert_eq!((&answered.body, head(&answered)), (&refused.body, head(&refused)), "{path}");
         }
     }
     let foreign = request_with(daemon.address, "GET", &with_key, "Host: evil.example").await;
