@@ -367,7 +367,7 @@ pub async fn once(config: &Config, clock: &Clock) -> Result<Report, Error> {
     let active = config.tenants.values().filter(|tenant| !tenant.retired);
     let jobs: Vec<poller::Job> = active.flat_map(|tenant| jobs(tenant, &shared)).collect();
     let around = &around;
-    let polls = futures::future::join_all(jobs.iter().map(|job| poller::attempt(job, around, true)));
+    let polls = futures::future::join_all(jobs.iter().map(|job| poller::poll_now(job, around)));
     tokio::join!(polls, probe_at_once(config, &store, clock, &around.counters));
     Ok(evaluate(&store.snapshot(), config, clock.moment()))
 }

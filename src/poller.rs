@@ -23,7 +23,7 @@ use crate::evaluate::learn::Expectations;
 use crate::metrics::Counters;
 use crate::model::{Failure, MdmKind, Outcome, Reason, TenantName};
 use crate::source::Poll;
-use crate::store::{AGAIN, Store, Turn};
+use crate::store::{Lease, Store, Turn};
 
 /// The first pause after a failure that may pass soon.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -154,13 +154,13 @@ pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<Fir
         round.tried();
     }
     let mut next = Instant::now() + delay.max(rest);
-    let mut is_new = true;
+    let mut lease = Lease::default();
     loop {
         let tried = tokio::select! {
             () = stop.cancelled() => break,
             tried = async {
                 tokio::time::sleep_until(next).await;
-                attempt(&job, &around, is_new).await
+                attempt(&job, &around, &mut lease).await
             } => tried,
         };
         if let Some(round) = first.take() {
@@ -174,11 +174,10 @@ pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<Fir
                 continue;
             }
         };
-        is_new = false;
         voice.tell(&job, outcome.as_ref());
         failures = if outcome.is_some() { failures + 1 } else { 0 };
         let pause = pause(job.interval, failures, outcome.as_ref());
-        around.store.rest(&job.tenant, job.poll.source(), pause).await;
+        around.store.rest(&job.tenant, job.poll.source(), pause, &mut lease).await;
         next = Instant::now() + pause;
     }
     if let Some(round) = first {
@@ -208,8 +207,8 @@ pub enum Tried {
     NotOurs(Duration),
 }
 
-/// Polls a source once, if it is this process's turn, and records how it ended. `is_new`: the first time with these settings.
-pub async fn attempt(job: &Job, around: &Surroundings, is_new: bool) -> Tried {
+/// Polls a source once, if it is this process's turn, and records how it ended.
+pub async fn attempt(job: &Job, around: &Surroundings, lease: &mut Lease) -> Tried {
     let host = job.poll.host().map(|host| around.limits.host(&host));
     let _permits = match &host {
         // The host first, so that a poll that waits for a slow host holds no place that another host could use. The
@@ -219,12 +218,8 @@ pub async fn attempt(job: &Job, around: &Surroundings, is_new: bool) -> Tried {
     };
     // Until the poll has ended and said when the next one is due.
     let hold = job.timeout + job.interval / 2;
-    match around.store.turn(&job.tenant, job.poll.source(), hold, is_new).await {
-        Turn::Mine => {}
-        // Whoever polled it before may have seen what must not be forgotten.
-        Turn::Anew if around.store.catch_up().await => {}
-        Turn::Anew => return Tried::NotOurs(AGAIN),
-        Turn::Wait(wait) => return Tried::NotOurs(wait),
+    if let Turn::Wait(wait) = around.store.turn(&job.tenant, job.poll.source(), hold, lease).await {
+        return Tried::NotOurs(wait);
     }
     around.store.ask(&job.tenant, job.poll.source(), &job.poll.identity());
     let begun = Instant::now();
@@ -251,6 +246,11 @@ pub async fn attempt(job: &Job, around: &Surroundings, is_new: bool) -> Tried {
         around.clock.now(),
     );
     Tried::Polled(failure)
+}
+
+/// Polls a source at once, in a process that shares its store with nobody, and records how it ended.
+pub async fn poll_now(job: &Job, around: &Surroundings) {
+    attempt(job, around, &mut Lease::default()).await;
 }
 
 /// When the `index`th of `count` sources is tried for the first time: 50 ms apart, all within a minute.

@@ -4,26 +4,35 @@
 //! only one that holds a connection. What other processes write there (`pin`, `confirm`) is read again before the next
 //! evaluation. A database that cannot be opened is never overwritten: the daemon then runs from memory and says so.
 
+mod contents;
 mod database;
 mod desk;
+mod error;
 mod postgres;
+mod said;
+mod shared;
 mod sqlite;
+mod turn;
 mod writer;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::contents::Contents;
+use self::contents::{Damage, HumanWords};
 use self::database::Database;
 pub use self::desk::{Desk, peek};
-pub(crate) use self::postgres::leases::AGAIN;
+pub use self::error::Error;
 use self::postgres::leases::{self, Wish};
+use self::said::Said;
+use self::shared::{Dirty, PoolView, Shared};
+pub use self::turn::{Lease, Turn};
 use self::writer::Writer;
 use crate::config;
 use crate::evaluate::learn::{self, Expectations};
@@ -31,87 +40,15 @@ use crate::evaluate::network;
 use crate::evaluate::report::{Moment, Snapshot};
 use crate::model::probe::Attempt;
 use crate::model::{
-    AccountId, Attestation, Drill, DutyDone, Memory, Outcome, Pin, PinChange, PooledCertificate, Source, Step,
-    TenantName,
+    AccountId, Attestation, DutyDone, Memory, Outcome, PinChange, PooledCertificate, Source, Step, TenantName,
 };
 use crate::probe::Target;
 
 /// A scrape waits no longer than this for the disk.
 const REFRESH: Duration = Duration::from_millis(250);
 
-/// A write that takes longer than this hangs.
-const OVERDUE: Duration = Duration::from_secs(15);
-
-/// Who says the same again within this time says it once.
-const REPEAT: TimeDelta = TimeDelta::seconds(60);
-
 /// A tenant that has been missing for longer is not counted any more, and its row goes.
 const MISSING: TimeDelta = TimeDelta::days(7);
-
-/// What goes wrong with the database.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The database cannot be opened, read or written.
-    #[error("the store: {0}")]
-    Database(#[from] sqlx::Error),
-    /// It was made by a newer version of this program, or is no store of ours.
-    #[error("the store: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
-    /// A document in it cannot be read.
-    #[error("the store: a document is damaged: {0}")]
-    Document(#[from] serde_json::Error),
-    /// Its folder or file cannot be made.
-    #[error("the store: {0}")]
-    Io(#[from] std::io::Error),
-    /// The file with its password cannot be read.
-    #[error("the store: {0}")]
-    Password(String),
-    /// It keeps nothing.
-    #[error("the store is sqlite::memory:, which keeps nothing")]
-    KeepsNothing,
-    /// The database did not answer in time, so nobody can say whether it was kept.
-    #[error("the store did not answer in time")]
-    Unsure,
-    /// It could not be opened at the start, or is closed.
-    #[error("the store is not open, so nothing can be kept")]
-    Closed,
-    /// Somebody said something else of the tenant after this was judged.
-    #[error("somebody else said something of this tenant meanwhile")]
-    Overtaken,
-}
-
-/// What the database holds.
-#[derive(Debug, Default)]
-pub struct Contents {
-    /// By tenant.
-    pub tenants: BTreeMap<TenantName, Memory>,
-    /// What people did with the Apple Accounts.
-    pub duties: BTreeMap<AccountId, Vec<DutyDone>>,
-    /// The drills, past ones too.
-    pub drills: Vec<Drill>,
-    /// The tenants that were configured, and since when one of them is missing.
-    pub configured: BTreeMap<TenantName, Option<DateTime<Utc>>>,
-}
-
-/// What people wrote.
-#[derive(Debug, Default)]
-struct HumanWords {
-    pins: BTreeMap<TenantName, Pin>,
-    attestations: BTreeMap<TenantName, Vec<Attestation>>,
-    duties: BTreeMap<AccountId, Vec<DutyDone>>,
-    drills: Vec<Drill>,
-    /// Tenants with a word that cannot be read. What is known of them stays as it is.
-    damaged: BTreeSet<TenantName>,
-}
-
-/// What to do about a document that cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Damage {
-    /// Give up: at the start nothing may be lost, and nothing overwritten.
-    Fail,
-    /// Leave its tenant out.
-    Skip,
-}
 
 /// Whose round is recorded, and when a closed target counts as down.
 #[derive(Clone, Copy, Debug)]
@@ -120,17 +57,6 @@ pub struct Rounds {
     pub generation: u64,
     /// So many rounds running must find it closed.
     pub confirmations: u32,
-}
-
-/// Whether a source may be polled now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Yes, and nobody else polls it meanwhile.
-    Mine,
-    /// Yes, and it was another one's, or nobody's, before: what the other one learnt must be taken in first.
-    Anew,
-    /// No: ask again after this.
-    Wait(Duration),
 }
 
 /// The store of a running daemon. Clones share it.
@@ -143,113 +69,6 @@ pub struct Store {
     wishes: Option<mpsc::Sender<Wish>>,
 }
 
-#[derive(Debug)]
-struct Shared {
-    snapshot: watch::Sender<Snapshot>,
-    /// What is not written yet. Keys, not values: what is written is what is true when the writer gets to it, so a
-    /// slow disk costs no memory.
-    dirty: Mutex<Dirty>,
-    wake: Notify,
-    up: AtomicBool,
-    /// There is a database, and it could not be read yet: nobody knows the pins in it.
-    is_blind: AtomicBool,
-    /// Since when a write has been under way.
-    writing: Mutex<Option<Instant>>,
-    /// Told when another process attested something.
-    words: watch::Sender<()>,
-    /// Told when a database that was away at the start could be read.
-    opened: watch::Sender<()>,
-    /// Who knows what the certificate pool holds.
-    pool: Mutex<Option<PoolView>>,
-}
-
-/// Tells what the certificate pool holds. Shown as nothing but its name.
-struct PoolView(Box<dyn Fn() -> Vec<PooledCertificate> + Send + Sync>);
-
-impl std::fmt::Debug for PoolView {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PoolView")
-    }
-}
-
-#[derive(Debug, Default)]
-struct Dirty {
-    sources: BTreeSet<(TenantName, Source)>,
-    /// `true`: on purpose, it replaces what is there; `false`: at first sight, it does not.
-    pins: BTreeMap<TenantName, bool>,
-    tenants: bool,
-}
-
-impl Dirty {
-    fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.pins.is_empty() && !self.tenants
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.sources.extend(other.sources);
-        for (tenant, replaces) in other.pins {
-            *self.pins.entry(tenant).or_default() |= replaces;
-        }
-        self.tenants |= other.tenants;
-    }
-}
-
-/// What a person said.
-#[derive(Clone, Debug)]
-enum Said {
-    /// Of a tenant, with what it does to the pin.
-    OfTenant {
-        name: TenantName,
-        words: Vec<Attestation>,
-        pin: PinChange,
-        /// What people had said of it when it was judged that this may be kept.
-        judged: Arc<Memory>,
-    },
-    /// Of a duty of an account.
-    OfDuty(AccountId, DutyDone),
-}
-
-impl Said {
-    /// Whether the same person said the same just now, and nobody anything else since: a double click, or a form that was
-    /// sent again because no answer came.
-    fn is_repeat(&self, snapshot: &Snapshot) -> bool {
-        match self {
-            Self::OfTenant { name, words, .. } => {
-                let known = snapshot.tenants.get(name).map_or(&[][..], |memory| memory.attestations.as_slice());
-                let last = &known[known.len().saturating_sub(words.len())..];
-                let is_same = |(one, other): (&Attestation, &Attestation)| {
-                    is_just(one.at, other.at) && Attestation { at: one.at, ..other.clone() } == *one
-                };
-                last.len() == words.len() && last.iter().zip(words).all(is_same)
-            }
-            Self::OfDuty(account, done) => {
-                let last = snapshot.duties.get(account).and_then(|known| known.last());
-                last.is_some_and(|last| is_just(last.at, done.at) && DutyDone { at: last.at, ..done.clone() } == *last)
-            }
-        }
-    }
-
-    /// Whether people said something of the tenant since this was judged.
-    fn is_overtaken(&self, snapshot: &Snapshot) -> bool {
-        let Self::OfTenant { name, judged, .. } = self else { return false };
-        let nothing = Memory::default();
-        let known = snapshot.tenants.get(name).map_or(&nothing, AsRef::as_ref);
-        known.pin != judged.pin || known.attestations != judged.attestations
-    }
-
-    /// Whether it is to be kept: not if it is known already.
-    fn is_news(&self, snapshot: &Snapshot) -> Result<bool, Error> {
-        if self.is_repeat(snapshot) {
-            return Ok(false);
-        }
-        if self.is_overtaken(snapshot) { Err(Error::Overtaken) } else { Ok(true) }
-    }
-}
-
-fn is_just(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
-    (one - other).abs() < REPEAT
-}
-
 /// What the writer is asked for.
 #[derive(Debug)]
 enum Request {
@@ -259,25 +78,6 @@ enum Request {
     Keep(Said, oneshot::Sender<Result<(), Error>>),
     /// Write everything, then say so and end.
     Close(oneshot::Sender<()>),
-}
-
-impl Contents {
-    fn into_snapshot(self, up: bool) -> Snapshot {
-        Snapshot {
-            missing: self
-                .configured
-                .iter()
-                .filter_map(|(name, since)| since.map(|since| (name.clone(), since)))
-                .collect(),
-            configured: self.configured.into_keys().collect(),
-            duties: self.duties,
-            drills: self.drills,
-            pool: Vec::new(),
-            tenants: self.tenants.into_iter().map(|(name, memory)| (name, Arc::new(memory))).collect(),
-            store_up: up,
-            network: Arc::default(),
-        }
-    }
 }
 
 /// The name of this process among the replicas: people read the first part, the second is its own.
@@ -343,19 +143,8 @@ impl Store {
     }
 
     fn start(contents: Contents, database: Option<Database>, wishes: Option<mpsc::Sender<Wish>>, up: bool) -> Self {
-        let snapshot = contents.into_snapshot(up);
         let (sender, receiver) = mpsc::channel(64);
-        let shared = Arc::new(Shared {
-            snapshot: watch::Sender::new(snapshot),
-            dirty: Mutex::default(),
-            wake: Notify::new(),
-            up: AtomicBool::new(up),
-            is_blind: AtomicBool::new(!up),
-            writing: Mutex::default(),
-            words: watch::Sender::new(()),
-            opened: watch::Sender::new(()),
-            pool: Mutex::default(),
-        });
+        let shared = Arc::new(Shared::new(contents.into_snapshot(up), up));
         let requests = database.map(|database| {
             let writer = Writer::new(database, Arc::clone(&shared));
             // Not awaited: it ends with `close`, or when the last clone of the store is gone.
@@ -363,30 +152,6 @@ impl Store {
             sender
         });
         Self { shared, requests, wishes }
-    }
-
-    /// Whether a source may be polled now. If so, nobody else may for `hold`. A poller that is new does not wait for the pause
-    /// of the one before it in this process.
-    pub async fn turn(&self, tenant: &TenantName, source: Source, hold: Duration, is_new: bool) -> Turn {
-        let Some(wishes) = &self.wishes else { return Turn::Mine };
-        let (answer, answered) = oneshot::channel();
-        let wish = Wish::Ask { source: (tenant.clone(), source), hold, is_new, answer };
-        if wishes.send(wish).await.is_err() {
-            return Turn::Wait(AGAIN);
-        }
-        answered.await.unwrap_or(Turn::Wait(AGAIN))
-    }
-
-    /// Takes in everything that others wrote; false if that cannot be read.
-    pub async fn catch_up(&self) -> bool {
-        self.answers().await && self.shared.up.load(Ordering::Relaxed)
-    }
-
-    /// A poll has ended, and the next one is due after `pause`.
-    pub async fn rest(&self, tenant: &TenantName, source: Source, pause: Duration) {
-        if let Some(wishes) = &self.wishes {
-            let _ = wishes.send(Wish::Rest { source: (tenant.clone(), source), pause }).await;
-        }
     }
 
     /// What is known now. Cheap: one reference per tenant is copied.
@@ -636,46 +401,6 @@ impl Store {
         if requests.send(Request::Close(done)).await.is_ok() {
             let _ = answer.await;
         }
-    }
-}
-
-impl Shared {
-    /// Whether a write has been under way for so long that its disk hangs.
-    fn is_write_overdue(&self) -> bool {
-        let since = *self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        since.is_some_and(|since| since.elapsed() > OVERDUE)
-    }
-
-    /// Since when a write has been under way.
-    fn writes_since(&self, since: Option<Instant>) {
-        *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = since;
-    }
-
-    /// What a person said is known from now on.
-    fn take_in(&self, said: Said) {
-        self.snapshot.send_modify(|snapshot| match said {
-            Said::OfTenant { name, words, pin: change, .. } => {
-                let at = words.last().map_or(DateTime::UNIX_EPOCH, |word| word.at);
-                let memory = Arc::make_mut(snapshot.tenants.entry(name.clone()).or_default());
-                memory.attestations.extend(words);
-                let pin = match change {
-                    PinChange::Keep => return,
-                    PinChange::Set(pin) => Some(pin),
-                    PinChange::Forget => None,
-                };
-                learn::set_pin(memory, pin, at);
-                // The drift of every source was judged anew.
-                self.dirty().sources.extend(memory.sources.keys().map(|source| (name.clone(), *source)));
-            }
-            Said::OfDuty(account, done) => snapshot.duties.entry(account).or_default().push(done),
-        });
-        self.words.send_replace(());
-        self.wake.notify_one();
-    }
-
-    fn dirty(&self) -> MutexGuard<'_, Dirty> {
-        // A panic while marking leaves a set of keys, which is as good as any.
-        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -48,7 +48,7 @@ impl Verifying {
     /// Asks the sources of the tenant. `thoroughly`: the check-ins and the way to Apple, too, which cost more.
     pub async fn look(&self, thoroughly: bool) {
         let wanted = |job: &&poller::Job| thoroughly || job.poll.source() != Source::Push;
-        let polls = self.jobs.iter().filter(wanted).map(|job| poller::attempt(job, &self.around, true));
+        let polls = self.jobs.iter().filter(wanted).map(|job| poller::poll_now(job, &self.around));
         let probes = async {
             if thoroughly {
                 let Surroundings { store, clock, counters, .. } = &self.around;

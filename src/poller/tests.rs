@@ -247,12 +247,12 @@ async fn a_slow_host_takes_no_place_from_another() {
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let (job, around) = (job(&slow), around.clone());
-            tokio::spawn(async move { attempt(&job, &around, true).await })
+            tokio::spawn(async move { poll_now(&job, &around).await })
         })
         .collect();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let before = Instant::now();
-    attempt(&job(&quick), &around, true).await;
+    poll_now(&job(&quick), &around).await;
     assert_eq!(Instant::now(), before);
     futures::future::join_all(tasks).await;
     assert_eq!(slow.most_inside.load(Ordering::SeqCst), 2);

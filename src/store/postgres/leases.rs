@@ -12,13 +12,24 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Link, PATIENCE, visit};
 use crate::config::Postgres;
 use crate::model::{Source, TenantName};
-use crate::store::{Error, Turn};
+use crate::store::Error;
 
 /// So many questions are asked in one visit.
 const BATCH: usize = 512;
 
 /// When the database does not answer, one asks again after this.
-pub(crate) const AGAIN: Duration = Duration::from_secs(2);
+pub(in crate::store) const AGAIN: Duration = Duration::from_secs(2);
+
+/// Whether a source may be polled now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Answer {
+    /// Yes, and nobody else polls it meanwhile.
+    Mine,
+    /// Yes, and it was another one's, or nobody's, before.
+    Anew,
+    /// No: ask again after this.
+    Wait(Duration),
+}
 
 /// What pollers say.
 #[derive(Debug)]
@@ -32,7 +43,7 @@ pub(in crate::store) enum Wish {
         /// The poller is a new one, whose configuration may be another: the pause does not count for the one who holds it.
         is_new: bool,
         /// Where the answer goes.
-        answer: oneshot::Sender<Turn>,
+        answer: oneshot::Sender<Answer>,
     },
     /// A poll has ended, and the next one is due after so long.
     Rest {
@@ -56,7 +67,7 @@ impl Wish {
 
 /// Asks the database on behalf of all pollers, many at once, until the last of them is gone.
 pub(in crate::store) async fn run(place: Postgres, owner: String, mut wishes: mpsc::Receiver<Wish>) {
-    let mut desk = Desk { link: Link::new(&place), owner };
+    let mut desk = Desk { link: Link::new(&place), owner, is_away: false };
     let mut left: Option<Wish> = None;
     loop {
         let first = match left.take() {
@@ -101,12 +112,14 @@ struct Asked {
     source: (TenantName, Source),
     hold: Duration,
     is_new: bool,
-    answer: oneshot::Sender<Turn>,
+    answer: oneshot::Sender<Answer>,
 }
 
 struct Desk {
     link: Link,
     owner: String,
+    /// The last question was not answered.
+    is_away: bool,
 }
 
 impl Desk {
@@ -130,17 +143,22 @@ impl Desk {
         if asks.is_empty() {
             return;
         }
-        let turns = self.ask(&asks).await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "no lease could be had");
-            BTreeMap::new()
-        });
+        let asked = self.ask(&asks).await;
+        match &asked {
+            Ok(_) if std::mem::take(&mut self.is_away) => tracing::info!("leases can be had again"),
+            Err(error) if !std::mem::replace(&mut self.is_away, true) => {
+                tracing::error!(%error, "no lease can be had from the store, so nothing is polled here until one can");
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let turns = asked.unwrap_or_default();
         for Asked { source: (name, source), answer, .. } in asks {
             let turn = turns.get(&(name.to_string(), source.to_string())).copied();
-            let _ = answer.send(turn.unwrap_or(Turn::Wait(AGAIN)));
+            let _ = answer.send(turn.unwrap_or(Answer::Wait(AGAIN)));
         }
     }
 
-    async fn ask(&mut self, asks: &[Asked]) -> Result<BTreeMap<(String, String), Turn>, Error> {
+    async fn ask(&mut self, asks: &[Asked]) -> Result<BTreeMap<(String, String), Answer>, Error> {
         let names: Vec<&str> = asks.iter().map(|asked| asked.source.0.as_str()).collect();
         let sources: Vec<&str> = asks.iter().map(|asked| asked.source.1.as_str()).collect();
         let holds: Vec<f64> = asks.iter().map(|asked| asked.hold.as_secs_f64()).collect();
@@ -180,11 +198,11 @@ impl Desk {
         for row in &rows {
             let wait: Option<f64> = row.try_get("wait")?;
             let turn = if row.try_get("is_mine")? {
-                if row.try_get("was_mine")? { Turn::Mine } else { Turn::Anew }
+                if row.try_get("was_mine")? { Answer::Mine } else { Answer::Anew }
             } else {
                 // Somebody was faster and is not seen yet, if there is no row.
                 let wait = wait.map(|wait| Duration::try_from_secs_f64(wait.max(0.0)).unwrap_or(AGAIN));
-                Turn::Wait(wait.unwrap_or(AGAIN))
+                Answer::Wait(wait.unwrap_or(AGAIN))
             };
             turns.insert((row.try_get("tenant")?, row.try_get("source")?), turn);
         }
