@@ -76,14 +76,12 @@ impl Writer {
                     let _ = done.send(());
                 }
                 Wake::Asked(Some(Request::Keep(said, done))) => {
-                    // Other processes may have said something that contradicts it.
-                    if is_written {
-                        self.refresh(&shared).await;
-                    }
+                    // Other processes may have said something that contradicts it: where that cannot be known, nothing is kept.
+                    let is_known = is_written && self.refresh(&shared).await;
                     if done.is_closed() {
                         continue;
                     }
-                    let kept = self.keep(said, &shared).await;
+                    let kept = if is_known { self.keep(said, &shared).await } else { Err(Error::Closed) };
                     let _ = done.send(kept);
                 }
                 Wake::Asked(Some(Request::Close(done))) => {
