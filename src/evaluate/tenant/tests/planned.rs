@@ -10,21 +10,10 @@ fn world(sources: &[Source]) -> World {
     world
 }
 
-fn say(world: &mut World, statement: Statement, at: DateTime<Utc>) {
-    world.memory.attestations.push(Attestation {
-        statement,
-        at,
-        by: "kim".to_owned(),
-        note: None,
-        witness: None,
-        ticket: None,
-    });
-}
-
 fn plan(world: &mut World, on: i64, tier: Tier, said: i64) -> DateTime<Utc> {
     let plan = Plan { on: at(on).date_naive(), who: "sam".to_owned(), tier, not_after: at(100) };
     let until = plan.until();
-    say(world, Statement::RenewalPlanned(plan), at(said));
+    world.say(Statement::RenewalPlanned(plan), at(said));
     until
 }
 
@@ -51,7 +40,7 @@ fn a_plan_holds_until_its_day_is_over_and_keeps_its_tier() {
 fn the_last_word_counts() {
     let mut world = world(&[Source::File]);
     plan(&mut world, 75, Tier::Info, 10);
-    say(&mut world, Statement::RenewalUnplanned, at(20));
+    world.say(Statement::RenewalUnplanned, at(20));
     assert_eq!(tier(&world, at(21)), None);
     plan(&mut world, 80, Tier::Warning, 72);
     assert_eq!(tier(&world, at(73)), Some(Tier::Warning));

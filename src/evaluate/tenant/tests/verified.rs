@@ -17,15 +17,7 @@ fn said(verification: &Verification) -> usize {
 }
 
 fn attest(world: &mut World, step: HumanStep, at: DateTime<Utc>) {
-    let statement = Statement::Verified { step };
-    world.memory.attestations.push(Attestation {
-        statement,
-        at,
-        by: "kim".to_owned(),
-        note: None,
-        witness: None,
-        ticket: None,
-    });
+    world.say(Statement::Verified { step }, at);
 }
 
 #[test]
