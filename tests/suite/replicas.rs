@@ -1,6 +1,7 @@
 //! Several replicas on one PostgreSQL: who polls, what each serves, and what is left when one of them or the database dies.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -20,7 +21,12 @@ struct Postgres {
     folder: tempfile::TempDir,
     port: u16,
     server: Option<Child>,
+    /// Certificate and key, where it speaks TLS.
+    tls: Option<[PathBuf; 2]>,
 }
+
+/// The password of a database that asks for one.
+const PASSWORD: &str = "never-shown-5ecret";
 
 /// A program of the server, which Debian keeps out of the search path.
 fn program(name: &str) -> PathBuf {
@@ -36,30 +42,67 @@ fn as_postgres(name: &str) -> Command {
     command
 }
 
+fn given_to_postgres(path: &Path) {
+    assert!(std::process::Command::new("chown").arg("postgres:postgres").arg(path).status().unwrap().success());
+}
+
 impl Postgres {
     async fn start() -> Self {
+        let mut postgres = Self::made("trust").await;
+        postgres.run().await;
+        postgres
+    }
+
+    /// One that asks for a password and speaks TLS, with a certificate that is in this folder.
+    async fn guarded(certificates: &Path) -> Self {
+        let mut postgres = Self::made("scram-sha-256").await;
+        let files = ["server.pem", "server.key"].map(|name| {
+            let path = postgres.folder.path().join(name);
+            std::fs::copy(certificates.join(name), &path).unwrap();
+            given_to_postgres(&path);
+            path
+        });
+        std::fs::set_permissions(&files[1], std::fs::Permissions::from_mode(0o600)).unwrap();
+        postgres.tls = Some(files);
+        postgres.run().await;
+        postgres
+    }
+
+    /// A new database that lets people in so, over the network.
+    async fn made(way: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
-        for path in [folder.path(), &data] {
-            let status = std::process::Command::new("chown").arg("postgres:postgres").arg(path).status().unwrap();
-            assert!(status.success());
+        let password = folder.path().join("password");
+        std::fs::write(&password, PASSWORD).unwrap();
+        for path in [folder.path(), &data, &password] {
+            given_to_postgres(path);
         }
         let mut init = as_postgres("initdb");
-        init.args(["--no-sync", "--auth=trust", "--username=apnswatch", "--encoding=UTF8", "--locale=C", "-D"])
+        init.arg(format!("--auth-host={way}")).arg("--pwfile").arg(&password);
+        init.args(["--no-sync", "--auth-local=trust", "--username=apnswatch", "--encoding=UTF8", "--locale=C", "-D"])
             .arg(&data);
         let made = ended(init).await;
         assert_eq!(made.status, Some(0), "{}", made.stderr);
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let mut postgres = Self { folder, port, server: None };
-        postgres.run().await;
-        postgres
+        Self { folder, port, server: None, tls: None }
     }
 
     async fn run(&mut self) {
         let mut server = as_postgres("postgres");
         server.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.folder.path());
         server.args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        if let Some([certificate, key]) = &self.tls {
+            let (certificate, key) = (certificate.display(), key.display());
+            server.args([
+                "-c",
+                "ssl=on",
+                "-c",
+                &format!("ssl_cert_file={certificate}"),
+                "-c",
+                &format!("ssl_key_file={key}"),
+            ]);
+        }
         server.stdout(Stdio::null()).stderr(Stdio::null());
         self.server = Some(server.spawn().unwrap());
         eventually("the database answers", SOON, || async { (self.sql("SELECT 1").await == "1").then_some(()) }).await;
@@ -80,7 +123,7 @@ impl Postgres {
             "-A",
             "-t",
             "-h",
-            "127.0.0.1",
+            self.folder.path().to_str().unwrap(),
             "-p",
             &self.port.to_string(),
             "-U",
@@ -128,10 +171,15 @@ impl Wire {
 
 /// Writes a configuration with the database at this port.
 fn configure(site: &Site, name: &str, port: u16, tenants: &[String]) -> PathBuf {
+    configured(site, name, &format!("127.0.0.1:{port}/postgres"), tenants)
+}
+
+/// Writes a configuration with the database at this address.
+fn configured(site: &Site, name: &str, place: &str, tenants: &[String]) -> PathBuf {
     let head = "poll: { interval: 2s, timeout: 900ms }";
     let yaml = std::fs::read_to_string(site.configure(head, tenants)).unwrap();
     let (_, rest) = yaml.split_once('\n').unwrap();
-    site.write(name, format!("store: postgres://apnswatch@127.0.0.1:{port}/postgres\n{rest}"))
+    site.write(name, format!("store: postgres://apnswatch@{place}\n{rest}"))
 }
 
 async fn replica(config: &Path) -> Daemon {
@@ -310,4 +358,41 @@ async fn the_database_may_restart_and_may_come_last() {
     }
     // Whoever stopped left everything to others.
     assert_eq!(postgres.sql("SELECT count(*) FROM leases WHERE until > next_at").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_known_by_its_certificate_and_asks_for_the_password_in_the_file() {
+    let site = Site::new().await;
+    crate::access::certificates(&site).await;
+    let postgres = Postgres::guarded(site.folder.path()).await;
+    site.write("password", format!("{PASSWORD}\n"));
+    let at = |ca: &str| {
+        let (port, folder) = (postgres.port, site.folder.path().display());
+        format!("localhost:{port}/postgres?sslmode=verify-full&sslrootcert={folder}/{ca}&password_file=password")
+    };
+    let tenants = tenants(&site);
+    let config = configured(&site, "right.yaml", &at("ca.pem"), &tenants);
+    let daemon = replica(&config).await;
+    serves(&daemon, 4).await;
+    assert_eq!(postgres.sql("SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'apnswatch' AND client_addr IS NOT NULL").await, "t");
+
+    // Another authority: whoever answers there is not the server.
+    let stranger = configured(&site, "stranger.yaml", &at("other.pem"), &tenants);
+    let refused = command(&stranger, &["pin", "list"]).await;
+    assert_eq!(refused.status, Some(1), "{}", refused.stdout);
+    // A password that is wrong, until it is rotated.
+    let wrong = "wrong-never-shown";
+    site.write("password", wrong);
+    let refused = command(&config, &["pin", "list"]).await;
+    assert_eq!(refused.status, Some(1), "{}", refused.stdout);
+    assert!(!refused.stderr.contains(wrong), "{}", refused.stderr);
+    let late = replica(&config).await;
+    assert_eq!(late.scrape().await.one("apnswatch_store_up", &[]), 0.0);
+    site.write("password", PASSWORD);
+    serves(&late, 4).await;
+    for daemon in [daemon, late] {
+        let log = daemon.log();
+        assert!(!log.contains(PASSWORD) && !log.contains(wrong), "{log}");
+        daemon.stop().await;
+    }
 }
