@@ -182,6 +182,7 @@ pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report 
             account_report: tenant.account.as_ref().and_then(|id| accounts.get(id)),
             owners: &owners,
             network: network.as_ref(),
+            store_up: snapshot.store_up,
         };
         case.report(moment)
     };

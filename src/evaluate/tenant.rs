@@ -170,6 +170,8 @@ pub struct Case<'a> {
     pub owners: &'a Owners<'a>,
     /// The way to Apple from here, if it is probed.
     pub network: Option<&'a NetworkReport>,
+    /// Whether the store can be used, so that what people say now is heard.
+    pub store_up: bool,
 }
 
 impl Case<'_> {
@@ -300,7 +302,8 @@ impl Case<'_> {
                 .as_ref()
                 .map(|muted| muted.until)
                 .filter(|until| moment.is_plausible() && moment.now.date_naive() < *until),
-            planned: planned(self.memory, phase, effective.as_ref(), moment.now),
+            // A plan that was withdrawn where it is not heard would go on keeping quiet what must be told.
+            planned: planned(self.memory, phase, effective.as_ref(), moment.now).filter(|_| self.store_up),
             policy: tenant.policy,
             phase,
             blind_spots: Vec::new(),

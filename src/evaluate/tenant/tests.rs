@@ -56,6 +56,7 @@ struct World {
     account: Option<Account>,
     memory: Memory,
     polled: Vec<(Source, Duration)>,
+    store_up: bool,
 }
 
 impl World {
@@ -90,7 +91,7 @@ impl World {
             retired: false,
         };
         let polled = sources.iter().map(|source| (*source, INTERVAL)).collect();
-        Self { tenant, account: None, memory: Memory::default(), polled }
+        Self { tenant, account: None, memory: Memory::default(), polled, store_up: true }
     }
 
     fn learn(&mut self, source: Source, outcome: Outcome, at: DateTime<Utc>) {
@@ -120,6 +121,7 @@ impl World {
             account_report: None,
             owners: &owners,
             network: None,
+            store_up: self.store_up,
         };
         case.report(Moment { now, built: at(-100) })
     }

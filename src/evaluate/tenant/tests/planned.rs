@@ -65,6 +65,16 @@ fn an_end_that_is_reached_and_another_certificate_end_it() {
 }
 
 #[test]
+fn a_plan_keeps_nothing_quiet_while_nobody_would_hear_that_it_is_withdrawn() {
+    let mut world = world(&[Source::File]);
+    plan(&mut world, 75, Tier::Info, 60);
+    world.store_up = false;
+    assert_eq!(tier(&world, at(61)), None);
+    world.store_up = true;
+    assert_eq!(tier(&world, at(61)), Some(Tier::Info));
+}
+
+#[test]
 fn nobody_plans_by_a_clock_that_cannot_be_right() {
     let mut world = world(&[Source::File]);
     plan(&mut world, 75, Tier::Info, -300);
