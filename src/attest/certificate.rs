@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Case, Kept, Refusal};
 use crate::certificate::preflight::newest;
 use crate::certificate::{self, Certificate};
-use crate::model::{KeptCertificate, PinChange, PinOrigin, Serial, Source, Statement, TenantName, Topic};
+use crate::model::{KeptCertificate, Memory, PinChange, PinOrigin, Serial, Source, Statement, TenantName, Topic};
 use crate::words::until;
 
 /// Why a certificate that was judged before its upload is not kept where no other is known.
@@ -45,13 +45,17 @@ pub fn of_kept(kept: &KeptCertificate) -> Option<Certificate> {
 }
 
 impl Case<'_> {
-    /// "Keep this certificate as if it were a file of the tenant." `owner` is another tenant that is watched and keeps its topic.
+    /// "Keep this certificate as if it were a file of the tenant." `remembered` is what is remembered of each other tenant.
     ///
     /// # Errors
     ///
-    /// If it has another topic than the one that must stay, or none must yet and it is the owner's: what is kept once stays in
+    /// If it has another topic than the one that must stay, or none must yet and it is the one of another: what is kept once stays in
     /// the history, and a wrong one must not come in.
-    pub fn add_certificate(&self, found: &Certificate, owner: Option<&TenantName>) -> Result<Kept, Refusal> {
+    pub fn add_certificate<'m>(
+        &self,
+        found: &Certificate,
+        remembered: impl Fn(&TenantName) -> Option<&'m Memory>,
+    ) -> Result<Kept, Refusal> {
         let name = self.name;
         let serial = found.serial.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
         let said =
@@ -72,7 +76,9 @@ impl Case<'_> {
                  uploaded. Nothing was kept. apnswatch preflight says more"
             )));
         }
-        if let Some(owner) = owner.filter(|_| self.must_stay().is_none()) {
+        if self.must_stay().is_none()
+            && let Some(owner) = found.topic().and_then(|topic| self.owner(topic, remembered))
+        {
             return Err(Refusal::new(format!(
                 "this certificate is the one of {owner:?}, which keeps its topic: it was handed over for the wrong tenant. \
                  Nothing was kept. If both have the same one, set expected_topic for {name:?} first"
@@ -93,11 +99,15 @@ impl Case<'_> {
     /// # Errors
     ///
     /// If its end would hide that of the one in use, or as for [`Case::add_certificate`].
-    pub fn add_judged(&self, found: &Certificate, owner: Option<&TenantName>) -> Result<Kept, Refusal> {
+    pub fn add_judged<'m>(
+        &self,
+        found: &Certificate,
+        remembered: impl Fn(&TenantName) -> Option<&'m Memory>,
+    ) -> Result<Kept, Refusal> {
         if self.would_count_at_once(found) {
             return Err(Refusal::new(TOO_EARLY));
         }
-        self.add_certificate(found, owner)
+        self.add_certificate(found, remembered)
     }
 
     /// Whether the end of this certificate would count from the moment it is kept, uploaded or not: nothing stands in its way,
