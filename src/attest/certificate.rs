@@ -73,7 +73,7 @@ impl Case<'_> {
         {
             return Err(Refusal::new(format!(
                 "this certificate has the topic {topic}, and {name:?} must keep {pinned}: it is no renewal, and must not be \
-                 uploaded. Nothing was kept. apnswatch preflight says more"
+                 uploaded. Nothing was kept. The verdict before an upload (preflight) says more"
             )));
         }
         if self.must_stay().is_none()

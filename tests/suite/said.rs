@@ -292,6 +292,9 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
         let (told, body) = (why.to_lowercase(), answered.body.to_lowercase());
         assert!(body.contains(&told) && body.contains("nothing was kept"), "{path} {parts:?}: {}", answered.body);
         assert!(answered.body.contains("role=\"alert\"") && answered.body.contains("The certificate"), "{path}");
+        let (_, alert) = answered.body.split_once("role=\"alert\"").unwrap();
+        let alert = alert.split("</p>").next().unwrap();
+        assert!(!alert.contains("--") && !alert.contains("apnswatch"), "there is a form for it: {alert}");
     }
     let token = kim.token("/tenants/acme").await;
     let parts: [(&str, &[u8]); 1] = [("token", token.as_bytes())];
