@@ -189,6 +189,8 @@ async fn a_renewal_is_said_from_the_first_file_to_the_last_confirmation() {
     let der = der.split('"').next().unwrap().to_owned();
     let kept = kim.say("/tenants/acme/said/certificate", &[("der", &der), ("room", "renewal")]).await;
     assert_eq!(lead(&kept), "/tenants/acme/renewal");
+    let page = kim.get("/tenants/acme/renewal").await.body;
+    assert!(page.contains("Kept: ") && !page.contains("counts from now on"), "it hides no end: {page}");
     daemon_until(
         &daemon,
         "the daemon looks at it",
@@ -360,7 +362,12 @@ async fn a_pin_a_plan_a_duty_and_a_first_certificate() {
     let parts: [(&str, &[u8]); 3] = [("token", token.as_bytes()), ("tenant", b"acme"), ("note", b"by hand")];
     let done = kim.post("/accounts/shared/duties/sign_in", "Host: localhost", &parts).await;
     assert_eq!(lead(&done), "/tenants/acme");
-    assert!(kim.get("/tenants/acme").await.body.contains(" by kim"));
+    let page = kim.get("/tenants/acme").await.body;
+    assert!(page.contains(" by kim"), "{page}");
+    // What was said last, and not the pin of a moment ago.
+    assert!(page.contains("Kept: </strong>duty sign_in was done, says kim"), "{page}");
+    let page = sam.get("/tenants/acme").await.body;
+    assert!(!page.contains("Kept: "), "it was not sam who said so: {page}");
     let duties = contents(&site).await.duties;
     let done = &duties.values().next().unwrap()[0];
     assert_eq!((done.by.as_str(), done.note.as_deref()), ("kim", Some("by hand")));
@@ -370,11 +377,17 @@ async fn a_pin_a_plan_a_duty_and_a_first_certificate() {
     assert!(page.contains("<details open") && page.contains("Nobody knows when it ends"), "{page}");
     let file = pem(&topic("blind"), "0F01", 50);
     assert_eq!(kim.say("/tenants/blind/said/certificate", &[("file", &file)]).await.status, 303);
+    let page = kim.get("/tenants/blind").await.body;
+    assert!(page.contains("its end counts from now on, uploaded or not"), "{page}");
     daemon_until(&daemon, "its end counts", "apns_certificate_phase{tenant=\"blind\",mdm=\"none\",phase=\"plan\"} 1")
         .await;
     let page = kim.get("/tenants/blind").await.body;
     assert!(page.contains("handed over by kim on "), "{page}");
+    assert!(page.contains("its end counts from now on, uploaded or not"), "also after it was looked at: {page}");
     assert_eq!(kim.say("/tenants/blind/said/removed", &[("serial", "0F01")]).await.status, 303);
+    let page = kim.get("/tenants/blind").await.body;
+    assert!(page.contains("still keeps the topic") && page.contains("taken at first sight"), "{page}");
+    assert!(!page.contains("counts from now on"), "{page}");
     daemon_until(
         &daemon,
         "it counts no more",

@@ -10,7 +10,7 @@ use super::{Desk, Room};
 use crate::attest::{Case, TOO_EARLY, last_day, of_kept};
 use crate::certificate::Certificate;
 use crate::config::Config;
-use crate::evaluate::history::{Event, history};
+use crate::evaluate::history::history;
 use crate::evaluate::verification::Step;
 use crate::evaluate::{Planned, Report, TenantReport};
 use crate::guide::MAC_COMMAND;
@@ -34,16 +34,25 @@ pub(super) fn refusal(desk: &Desk) -> Markup {
     }
 }
 
-/// What was kept a moment ago, as the store has it.
-pub(super) fn outcome(desk: &Desk, memory: &Memory, report: &Report) -> Markup {
+/// What was kept a moment ago, of the tenant or of its account, as the store has it, and what follows from it.
+pub(super) fn outcome(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config, desk: &Desk) -> Markup {
     let Some(actor) = desk.hand.actor().filter(|_| desk.refusal.is_none()) else { return html! {} };
-    let is_new = |event: &Event| {
-        event.by.as_deref() == Some(&actor.by) && event.at <= report.now && report.now - event.at < JUST
-    };
-    let just = history(memory).into_iter().take_while(|event| report.now - event.at < JUST).find(is_new);
+    let is_new = |by: Option<&String>, at| by == Some(&actor.by) && at <= report.now && report.now - at < JUST;
+    let said = history(memory).into_iter().find(|event| is_new(event.by.as_ref(), event.at));
+    let account = report.accounts.iter().find(|account| tenant.account.as_ref() == Some(&account.id));
+    let done = account.into_iter().flat_map(|account| &account.duties).filter_map(|(name, duty)| {
+        let done = duty.done.filter(|at| is_new(duty.by.as_ref(), *at))?;
+        Some((done, format!("duty {name} was done"), None))
+    });
+    let case = Case { config, name: &tenant.name, memory, by: &actor.by, now: report.now };
+    let said = said.map(|event| {
+        let word = memory.attestations.iter().find(|word| word.at == event.at && word.by == actor.by);
+        (event.at, event.sentence, word.and_then(|word| case.warning_of(word)))
+    });
     html! {
-        @if let Some(event) = just {
-            p.note role="status" { strong { "Kept: " } (event.sentence) ", says " (actor.by) ", " (ago(event.at, report.now)) "." }
+        @if let Some((at, sentence, warning)) = done.chain(said).max_by_key(|(at, ..)| *at) {
+            p.note role="status" { strong { "Kept: " } (sentence) ", says " (actor.by) ", " (ago(at, report.now)) "."
+                @if let Some(warning) = warning { " " (warning) } }
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn page(
     }
     let main = html! {
         (forms::refusal(desk))
-        div data-part="outcome" { (forms::outcome(desk, memory, report)) }
+        div data-part="outcome" { (forms::outcome(tenant, memory, report, config, desk)) }
         p.back { a href=(address(&tenant.name)) { (tenant.name) } }
         h1 data-part="headline" { "Renewal of " (tenant.name) " " (tenant_badge(tenant)) }
         p { strong { (guide::IN_SHORT) } }

@@ -21,7 +21,7 @@ const MOST_EVENTS: usize = 200;
 pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config, desk: &Desk) -> Markup {
     let main = html! {
         (forms::refusal(desk))
-        div data-part="outcome" { (forms::outcome(desk, memory, report)) }
+        div data-part="outcome" { (forms::outcome(tenant, memory, report, config, desk)) }
         div data-part="tenant" {
             h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
             p { (words::sentence(&tenant.sentence)) }
