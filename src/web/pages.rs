@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use self::filter::Filter;
 use super::access::User;
 use super::actions::{Actor, Hand};
-use super::parts::Form;
+use super::parts::{Form, Parts};
 use super::problem::Problem;
 use super::{Context, Running};
 use crate::config::Config;
@@ -104,10 +104,10 @@ impl Room {
         report: &Report,
         config: &Config,
         actor: Actor,
-        problem: Problem,
+        refused: Refused,
     ) -> Response {
-        let status = problem.status();
-        let desk = Desk { hand: Hand::Free(actor), refusal: Some(problem) };
+        let status = refused.problem.status();
+        let desk = Desk { hand: Hand::Free(actor), refusal: Some(refused) };
         let page = match self {
             Self::Tenant => tenant::page(tenant, memory, report, config, &desk),
             Self::Renewal => renewal::page(tenant, memory, report, config, &desk, None),
@@ -119,7 +119,24 @@ impl Room {
 /// Who looks at a page, and what became of what they said.
 pub(super) struct Desk {
     hand: Hand,
-    refusal: Option<Problem>,
+    refusal: Option<Refused>,
+}
+
+/// A form whose word was not kept.
+pub(super) struct Refused {
+    /// What it says, as its address has it.
+    pub(super) word: String,
+    /// What was typed into it.
+    pub(super) parts: Parts,
+    /// Why.
+    pub(super) problem: Problem,
+}
+
+impl Desk {
+    /// What was typed into a field of the form that says `word`, if that was refused: nobody types it again.
+    fn typed(&self, word: &str, field: &str) -> Option<&str> {
+        self.refusal.as_ref().filter(|refused| refused.word == word)?.parts.typed(field)
+    }
 }
 
 type Asker = Option<Extension<User>>;

@@ -317,6 +317,29 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_into_a_form_that_was_refused_is_still_in_it_and_in_no_other() {
+    let site = site().await;
+    let daemon = started(&site).await;
+    let kim = Person::new(&daemon, "kim");
+    let pin = kim.say("/tenants/acme/said/pin", &[("topic", "\"><script>alert(1)</script>")]).await;
+    assert!(pin.body.contains("value=\"&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;\""), "{}", pin.body);
+    assert!(!pin.body.contains("<script>alert"), "{}", pin.body);
+    let parts = [("serial", "0C99"), ("witness", "sam"), ("ticket", "CHG-7"), ("note", "by hand"), ("room", "renewal")];
+    let uploaded = kim.say("/tenants/west/said/uploaded", &parts).await;
+    for (name, value) in &parts[..4] {
+        let field = format!("name=\"{name}\" value=\"{value}\"");
+        assert!(uploaded.body.contains(&field), "{field}: {}", uploaded.body);
+    }
+    let parts = [("on", "2020-01-01"), ("who", "sam"), ("serial", "0C99"), ("note", "by hand"), ("room", "renewal")];
+    let planned = kim.say("/tenants/west/said/planned", &parts).await;
+    assert!(planned.body.contains("value=\"2020-01-01\"") && planned.body.contains("name=\"who\" value=\"sam\""));
+    assert!(planned.body.contains("<details open><summary>Not today?"), "{}", planned.body);
+    // Another form has fields of the same names.
+    assert!(!planned.body.contains("0C99") && !planned.body.contains("by hand"), "{}", planned.body);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pin_a_plan_a_duty_and_a_first_certificate() {
     let site = site().await;
     let daemon = started(&site).await;

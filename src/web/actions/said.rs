@@ -14,7 +14,7 @@ use crate::evaluate::TenantReport;
 use crate::model::{AccountId, DutyDone, Memory, TenantName};
 use crate::store;
 use crate::web::access::User;
-use crate::web::pages::{self, Room, refused};
+use crate::web::pages::{self, Refused, Room, refused};
 use crate::web::parts::{Form, Parts};
 use crate::web::problem::Problem;
 use crate::web::{Context, Running};
@@ -52,7 +52,7 @@ pub(in crate::web) async fn of_tenant(
     };
     match kept {
         Ok(()) => Redirect::to(&room.address(&tenant.name)).into_response(),
-        Err(problem) => room.again(tenant, &memory, &report, &running.config, actor, problem),
+        Err(problem) => room.again(tenant, &memory, &report, &running.config, actor, Refused { word, parts, problem }),
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
 
 use super::parts::ago;
-use super::{Desk, Room};
+use super::{Desk, Refused, Room};
 use crate::attest::{Case, TOO_EARLY, last_day, of_kept};
 use crate::certificate::Certificate;
 use crate::config::Config;
@@ -27,7 +27,7 @@ const RECENT: TimeDelta = TimeDelta::days(30);
 /// Why what was said was not kept. It stays until the page is left.
 pub(super) fn refusal(desk: &Desk) -> Markup {
     html! {
-        @if let Some(problem) = &desk.refusal {
+        @if let Some(Refused { problem, .. }) = &desk.refusal {
             @let lead = if problem.is_open() { "Not known to be kept. " } else { "Nothing was kept. " };
             p.alarm role="alert" { strong { (lead) } (sentence(problem.detail())) }
         }
@@ -77,7 +77,7 @@ pub(super) fn pin(tenant: &TenantReport, desk: &Desk) -> Markup {
         @match desk.hand.actor() {
             Some(actor) => (form(&tenant.name, Room::Tenant, "pin", actor, "", &html! {
                 label.wide { "The topic as the Mac prints it"
-                    input name="topic" required autocomplete="off" spellcheck="false" placeholder="com.apple.mgmt.External."; }
+                    input name="topic" value=[desk.typed("pin", "topic")] required autocomplete="off" spellcheck="false" placeholder="com.apple.mgmt.External."; }
                 button type="submit" { "An enrolled device listens on this" }
             })),
             None => p { "Then " code { "apnswatch pin confirm --tenant NAME --topic TOPIC" } "." },
@@ -164,7 +164,9 @@ pub(super) fn uploaded(
     let Some(actor) = desk.hand.actor() else { return html! {} };
     let case = Case { config, name: &tenant.name, memory, by: &actor.by, now: report.now };
     let newest = case.newest_file();
+    let typed = |field| desk.typed("uploaded", field);
     let serial = newest.as_ref().and_then(|file| file.serial.as_ref()).map(ToString::to_string);
+    let serial = typed("serial").map(ToOwned::to_owned).or(serial);
     let is_blind = case.is_without_files();
     html! {
         h3 { "It was uploaded" }
@@ -173,9 +175,9 @@ pub(super) fn uploaded(
         }
         (form(&tenant.name, Room::Renewal, "uploaded", actor, "", &html! {
             label { "Serial number" input name="serial" value=[serial] required[is_blind] autocomplete="off" spellcheck="false"; }
-            label { "Second admin" input name="witness" autocomplete="off" placeholder="who looked on"; }
-            label { "Ticket" input name="ticket" autocomplete="off"; }
-            label.wide { "Note" input name="note" autocomplete="off"; }
+            label { "Second admin" input name="witness" value=[typed("witness")] autocomplete="off" placeholder="who looked on"; }
+            label { "Ticket" input name="ticket" value=[typed("ticket")] autocomplete="off"; }
+            label.wide { "Note" input name="note" value=[typed("note")] autocomplete="off"; }
             button.main type="submit" { "The MDM has it, says " (actor.by) }
         }))
     }
@@ -238,16 +240,17 @@ pub(super) fn plan(tenant: &TenantReport, report: &Report, desk: &Desk) -> Marku
     let (Some(actor), Some(tier), Some(last)) = (desk.hand.actor(), Tier::of(tenant.phase), last) else {
         return html! {};
     };
+    let typed = |field| desk.typed("planned", field);
     html! {
-        @if tenant.planned.is_none() { details {
+        @if tenant.planned.is_none() { details open[typed("who").is_some() || typed("on").is_some()] {
             summary { "Not today? Plan the renewal for a day" }
             @if last < report.now.date_naive() {
                 p.soft { "It ends too soon to be planned for a day: renew it now." }
             } @else {
                 (form(&tenant.name, Room::Renewal, "planned", actor, "", &html! {
                     input type="hidden" name="tier" value=(tier.as_str());
-                    label { "Day" input type="date" name="on" required min=(report.now.date_naive()) max=(last); }
-                    label { "Who renews" input name="who" value=(actor.by) required autocomplete="off"; }
+                    label { "Day" input type="date" name="on" value=[typed("on")] required min=(report.now.date_naive()) max=(last); }
+                    label { "Who renews" input name="who" value=(typed("who").unwrap_or(&actor.by)) required autocomplete="off"; }
                     button type="submit" { "Plan the renewal" }
                 }))
                 p.soft.small { "Keeps what is told now quiet until that day is over. The next phase, the end and another topic are told all the same." }
