@@ -23,6 +23,7 @@ use super::actions::{Actor, Hand};
 use super::parts::{Form, Parts};
 use super::problem::Problem;
 use super::{Context, Running};
+use crate::address;
 use crate::config::Config;
 use crate::evaluate::{Report, TenantReport};
 use crate::handover::{Scope, compose};
@@ -91,8 +92,8 @@ impl Room {
     /// Where it is.
     pub(super) fn address(self, name: &TenantName) -> String {
         match self {
-            Self::Tenant => parts::address(name),
-            Self::Renewal => format!("{}/renewal", parts::address(name)),
+            Self::Tenant => address::of_tenant(name),
+            Self::Renewal => format!("{}/renewal", address::of_tenant(name)),
         }
     }
 

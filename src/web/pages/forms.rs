@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::parts::ago;
 use super::{Desk, Refused, Room};
+use crate::address::piece;
 use crate::attest::{Case, TOO_EARLY, last_day, of_kept};
 use crate::certificate::Certificate;
 use crate::config::Config;
@@ -140,9 +141,7 @@ pub(super) fn judged(
 
 /// "A duty was done", as a button.
 pub(super) fn duty(tenant: &TenantReport, account: &AccountId, duty: &str, desk: &Desk) -> Markup {
-    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     let Some(actor) = desk.hand.actor() else { return html! {} };
-    let piece = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let action = format!("/accounts/{}/duties/{}", piece(account.as_str()), piece(duty));
     html! {
         form.say.row method="post" enctype="multipart/form-data" action=(action) {
