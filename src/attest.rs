@@ -7,6 +7,8 @@ mod pin;
 mod plan;
 mod upload;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 pub use self::certificate::{TOO_EARLY, found_in, of_kept};
@@ -88,6 +90,16 @@ impl Case<'_> {
             ticket: remarks.ticket.clone(),
         };
         kept.statements.iter().map(attestation).collect()
+    }
+
+    /// The other tenant that is watched and keeps this topic. `remembered` is what is remembered of each.
+    fn owner<'m>(&self, topic: &Topic, remembered: impl Fn(&TenantName) -> Option<&'m Memory>) -> Option<&TenantName> {
+        let nothing = Memory::default();
+        let keeps = |(name, tenant): &(&TenantName, &Arc<Tenant>)| {
+            let other = Case { name, memory: remembered(name).unwrap_or(&nothing), ..*self };
+            *name != self.name && !tenant.retired && other.must_stay() == Some(topic)
+        };
+        self.config.tenants.iter().find(keeps).map(|(name, _)| name)
     }
 
     fn tenant(&self) -> Option<&Tenant> {

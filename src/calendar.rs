@@ -19,6 +19,7 @@ use url::Url;
 
 use self::text::{Text, name};
 use crate::clock;
+use crate::evaluate::tokens::MOST;
 use crate::evaluate::{Report, TenantReport};
 use crate::model::{AccountId, Phase};
 use crate::words;
@@ -133,6 +134,19 @@ fn told(tenants: &[&TenantReport], report: &Report) -> String {
         tenants.iter().flat_map(|tenant| &tenant.tokens).filter(|token| token.token.not_after.is_none()).count();
     if endless > 0 {
         parts.push(format!("Of {} nobody knows the end.", words::counted(endless as u64, "token")));
+    }
+    let untold = of(&TenantReport::are_tokens_untold);
+    if untold > 0 {
+        parts.push(format!("Of {} nobody knows whether there are tokens.", count(untold)));
+    }
+    let left: usize = tenants.iter().map(|tenant| tenant.tokens.len().saturating_sub(MOST)).sum();
+    if left > 0 {
+        let left = words::counted(left as u64, "token");
+        parts.push(format!("Of {left} there is no event, for only the {MOST} most urgent of a tenant have one."));
+    }
+    let undated = of(&TenantReport::is_login_undated);
+    if undated > 0 {
+        parts.push(format!("Of {} nobody knows when the login of apnswatch at the MDM ends.", count(undated)));
     }
     if !report.clock_plausible {
         parts.push("The clock of apnswatch cannot be right.".to_owned());

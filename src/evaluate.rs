@@ -17,6 +17,7 @@ pub mod report;
 pub mod summary;
 pub mod tenant;
 pub mod tokens;
+mod undated;
 pub mod verification;
 
 pub use network::NetworkReport;

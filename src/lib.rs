@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod app;
 pub mod attest;
 pub mod blocking;

@@ -22,7 +22,7 @@ impl Case<'_> {
             None if is_blind => {
                 return Err(Refusal::new(format!(
                     "no certificate file of {name:?} is watched, so nobody here can say which certificate was uploaded: \
-                     give its serial number (--serial)"
+                     give its serial number"
                 )));
             }
             serial => self.file_with(serial)?,
@@ -108,7 +108,7 @@ impl Case<'_> {
         let Some(serial) = serial else {
             return self.newest().ok_or_else(|| {
                 Refusal::new(
-                    "no certificate file of this tenant was seen yet: is certificate.files set, and the daemon running?",
+                    "no certificate file of this tenant was seen yet: is certificate.files set, and did the daemon look there?",
                 )
             });
         };

@@ -1,11 +1,11 @@
 //! What ends, and what is due: the events, in words.
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use super::text::name;
 use super::{Event, day, uid};
+use crate::address;
 use crate::evaluate::account::AccountReport;
 use crate::evaluate::certificate::Known;
 use crate::evaluate::tenant::Verdict;
@@ -189,10 +189,8 @@ impl About<'_> {
         if let Some(until) = tenant.muted {
             lines.push(format!("Muted until {until}: no alert before that day."));
         }
-        let url = self.base.map(|base| {
-            let piece = utf8_percent_encode(tenant.name.as_str(), NON_ALPHANUMERIC);
-            format!("{}/tenants/{piece}", base.as_str().trim_end_matches('/'))
-        });
+        let url =
+            self.base.map(|base| base.as_str().trim_end_matches('/').to_owned() + &address::of_tenant(&tenant.name));
         lines.extend(url.clone());
         let parts: Vec<&str> = what[..1].iter().chain([&tenant.name.as_str()]).chain(&what[1..]).copied().collect();
         Some(Event {

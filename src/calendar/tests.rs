@@ -6,6 +6,7 @@ use super::*;
 use crate::config::load;
 use crate::evaluate::report::{Moment, Snapshot};
 use crate::evaluate::tenant::Verdict;
+use crate::evaluate::tokens::TokenReport;
 use crate::evaluate::{Planned, evaluate};
 use crate::model::{Plan, Precision, Source, Tier, Topic};
 
@@ -129,6 +130,26 @@ fn silence_is_told_and_what_nobody_knows_has_no_event() {
     }
     let nothing = report_of("site: hq", "2027-01-15T10:00:00Z");
     assert!(told(&nothing).contains("due for 0 tenants"));
+}
+
+#[test]
+fn of_whose_login_and_tokens_nobody_knows_is_told() {
+    let mdm = "mdm: { kind: kandji, url: 'https://acme.api.example.com', token_file: t }";
+    let config = format!("tenants: [{{ name: acme, {mdm} }}, {{ name: none, mdm: {{ kind: none }} }}]");
+    let mut report = report_of(&config, "2027-01-15T10:00:00Z");
+    let told = |report: &Report| written(report).replace("\r\n ", "");
+    assert!(told(&report).contains("Of 1 tenant nobody knows when the login of apnswatch at the MDM ends."));
+    assert!(told(&report).contains("Of 2 tenants nobody knows whether there are tokens."));
+    report.tenants[0].credential_not_after = Some(at("2027-09-01T00:00:00Z"));
+    assert!(!told(&report).contains("nobody knows when the login"));
+    // So many that some have no event.
+    let one = self::report().tenants[0].tokens[0].clone();
+    let label = |number: usize| TokenReport { label: number.to_string(), ..one.clone() };
+    report.tenants[0].tokens = (0..MOST + 2).map(label).collect();
+    let text = told(&report);
+    assert_eq!(events(&text).iter().filter(|event| event["SUMMARY"].contains("VPP token")).count(), MOST);
+    assert!(text.contains("Of 1 tenant nobody knows whether there are tokens."));
+    assert!(text.contains("Of 2 tokens there is no event, for only the 20 most urgent"), "{text}");
 }
 
 #[test]

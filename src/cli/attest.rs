@@ -87,7 +87,8 @@ pub(super) struct Case<'a> {
     pub(super) by: String,
     desk: Desk,
     memory: Memory,
-    pins: BTreeMap<TenantName, Topic>,
+    /// What is remembered of every tenant.
+    pub(super) remembered: BTreeMap<TenantName, Memory>,
 }
 
 impl<'a> Case<'a> {
@@ -100,14 +101,8 @@ impl<'a> Case<'a> {
             return Err(anyhow!("no tenant is called {name:?}{}", nearest(&name, &config)).into());
         }
         let memory = contents.tenants.get(&name).cloned().unwrap_or_default();
-        let pins = contents.tenants.into_iter().filter_map(|(name, memory)| Some((name, memory.pin?.topic))).collect();
-        Ok(Self { scene, config, by: person(scene, who.by.as_deref()), name, desk, memory, pins })
-    }
-
-    /// The other tenant of the configuration that keeps this topic.
-    pub(super) fn owner(&self, topic: &Topic) -> Option<TenantName> {
-        let is_other = |name: &TenantName| *name != self.name && self.config.tenants.contains_key(name);
-        self.pins.iter().find(|(name, pin)| *pin == topic && is_other(name)).map(|(name, _)| name.clone())
+        let by = person(scene, who.by.as_deref());
+        Ok(Self { scene, config, name, by, desk, memory, remembered: contents.tenants })
     }
 
     /// Asks whether it may be kept, keeps it, and says so.

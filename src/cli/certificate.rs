@@ -51,9 +51,9 @@ pub(super) async fn run(scene: &Scene, command: Certificate) -> Result<u8, End> 
             let shown = file::shown(&file);
             let bytes = file::read(&file).map_err(|failure| anyhow!("{}", failure.message))?;
             let found = found_in(&bytes, &shown).map_err(anyhow::Error::from)?;
-            let case = Case::open(scene, &who).await?;
-            let owner = found.topic().and_then(|topic| case.owner(topic));
-            case.keep(note, |case| case.add_certificate(&found, owner.as_ref())).await?;
+            let mut case = Case::open(scene, &who).await?;
+            let remembered = std::mem::take(&mut case.remembered);
+            case.keep(note, |case| case.add_certificate(&found, |name| remembered.get(name))).await?;
         }
         Certificate::List => list(scene).await?,
         Certificate::Remove { who, serial, note } => {

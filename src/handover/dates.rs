@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Date, Unknown};
 use crate::config::Config;
-use crate::evaluate::{Report, TenantReport};
-use crate::model::{MdmKind, Phase, Precision, Source};
+use crate::evaluate::Report;
+use crate::model::{Phase, Precision};
 
 const CERTIFICATE: &str = "when the push certificate ends";
 const LOGIN: &str = "when the login of apnswatch at the MDM ends (credential_expires is not set)";
@@ -37,13 +37,12 @@ pub(super) fn dates(config: &Config, report: &Report) -> (Vec<Date>, Vec<Unknown
         for token in &tenant.tokens {
             let name = format!("{} token {}", token.token.kind, token.label);
             match token.token.not_after {
-                // What is declared has no id.
-                Some(at) if token.token.id.is_empty() => add(at, format!("{name} ends"), "as configured".to_owned()),
+                Some(at) if token.is_declared => add(at, format!("{name} ends"), "as configured".to_owned()),
                 Some(at) => add(at, format!("{name} ends"), "told by the MDM".to_owned()),
                 None => miss(TOKEN, format!("{name} of {}", tenant.name)),
             }
         }
-        if tenant.tokens.is_empty() && !tells_tokens(tenant) {
+        if tenant.are_tokens_untold() {
             miss(TOKENS, tenant.name.to_string());
         }
         let configured = config.tenants.get(&tenant.name).and_then(|tenant| tenant.mdm.credential_expires());
@@ -53,8 +52,8 @@ pub(super) fn dates(config: &Config, report: &Report) -> (Vec<Date>, Vec<Unknown
                 let how = if is_configured { "as configured" } else { "read from the credential" };
                 add(at, "login of apnswatch at the MDM ends".to_owned(), how.to_owned());
             }
-            None if tenant.mdm == MdmKind::None => {}
-            None => miss(LOGIN, tenant.name.to_string()),
+            None if tenant.is_login_undated() => miss(LOGIN, tenant.name.to_string()),
+            None => {}
         }
     }
     for account in &report.accounts {
@@ -76,9 +75,4 @@ pub(super) fn dates(config: &Config, report: &Report) -> (Vec<Date>, Vec<Unknown
     });
     let unknown = unknown.collect();
     (dates, unknown)
-}
-
-/// Whether the MDM has ever said which tokens there are, none among them.
-fn tells_tokens(tenant: &TenantReport) -> bool {
-    tenant.sources.iter().any(|source| source.source == Source::Tokens && source.told.is_some())
 }

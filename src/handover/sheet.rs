@@ -347,7 +347,7 @@ fn unwatched(handover: &Handover) -> Section {
     let facts: Vec<Fact> = facts.collect();
     let blocks = match (facts.is_empty(), all) {
         (true, 0) => vec![Block::Text("No tenant, no question.".to_owned())],
-        (true, _) => vec![Block::Text("Each of the five questions is answered for every tenant.".to_owned())],
+        (true, _) => vec![Block::Text("For every tenant somebody looks at each of the five questions.".to_owned())],
         (false, _) => vec![Block::Entry(None, facts)],
     };
     Section { title: "What nobody watches", blocks }

@@ -20,9 +20,10 @@ use axum::response::{IntoResponse, Response};
 use self::filter::Filter;
 use super::access::User;
 use super::actions::{Actor, Hand};
-use super::parts::Form;
+use super::parts::{Form, Parts};
 use super::problem::Problem;
 use super::{Context, Running};
+use crate::address;
 use crate::config::Config;
 use crate::evaluate::{Report, TenantReport};
 use crate::handover::{Scope, compose};
@@ -91,8 +92,8 @@ impl Room {
     /// Where it is.
     pub(super) fn address(self, name: &TenantName) -> String {
         match self {
-            Self::Tenant => parts::address(name),
-            Self::Renewal => format!("{}/renewal", parts::address(name)),
+            Self::Tenant => address::of_tenant(name),
+            Self::Renewal => format!("{}/renewal", address::of_tenant(name)),
         }
     }
 
@@ -104,10 +105,10 @@ impl Room {
         report: &Report,
         config: &Config,
         actor: Actor,
-        problem: Problem,
+        refused: Refused,
     ) -> Response {
-        let status = problem.status();
-        let desk = Desk { hand: Hand::Free(actor), refusal: Some(problem) };
+        let status = refused.problem.status();
+        let desk = Desk { hand: Hand::Free(actor), refusal: Some(refused) };
         let page = match self {
             Self::Tenant => tenant::page(tenant, memory, report, config, &desk),
             Self::Renewal => renewal::page(tenant, memory, report, config, &desk, None),
@@ -119,7 +120,24 @@ impl Room {
 /// Who looks at a page, and what became of what they said.
 pub(super) struct Desk {
     hand: Hand,
-    refusal: Option<Problem>,
+    refusal: Option<Refused>,
+}
+
+/// A form whose word was not kept.
+pub(super) struct Refused {
+    /// What it says, as its address has it.
+    pub(super) word: String,
+    /// What was typed into it.
+    pub(super) parts: Parts,
+    /// Why.
+    pub(super) problem: Problem,
+}
+
+impl Desk {
+    /// What was typed into a field of the form that says `word`, if that was refused: nobody types it again.
+    fn typed(&self, word: &str, field: &str) -> Option<&str> {
+        self.refusal.as_ref().filter(|refused| refused.word == word)?.parts.typed(field)
+    }
 }
 
 type Asker = Option<Extension<User>>;

@@ -75,7 +75,7 @@ async fn a_certificate_that_is_handed_over_counts_as_a_file_at_once() {
     assert_eq!((removed.status, removed.stderr.as_str()), (Some(0), ""));
     let confirmed = site.run(&["confirm", "--tenant", "acme", "--by", "kim"]).await;
     assert_eq!(confirmed.status, Some(1), "{}", confirmed.stdout);
-    assert!(confirmed.stderr.contains("give its serial number (--serial)"), "{}", confirmed.stderr);
+    assert!(confirmed.stderr.contains("give its serial number"), "{}", confirmed.stderr);
     daemon.stop().await;
 }
 
@@ -103,4 +103,30 @@ async fn what_must_not_be_kept_is_refused_with_the_reason() {
     }
     let listed = site.run(&["certificate", "list"]).await;
     assert_eq!((listed.status, listed.stdout.as_str()), (Some(0), ""), "nothing was kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_another_tenant_is_refused_also_where_only_the_configuration_says_whose_it_is() {
+    let site = Site::new().await;
+    let fixed = |retired: &str| {
+        let topic = topic("fixed");
+        tenant(
+            "fixed",
+            &format!("{retired}    mdm: {{ kind: none }}\n    certificate: {{ expected_topic: {topic} }}\n"),
+        )
+    };
+    let blind = tenant("blind", "    mdm: { kind: none }\n");
+    site.configure("", &[fixed(""), blind.clone()]);
+    let daemon = site.serve().await;
+    daemon.ready().await;
+    daemon.stop().await;
+    let file = site.certificate("fixed.pem", &topic("fixed"), "0B11", 365);
+    let add = ["certificate", "add", "--tenant", "blind", file.to_str().unwrap()];
+    let ended = site.run(&add).await;
+    assert_eq!(ended.status, Some(1), "{}", ended.stdout);
+    assert!(ended.stderr.contains("is the one of \"fixed\""), "{}", ended.stderr);
+    // Who is watched no more keeps nothing.
+    site.configure("", &[fixed("    retired: true\n"), blind]);
+    let ended = site.run(&add).await;
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
 }

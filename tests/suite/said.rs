@@ -189,6 +189,8 @@ async fn a_renewal_is_said_from_the_first_file_to_the_last_confirmation() {
     let der = der.split('"').next().unwrap().to_owned();
     let kept = kim.say("/tenants/acme/said/certificate", &[("der", &der), ("room", "renewal")]).await;
     assert_eq!(lead(&kept), "/tenants/acme/renewal");
+    let page = kim.get("/tenants/acme/renewal").await.body;
+    assert!(page.contains("Kept: ") && !page.contains("counts from now on"), "it hides no end: {page}");
     daemon_until(
         &daemon,
         "the daemon looks at it",
@@ -292,6 +294,9 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
         let (told, body) = (why.to_lowercase(), answered.body.to_lowercase());
         assert!(body.contains(&told) && body.contains("nothing was kept"), "{path} {parts:?}: {}", answered.body);
         assert!(answered.body.contains("role=\"alert\"") && answered.body.contains("The certificate"), "{path}");
+        let (_, alert) = answered.body.split_once("role=\"alert\"").unwrap();
+        let alert = alert.split("</p>").next().unwrap();
+        assert!(!alert.contains("--") && !alert.contains("apnswatch"), "there is a form for it: {alert}");
     }
     let token = kim.token("/tenants/acme").await;
     let parts: [(&str, &[u8]); 1] = [("token", token.as_bytes())];
@@ -308,6 +313,29 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
         assert_eq!(answered.status, status, "{path}: {}", answered.body);
     }
     assert_eq!(words(&site).await, 0, "nothing was kept");
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_into_a_form_that_was_refused_is_still_in_it_and_in_no_other() {
+    let site = site().await;
+    let daemon = started(&site).await;
+    let kim = Person::new(&daemon, "kim");
+    let pin = kim.say("/tenants/acme/said/pin", &[("topic", "\"><script>alert(1)</script>")]).await;
+    assert!(pin.body.contains("value=\"&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;\""), "{}", pin.body);
+    assert!(!pin.body.contains("<script>alert"), "{}", pin.body);
+    let parts = [("serial", "0C99"), ("witness", "sam"), ("ticket", "CHG-7"), ("note", "by hand"), ("room", "renewal")];
+    let uploaded = kim.say("/tenants/west/said/uploaded", &parts).await;
+    for (name, value) in &parts[..4] {
+        let field = format!("name=\"{name}\" value=\"{value}\"");
+        assert!(uploaded.body.contains(&field), "{field}: {}", uploaded.body);
+    }
+    let parts = [("on", "2020-01-01"), ("who", "sam"), ("serial", "0C99"), ("note", "by hand"), ("room", "renewal")];
+    let planned = kim.say("/tenants/west/said/planned", &parts).await;
+    assert!(planned.body.contains("value=\"2020-01-01\"") && planned.body.contains("name=\"who\" value=\"sam\""));
+    assert!(planned.body.contains("<details open><summary>Not today?"), "{}", planned.body);
+    // Another form has fields of the same names.
+    assert!(!planned.body.contains("0C99") && !planned.body.contains("by hand"), "{}", planned.body);
     daemon.stop().await;
 }
 
@@ -357,7 +385,12 @@ async fn a_pin_a_plan_a_duty_and_a_first_certificate() {
     let parts: [(&str, &[u8]); 3] = [("token", token.as_bytes()), ("tenant", b"acme"), ("note", b"by hand")];
     let done = kim.post("/accounts/shared/duties/sign_in", "Host: localhost", &parts).await;
     assert_eq!(lead(&done), "/tenants/acme");
-    assert!(kim.get("/tenants/acme").await.body.contains(" by kim"));
+    let page = kim.get("/tenants/acme").await.body;
+    assert!(page.contains(" by kim"), "{page}");
+    // What was said last, and not the pin of a moment ago.
+    assert!(page.contains("Kept: </strong>duty sign_in was done, says kim"), "{page}");
+    let page = sam.get("/tenants/acme").await.body;
+    assert!(!page.contains("Kept: "), "it was not sam who said so: {page}");
     let duties = contents(&site).await.duties;
     let done = &duties.values().next().unwrap()[0];
     assert_eq!((done.by.as_str(), done.note.as_deref()), ("kim", Some("by hand")));
@@ -367,11 +400,17 @@ async fn a_pin_a_plan_a_duty_and_a_first_certificate() {
     assert!(page.contains("<details open") && page.contains("Nobody knows when it ends"), "{page}");
     let file = pem(&topic("blind"), "0F01", 50);
     assert_eq!(kim.say("/tenants/blind/said/certificate", &[("file", &file)]).await.status, 303);
+    let page = kim.get("/tenants/blind").await.body;
+    assert!(page.contains("its end counts from now on, uploaded or not"), "{page}");
     daemon_until(&daemon, "its end counts", "apns_certificate_phase{tenant=\"blind\",mdm=\"none\",phase=\"plan\"} 1")
         .await;
     let page = kim.get("/tenants/blind").await.body;
     assert!(page.contains("handed over by kim on "), "{page}");
+    assert!(page.contains("its end counts from now on, uploaded or not"), "also after it was looked at: {page}");
     assert_eq!(kim.say("/tenants/blind/said/removed", &[("serial", "0F01")]).await.status, 303);
+    let page = kim.get("/tenants/blind").await.body;
+    assert!(page.contains("still keeps the topic") && page.contains("taken at first sight"), "{page}");
+    assert!(!page.contains("counts from now on"), "{page}");
     daemon_until(
         &daemon,
         "it counts no more",

@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::wish::{Wish, day, remarks};
 use super::{Actor, TOKEN, admit, is_theirs};
 use crate::attest::{self, duty_done};
-use crate::evaluate::{Report, TenantReport};
+use crate::evaluate::TenantReport;
 use crate::model::{AccountId, DutyDone, Memory, TenantName};
 use crate::store;
 use crate::web::access::User;
-use crate::web::pages::{self, Room, refused};
+use crate::web::pages::{self, Refused, Room, refused};
 use crate::web::parts::{Form, Parts};
 use crate::web::problem::Problem;
 use crate::web::{Context, Running};
@@ -47,12 +47,12 @@ pub(in crate::web) async fn of_tenant(
     let Some((tenant, memory)) = pages::found(&context, &report, &name) else { return pages::missing(&report) };
     let room = if parts.typed("room") == Some("renewal") { Room::Renewal } else { Room::Tenant };
     let kept = match Wish::read(&word, &parts) {
-        Ok(wish) => keep(&context, (&running, &report), (tenant, &memory), &actor, wish, &parts).await,
+        Ok(wish) => keep(&context, &running, (tenant, &memory), &actor, wish, &parts).await,
         Err(problem) => Err(problem),
     };
     match kept {
         Ok(()) => Redirect::to(&room.address(&tenant.name)).into_response(),
-        Err(problem) => room.again(tenant, &memory, &report, &running.config, actor, problem),
+        Err(problem) => room.again(tenant, &memory, &report, &running.config, actor, Refused { word, parts, problem }),
     }
 }
 
@@ -99,7 +99,7 @@ async fn sent(
 /// Asks whether it may be kept, and keeps it. When this returns, it is on disk.
 async fn keep(
     context: &Context,
-    (running, report): (&Running, &Report),
+    running: &Running,
     (tenant, memory): (&TenantReport, &Arc<Memory>),
     actor: &Actor,
     wish: Wish,
@@ -107,7 +107,9 @@ async fn keep(
 ) -> Result<(), Problem> {
     let name = &tenant.name;
     let case = attest::Case { config: &running.config, name, memory, by: &actor.by, now: context.clock.now() };
-    let kept = wish.put(&case, tenant, report).map_err(|why| Problem::new(StatusCode::CONFLICT, why.to_string()))?;
+    let all = context.store.snapshot().tenants;
+    let kept = wish.put(&case, tenant, |name| all.get(name).map(AsRef::as_ref));
+    let kept = kept.map_err(|why| Problem::new(StatusCode::CONFLICT, why.to_string()))?;
     let words = case.attestations(&kept, &remarks(parts));
     if words.is_empty() {
         return Err(Problem::new(StatusCode::CONFLICT, kept.told));

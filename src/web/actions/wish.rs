@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 
 use crate::attest::{Case, Kept, NAME, NOTE, PlanWish, Refusal, Remarks, found_in};
 use crate::certificate::Certificate;
-use crate::evaluate::{Report, TenantReport};
-use crate::model::{HumanStep, Serial, Tier, Topic};
+use crate::evaluate::TenantReport;
+use crate::model::{HumanStep, Memory, Serial, TenantName, Tier, Topic};
 use crate::web::parts::Parts;
 use crate::web::problem::Problem;
 use crate::words::clean;
@@ -74,14 +74,13 @@ impl Wish {
         })
     }
 
-    /// Asks whether it may be kept.
-    pub(super) fn put(self, case: &Case<'_>, tenant: &TenantReport, report: &Report) -> Result<Kept, Refusal> {
-        let owner = |found: &Certificate| {
-            let keeps = |other: &&TenantReport| {
-                other.name != tenant.name && other.pin.as_ref().is_some_and(|pin| found.topic() == Some(&pin.topic))
-            };
-            report.tenants.iter().find(keeps).map(|other| &other.name)
-        };
+    /// Asks whether it may be kept. `remembered` is what is remembered of each tenant.
+    pub(super) fn put<'m>(
+        self,
+        case: &Case<'_>,
+        tenant: &TenantReport,
+        remembered: impl Fn(&TenantName) -> Option<&'m Memory>,
+    ) -> Result<Kept, Refusal> {
         match self {
             Self::Pin(topic) => case.confirm_pin(topic),
             Self::Uploaded(serial) => case.uploaded(serial.as_ref()),
@@ -90,8 +89,8 @@ impl Wish {
                 case.plan(wish, tenant.phase, tenant.effective.as_ref().map(|known| known.not_after))
             }
             Self::Unplanned => Ok(case.unplan()),
-            Self::Certificate { found, is_judged: true } => case.add_judged(&found, owner(&found)),
-            Self::Certificate { found, is_judged: false } => case.add_certificate(&found, owner(&found)),
+            Self::Certificate { found, is_judged: true } => case.add_judged(&found, remembered),
+            Self::Certificate { found, is_judged: false } => case.add_certificate(&found, remembered),
             Self::Removed(serial) => case.remove_certificate(&serial),
         }
     }

@@ -8,7 +8,8 @@ use maud::{Markup, html};
 use super::filter::{Choices, Filter, PAGE};
 use super::layout::{Place, page as layout};
 use super::network::state;
-use super::parts::{address, badge, calendar, days, gaps_badge, questions, tenant_badge, year};
+use super::parts::{badge, calendar, days, gaps_badge, questions, tenant_badge, year};
+use crate::address;
 use crate::evaluate::{Level, Report, TenantReport};
 use crate::model::AccountId;
 use crate::words;
@@ -173,7 +174,7 @@ fn row(tenant: &TenantReport, report: &Report) -> Markup {
         li class={ "tenant " (tenant.level.as_str()) } {
             (days(tenant, report))
             div {
-                div.name { a href=(address(&tenant.name)) { (tenant.name) } " " (tenant_badge(tenant))
+                div.name { a href=(address::of_tenant(&tenant.name)) { (tenant.name) } " " (tenant_badge(tenant))
                     @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } }
                     @if let Some(planned) = &tenant.planned { " " span.badge { "planned for " (planned.plan.on) } } }
                 div.soft.small { (tenant.mdm) ", phase " (tenant.phase)
@@ -206,7 +207,7 @@ pub(super) fn findings(report: &Report, filter: &Filter) -> Markup {
             @if !all.is_empty() { div.scroll { table.stack {
                 thead { tr { th { "Tenant" } th { "Finding" } th { "In words" } } }
                 tbody { @for (tenant, finding, sentence) in shown { tr {
-                    th.name scope="row" { a href=(address(&tenant.name)) { (tenant.name) } }
+                    th.name scope="row" { a href=(address::of_tenant(&tenant.name)) { (tenant.name) } }
                     td { code { (finding.as_str()) } }
                     td.said { (sentence) "." }
                 } } }
@@ -262,7 +263,7 @@ pub(super) fn ahead(report: &Report, filter: &Filter) -> Markup {
                     thead { tr { th { "Team" } th { "Account" } th { "Tenants" } } }
                     tbody { @for people in week.chunk_by(|a, b| (a.1, a.2) == (b.1, b.2)) { tr {
                         td data-label="Team" { (people[0].1) } td data-label="Account" { (people[0].2) }
-                        td.names data-label="Tenants" { @for (_, _, _, tenant) in people { a href=(address(&tenant.name)) { (tenant.name) } " " } }
+                        td.names data-label="Tenants" { @for (_, _, _, tenant) in people { a href=(address::of_tenant(&tenant.name)) { (tenant.name) } " " } }
                     } } }
                 } }
             }

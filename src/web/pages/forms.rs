@@ -6,11 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
 
 use super::parts::ago;
-use super::{Desk, Room};
+use super::{Desk, Refused, Room};
+use crate::address::piece;
 use crate::attest::{Case, TOO_EARLY, last_day, of_kept};
 use crate::certificate::Certificate;
 use crate::config::Config;
-use crate::evaluate::history::{Event, history};
+use crate::evaluate::history::history;
 use crate::evaluate::verification::Step;
 use crate::evaluate::{Planned, Report, TenantReport};
 use crate::guide::MAC_COMMAND;
@@ -27,23 +28,32 @@ const RECENT: TimeDelta = TimeDelta::days(30);
 /// Why what was said was not kept. It stays until the page is left.
 pub(super) fn refusal(desk: &Desk) -> Markup {
     html! {
-        @if let Some(problem) = &desk.refusal {
+        @if let Some(Refused { problem, .. }) = &desk.refusal {
             @let lead = if problem.is_open() { "Not known to be kept. " } else { "Nothing was kept. " };
             p.alarm role="alert" { strong { (lead) } (sentence(problem.detail())) }
         }
     }
 }
 
-/// What was kept a moment ago, as the store has it.
-pub(super) fn outcome(desk: &Desk, memory: &Memory, report: &Report) -> Markup {
+/// What was kept a moment ago, of the tenant or of its account, as the store has it, and what follows from it.
+pub(super) fn outcome(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config, desk: &Desk) -> Markup {
     let Some(actor) = desk.hand.actor().filter(|_| desk.refusal.is_none()) else { return html! {} };
-    let is_new = |event: &Event| {
-        event.by.as_deref() == Some(&actor.by) && event.at <= report.now && report.now - event.at < JUST
-    };
-    let just = history(memory).into_iter().take_while(|event| report.now - event.at < JUST).find(is_new);
+    let is_new = |by: Option<&String>, at| by == Some(&actor.by) && at <= report.now && report.now - at < JUST;
+    let said = history(memory).into_iter().find(|event| is_new(event.by.as_ref(), event.at));
+    let account = report.accounts.iter().find(|account| tenant.account.as_ref() == Some(&account.id));
+    let done = account.into_iter().flat_map(|account| &account.duties).filter_map(|(name, duty)| {
+        let done = duty.done.filter(|at| is_new(duty.by.as_ref(), *at))?;
+        Some((done, format!("duty {name} was done"), None))
+    });
+    let case = Case { config, name: &tenant.name, memory, by: &actor.by, now: report.now };
+    let said = said.map(|event| {
+        let word = memory.attestations.iter().find(|word| word.at == event.at && word.by == actor.by);
+        (event.at, event.sentence, word.and_then(|word| case.warning_of(word)))
+    });
     html! {
-        @if let Some(event) = just {
-            p.note role="status" { strong { "Kept: " } (event.sentence) ", says " (actor.by) ", " (ago(event.at, report.now)) "." }
+        @if let Some((at, sentence, warning)) = done.chain(said).max_by_key(|(at, ..)| *at) {
+            p.note role="status" { strong { "Kept: " } (sentence) ", says " (actor.by) ", " (ago(at, report.now)) "."
+                @if let Some(warning) = warning { " " (warning) } }
         }
     }
 }
@@ -68,7 +78,7 @@ pub(super) fn pin(tenant: &TenantReport, desk: &Desk) -> Markup {
         @match desk.hand.actor() {
             Some(actor) => (form(&tenant.name, Room::Tenant, "pin", actor, "", &html! {
                 label.wide { "The topic as the Mac prints it"
-                    input name="topic" required autocomplete="off" spellcheck="false" placeholder="com.apple.mgmt.External."; }
+                    input name="topic" value=[desk.typed("pin", "topic")] required autocomplete="off" spellcheck="false" placeholder="com.apple.mgmt.External."; }
                 button type="submit" { "An enrolled device listens on this" }
             })),
             None => p { "Then " code { "apnswatch pin confirm --tenant NAME --topic TOPIC" } "." },
@@ -131,9 +141,7 @@ pub(super) fn judged(
 
 /// "A duty was done", as a button.
 pub(super) fn duty(tenant: &TenantReport, account: &AccountId, duty: &str, desk: &Desk) -> Markup {
-    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     let Some(actor) = desk.hand.actor() else { return html! {} };
-    let piece = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let action = format!("/accounts/{}/duties/{}", piece(account.as_str()), piece(duty));
     html! {
         form.say.row method="post" enctype="multipart/form-data" action=(action) {
@@ -155,7 +163,9 @@ pub(super) fn uploaded(
     let Some(actor) = desk.hand.actor() else { return html! {} };
     let case = Case { config, name: &tenant.name, memory, by: &actor.by, now: report.now };
     let newest = case.newest_file();
+    let typed = |field| desk.typed("uploaded", field);
     let serial = newest.as_ref().and_then(|file| file.serial.as_ref()).map(ToString::to_string);
+    let serial = typed("serial").map(ToOwned::to_owned).or(serial);
     let is_blind = case.is_without_files();
     html! {
         h3 { "It was uploaded" }
@@ -164,9 +174,9 @@ pub(super) fn uploaded(
         }
         (form(&tenant.name, Room::Renewal, "uploaded", actor, "", &html! {
             label { "Serial number" input name="serial" value=[serial] required[is_blind] autocomplete="off" spellcheck="false"; }
-            label { "Second admin" input name="witness" autocomplete="off" placeholder="who looked on"; }
-            label { "Ticket" input name="ticket" autocomplete="off"; }
-            label.wide { "Note" input name="note" autocomplete="off"; }
+            label { "Second admin" input name="witness" value=[typed("witness")] autocomplete="off" placeholder="who looked on"; }
+            label { "Ticket" input name="ticket" value=[typed("ticket")] autocomplete="off"; }
+            label.wide { "Note" input name="note" value=[typed("note")] autocomplete="off"; }
             button.main type="submit" { "The MDM has it, says " (actor.by) }
         }))
     }
@@ -229,16 +239,17 @@ pub(super) fn plan(tenant: &TenantReport, report: &Report, desk: &Desk) -> Marku
     let (Some(actor), Some(tier), Some(last)) = (desk.hand.actor(), Tier::of(tenant.phase), last) else {
         return html! {};
     };
+    let typed = |field| desk.typed("planned", field);
     html! {
-        @if tenant.planned.is_none() { details {
+        @if tenant.planned.is_none() { details open[typed("who").is_some() || typed("on").is_some()] {
             summary { "Not today? Plan the renewal for a day" }
             @if last < report.now.date_naive() {
                 p.soft { "It ends too soon to be planned for a day: renew it now." }
             } @else {
                 (form(&tenant.name, Room::Renewal, "planned", actor, "", &html! {
                     input type="hidden" name="tier" value=(tier.as_str());
-                    label { "Day" input type="date" name="on" required min=(report.now.date_naive()) max=(last); }
-                    label { "Who renews" input name="who" value=(actor.by) required autocomplete="off"; }
+                    label { "Day" input type="date" name="on" value=[typed("on")] required min=(report.now.date_naive()) max=(last); }
+                    label { "Who renews" input name="who" value=(typed("who").unwrap_or(&actor.by)) required autocomplete="off"; }
                     button type="submit" { "Plan the renewal" }
                 }))
                 p.soft.small { "Keeps what is told now quiet until that day is over. The next phase, the end and another topic are told all the same." }

@@ -2,24 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::address::piece;
 use crate::evaluate::answers::{Answer, answers};
 use crate::evaluate::{Level, Report, TenantReport};
-use crate::model::{Precision, Question, TenantName};
+use crate::model::{Precision, Question};
 use crate::words;
-
-/// What needs no escape in a piece of a path (RFC 3986, 2.3).
-const PIECE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// The address of a tenant's page.
-pub(super) fn address(name: &TenantName) -> String {
-    format!("/tenants/{}", utf8_percent_encode(name.as_str(), PIECE))
-}
 
 /// The address of a calendar, cut to a tenant (`tenant`) or to a team (`team`).
 pub(super) fn calendar(by: &str, value: &str) -> String {
-    format!("/calendar.ics?{by}={}", utf8_percent_encode(value, PIECE))
+    format!("/calendar.ics?{by}={}", piece(value))
 }
 
 /// How urgent it is, in a word.

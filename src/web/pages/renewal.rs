@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 
 use super::layout::{Place, page_at as layout};
-use super::parts::{address, tenant_badge};
+use super::parts::tenant_badge;
 use super::{Desk, Room, forms};
+use crate::address;
 use crate::attest::Case;
 use crate::certificate::Certificate;
 use crate::certificate::preflight::{Preflight, Verdict};
@@ -36,14 +37,14 @@ pub(super) fn page(
     }
     let main = html! {
         (forms::refusal(desk))
-        div data-part="outcome" { (forms::outcome(desk, memory, report)) }
-        p.back { a href=(address(&tenant.name)) { (tenant.name) } }
+        div data-part="outcome" { (forms::outcome(tenant, memory, report, config, desk)) }
+        p.back { a href=(address::of_tenant(&tenant.name)) { (tenant.name) } }
         h1 data-part="headline" { "Renewal of " (tenant.name) " " (tenant_badge(tenant)) }
         p { strong { (guide::IN_SHORT) } }
         div data-part="plan" { @if let Some(planned) = &tenant.planned { div.note { (forms::planned(planned)) (forms::unplan(tenant, desk)) } } }
         section aria-label="The file" {
             @if let Some(verdict) = &verdict { (told(verdict, |found| forms::judged(tenant, found, memory, report, config, desk))) }
-            form.drop data-judge="" method="post" enctype="multipart/form-data" action={ (address(&tenant.name)) "/renewal" } {
+            form.drop data-judge="" method="post" enctype="multipart/form-data" action=(Room::Renewal.address(&tenant.name)) {
                 label for="file" { strong { "Before the upload: " } "drop the new certificate here, or choose it. It is judged and not kept. Never send a private key." }
                 p { input type="file" id="file" name="file" required; " " button.main type="submit" { "Is it a renewal?" } }
             }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::layout::{Place, page_at as layout};
-use super::parts::{address, ago, calendar, days, questions, tenant_badge, year};
+use super::parts::{ago, calendar, days, questions, tenant_badge, year};
 use super::{Desk, Room, forms};
 use crate::config::Config;
 use crate::evaluate::history::{Event, history};
@@ -21,13 +21,13 @@ const MOST_EVENTS: usize = 200;
 pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, config: &Config, desk: &Desk) -> Markup {
     let main = html! {
         (forms::refusal(desk))
-        div data-part="outcome" { (forms::outcome(desk, memory, report)) }
+        div data-part="outcome" { (forms::outcome(tenant, memory, report, config, desk)) }
         div data-part="tenant" {
             h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
             p { (words::sentence(&tenant.sentence)) }
             div.card.glance { (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
             @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } }
-            p.go { a.button.main href={ (address(&tenant.name)) "/renewal" } { "Renewal: step by step" } " "
+            p.go { a.button.main href=(Room::Renewal.address(&tenant.name)) { "Renewal: step by step" } " "
                 a href=(calendar("tenant", tenant.name.as_str())) { "Its dates as a calendar" } }
             @if !tenant.findings.is_empty() {
                 h2 { "Findings" }
