@@ -8,6 +8,8 @@
     reason = "it is a test, and prints what it found"
 )]
 
+#[allow(dead_code, reason = "other measurements use the rest")]
+mod process;
 #[path = "crash/run.rs"]
 mod run;
 #[allow(dead_code, reason = "it is the tests' own, and they use the rest")]
@@ -18,7 +20,7 @@ use std::time::Instant;
 
 #[tokio::main]
 async fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments = process::arguments();
     let (mut kills, mut seed) = (1000, rand::random());
     for pair in arguments.chunks(2) {
         match pair {

@@ -8,6 +8,8 @@
 
 #[path = "inspect/certificates.rs"]
 mod certificates;
+#[allow(dead_code, reason = "other measurements use the rest")]
+mod process;
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -17,12 +19,10 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, ensure};
 
 use certificates::Form;
+use process::cpu_of_ended;
 
 /// This program as it is built for people.
 const APNSWATCH: &str = env!("CARGO_BIN_EXE_apnswatch");
-
-/// Kernel ticks in a second: `USER_HZ`, the same on every machine.
-const TICKS: u64 = 100;
 
 const ROUNDS: usize = 15;
 
@@ -33,7 +33,7 @@ const MOST: f64 = 3.0;
 const STARTS: usize = 100;
 
 fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments = process::arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [] => measure(10_000),
@@ -80,15 +80,15 @@ fn measure(count: u32) -> anyhow::Result<()> {
 
 /// The CPU time it takes to read all.
 fn each<T>(paths: &[PathBuf], read: impl Fn(&Path) -> anyhow::Result<T>) -> anyhow::Result<Duration> {
-    let begun = cpu()?;
+    let begun = own_cpu()?;
     for path in paths {
         black_box(read(path)?);
     }
-    Ok(cpu()? - begun)
+    Ok(own_cpu()? - begun)
 }
 
 /// CPU time of this thread, user and system.
-fn cpu() -> anyhow::Result<Duration> {
+fn own_cpu() -> anyhow::Result<Duration> {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds = told.split(' ').next().context("its statistics are empty")?;
     Ok(Duration::from_nanos(nanoseconds.parse()?))
@@ -102,15 +102,6 @@ fn process(program: &str, arguments: &[&str], paths: &[PathBuf]) -> anyhow::Resu
     let status = command.status().with_context(|| format!("{program} cannot be started"))?;
     ensure!(status.success(), "{program} failed: {status}");
     Ok(cpu_of_ended()? - begun)
-}
-
-/// CPU time of all processes that were started here and have ended.
-fn cpu_of_ended() -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // The name in brackets may hold anything; behind it come the state and, as 14th and 15th, these times.
-    let (_, rest) = stat.rsplit_once(") ").context("its stat is odd")?;
-    let times = rest.split(' ').skip(13).take(2).map(str::parse::<u64>);
-    Ok(Duration::from_millis(times.sum::<Result<u64, _>>()? * 1000 / TICKS))
 }
 
 fn told(what: &str, took: Duration, count: usize) {

@@ -7,6 +7,8 @@
 
 #[path = "page/fleet.rs"]
 mod fleet;
+#[allow(dead_code, reason = "other measurements use the rest")]
+mod process;
 
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
@@ -20,9 +22,7 @@ use apnswatch::evaluate::evaluate;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use fleet::Fleet;
-
-/// Kernel ticks in a second: `USER_HZ`, the same on every machine.
-const TICKS: u32 = 100;
+use process::cpu;
 
 /// What is asked for, and how often.
 const PATHS: [&str; 14] = [
@@ -49,7 +49,7 @@ const BYTES: usize = 200_000;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments = process::arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [] => measure(10_000).await,
@@ -144,15 +144,6 @@ fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
     let last = begun.elapsed();
     let status = bytes.get(9..12).map(|status| String::from_utf8_lossy(status).into_owned()).unwrap_or_default();
     Ok(Answer { status, bytes: bytes.len(), first, last })
-}
-
-/// CPU time of a process, user and system.
-fn cpu(pid: u32) -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name in brackets may hold anything; behind it come the state and, as 12th and 13th, the times.
-    let (_, rest) = stat.rsplit_once(") ").context("/proc/PID/stat is odd")?;
-    let times = rest.split(' ').skip(11).take(2).map(str::parse::<u32>);
-    Ok(Duration::from_secs(1) * times.sum::<Result<u32, _>>()? / TICKS)
 }
 
 fn browser() -> Option<PathBuf> {

@@ -8,11 +8,13 @@
 
 #[path = "polls/fleet.rs"]
 mod fleet;
+#[allow(dead_code, reason = "other measurements use the rest")]
+mod process;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::process::Stdio;
-use std::time::Instant;
+use std::process::{Stdio, id as own};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
 use apnswatch::clock::Clock;
@@ -21,9 +23,7 @@ use apnswatch::{app, config};
 use serde::{Deserialize, Serialize};
 
 use fleet::{Fleet, HEAD, KINDS, PER_HOST};
-
-/// Kernel ticks in a second: `USER_HZ`, the same on every machine.
-const TICKS: u64 = 100;
+use process::{cpu, memory};
 
 /// What a child tells of itself.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ struct Told {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments = process::arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [] => measure(2000).await,
@@ -107,7 +107,7 @@ async fn child(arguments: &[&str]) -> anyhow::Result<Told> {
 /// A child: polls everything once.
 async fn poll(path: &str) -> anyhow::Result<()> {
     let config = config::load(path.as_ref(), &BTreeMap::new(), None).map_err(|problems| anyhow!("{problems:?}"))?;
-    let (start_kb, before, begun) = (peak()?, cpu()?, Instant::now());
+    let (start_kb, before, begun) = (memory(own(), "VmHWM:")?, cpu(own())?, Instant::now());
     let report = app::once(&config, &Clock::system()).await?;
     let sources = || report.tenants.iter().flat_map(|tenant| &tenant.sources);
     tell(&Told {
@@ -122,7 +122,7 @@ async fn poll(path: &str) -> anyhow::Result<()> {
 /// A child: plain GETs and nothing else, over as many connections as all the vendors see.
 async fn bare(url: &str, count: u64) -> anyhow::Result<()> {
     let client = reqwest::Client::builder().no_proxy().http1_only().build()?;
-    let (before, begun) = (cpu()?, Instant::now());
+    let (before, begun) = (cpu(own())?, Instant::now());
     let lanes = PER_HOST * KINDS.len() as u64;
     let lane = |lane: u64| {
         let client = client.clone();
@@ -137,30 +137,15 @@ async fn bare(url: &str, count: u64) -> anyhow::Result<()> {
     tell(&since(before, begun)?)
 }
 
-fn since(before: u64, begun: Instant) -> anyhow::Result<Told> {
+fn since(before: Duration, begun: Instant) -> anyhow::Result<Told> {
     let wall_ms = u64::try_from(begun.elapsed().as_millis())?;
-    Ok(Told { wall_ms, cpu_ms: cpu()? - before, peak_kb: peak()?, ..Told::default() })
+    let cpu_ms = u64::try_from((cpu(own())? - before).as_millis())?;
+    Ok(Told { wall_ms, cpu_ms, peak_kb: memory(own(), "VmHWM:")?, ..Told::default() })
 }
 
 fn tell(told: &Told) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string(told)?);
     Ok(())
-}
-
-/// CPU time of this process in milliseconds, user and system.
-fn cpu() -> anyhow::Result<u64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // The name in brackets may hold anything; behind it come the state and, as 12th and 13th, the times.
-    let (_, rest) = stat.rsplit_once(") ").context("/proc/self/stat is odd")?;
-    let times = rest.split(' ').skip(11).take(2).map(str::parse::<u64>);
-    Ok(times.sum::<Result<u64, _>>()? * 1000 / TICKS)
-}
-
-/// `VmHWM` of this process, in KiB.
-fn peak() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for people")]

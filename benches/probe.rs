@@ -6,9 +6,12 @@
 
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
+#[allow(dead_code, reason = "other measurements use the rest")]
+mod process;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Stdio, id as own};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
@@ -19,8 +22,7 @@ use apnswatch::probe::{Host, Prober, Settings, Target};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-/// Kernel ticks in a second: `USER_HZ`, the same on every machine.
-const TICKS: u64 = 100;
+use process::{cpu, memory};
 
 /// So many listeners share the connections, for the ports of one are used up within seconds.
 const LISTENERS: u8 = 8;
@@ -48,7 +50,7 @@ struct Told {
 }
 
 fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments = process::arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     match arguments[..] {
@@ -170,7 +172,7 @@ impl Contest {
             .collect();
         let prober = Prober::new(&Settings { timeout: TIMEOUT, ..Settings::default() }, Clock::system());
         let counters = Counters::new()?;
-        let before = (descriptors()?, cpu("self")?, Instant::now());
+        let before = (descriptors()?, cpu(own())?, Instant::now());
         let lane = async |lane: usize| {
             let mut failed = 0;
             for index in (lane as u64..self.count).step_by(self.in_flight) {
@@ -192,8 +194,8 @@ impl Contest {
             probes: self.count,
             failed,
             wall_ms: u64::try_from(before.2.elapsed().as_millis())?,
-            cpu_ms: cpu("self")? - before.1,
-            peak_kb: peak("self")?,
+            cpu_ms: u64::try_from((cpu(own())? - before.1).as_millis())?,
+            peak_kb: memory(own(), "VmHWM:")?,
             descriptors: (before.0, descriptors()?),
         };
         println!("{}", serde_json::to_string(&told)?);
@@ -237,9 +239,9 @@ fn blackbox(count: u64, in_flight: usize, port: u16) -> anyhow::Result<Option<To
         ensure!(Instant::now() < end, "the blackbox exporter does not listen");
         std::thread::sleep(Duration::from_millis(50));
     }
-    let process = child.0.id().to_string();
+    let pid = child.0.id();
     let client = reqwest::Client::builder().no_proxy().http1_only().build()?;
-    let (cpu_before, begun) = (cpu(&process)?, Instant::now());
+    let (cpu_before, begun) = (cpu(pid)?, Instant::now());
     let lane = async |lane: usize| {
         let mut failed = 0;
         for index in (lane as u64..count).step_by(in_flight) {
@@ -256,8 +258,8 @@ fn blackbox(count: u64, in_flight: usize, port: u16) -> anyhow::Result<Option<To
         probes: count,
         failed,
         wall_ms: u64::try_from(begun.elapsed().as_millis())?,
-        cpu_ms: cpu(&process)? - cpu_before,
-        peak_kb: peak(&process)?,
+        cpu_ms: u64::try_from((cpu(pid)? - cpu_before).as_millis())?,
+        peak_kb: memory(pid, "VmHWM:")?,
         descriptors: (0, 0),
     }))
 }
@@ -265,22 +267,6 @@ fn blackbox(count: u64, in_flight: usize, port: u16) -> anyhow::Result<Option<To
 /// Open descriptors of this process.
 fn descriptors() -> anyhow::Result<usize> {
     Ok(std::fs::read_dir("/proc/self/fd")?.count())
-}
-
-/// CPU time of a process in milliseconds, user and system.
-fn cpu(process: &str) -> anyhow::Result<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name in brackets may hold anything; behind it come the state and, as 12th and 13th, the times.
-    let (_, rest) = stat.rsplit_once(") ").context("its stat is odd")?;
-    let times = rest.split(' ').skip(11).take(2).map(str::parse::<u64>);
-    Ok(times.sum::<Result<u64, _>>()? * 1000 / TICKS)
-}
-
-/// `VmHWM` of a process, in KiB.
-fn peak(process: &str) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for people")]

@@ -10,6 +10,8 @@
 mod direct;
 #[path = "page/fleet.rs"]
 mod fleet;
+#[allow(dead_code, reason = "other measurements use the rest")]
+mod process;
 
 use std::hint::black_box;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -29,9 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use direct::Samples;
 use fleet::Fleet;
-
-/// Kernel ticks in a second: `USER_HZ`, the same on every machine.
-const TICKS: u32 = 100;
+use process::{cpu, memory};
 
 /// The sizes beside the one that is asked for.
 const SIZES: [usize; 3] = [100, 1000, 30_000];
@@ -49,7 +49,7 @@ const IDLE: u64 = 9_765;
 const BUSY: u64 = 125_000;
 
 fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments = process::arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let runtime = tokio::runtime::Runtime::new()?;
     match arguments[..] {
@@ -342,22 +342,6 @@ impl Connection {
 
 fn rounds(tenants: usize) -> usize {
     (WRITTEN / tenants).clamp(10, 2000)
-}
-
-/// CPU time of a process, user and system.
-fn cpu(pid: u32) -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name in brackets may hold anything; behind it come the state and, as 12th and 13th, the times.
-    let (_, rest) = stat.rsplit_once(") ").context("/proc/PID/stat is odd")?;
-    let times = rest.split(' ').skip(11).take(2).map(str::parse::<u32>);
-    Ok(Duration::from_secs(1) * times.sum::<Result<u32, _>>()? / TICKS)
-}
-
-/// A line of the status of a process, in KiB.
-fn memory(pid: u32, name: &str) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for people")]

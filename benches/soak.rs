@@ -11,6 +11,8 @@
 #[allow(dead_code, reason = "the measurement of polls uses the rest")]
 #[path = "polls/fleet.rs"]
 mod fleet;
+#[allow(dead_code, reason = "other measurements use the rest")]
+mod process;
 #[path = "soak/run.rs"]
 mod run;
 #[allow(dead_code, reason = "it is the tests' own, and they use the rest")]
@@ -23,7 +25,7 @@ use run::{Plan, Trend};
 
 #[tokio::main]
 async fn main() {
-    let mut arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let mut arguments = process::arguments();
     let is_reload = arguments.first().is_some_and(|word| word == "reload");
     if is_reload {
         arguments.remove(0);
