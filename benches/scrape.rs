@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use apnswatch::evaluate::evaluate;
+use apnswatch::evaluate::Judge;
 use apnswatch::metrics::{self, Counters, Encoding, ProcessState};
 use apnswatch::web::{self, Access};
 use axum::routing::get;
@@ -67,20 +67,21 @@ async fn serve(tenants: usize) -> anyhow::Result<()> {
     let fleet = Fleet::serve(tenants).await?;
     let rounds = rounds(tenants);
     let me = std::process::id();
-    let judge = || evaluate(&fleet.store.snapshot(), &fleet.config, fleet.clock.moment());
+    let snapshot = fleet.store.snapshot();
+    let judge = || Judge::new(&snapshot, &fleet.config, fleet.clock.moment());
     let before = cpu(me)?;
     for _ in 0..rounds {
-        black_box(judge());
+        black_box(judge().lanes(|tenants| tenants.map(black_box).count()));
     }
     let judged = cpu(me)? - before;
-    let (report, counters) = (judge(), Counters::new()?);
+    let counters = Counters::new()?;
     let process = ProcessState { reload_successful: true, reload_success: fleet.clock.now(), tasks: 1 };
     let before = cpu(me)?;
     for _ in 0..rounds {
-        black_box(metrics::render(&report, &fleet.config, process, &counters, Encoding::Plain)?);
+        black_box(metrics::render(&judge(), &fleet.config, process, &counters, Encoding::Plain)?);
     }
-    let written = cpu(me)? - before;
-    drop(report);
+    let written = (cpu(me)? - before).saturating_sub(judged);
+    drop(snapshot);
     let each = |all: Duration| all.as_micros() / rounds as u128;
     println!("{} {} {}", fleet.address, each(judged), each(written));
     wait().await?;

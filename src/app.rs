@@ -1,7 +1,7 @@
 //! The daemon: the parts, put together, from the start to a clean stop.
 
 pub mod installation;
-mod jobs;
+pub mod jobs;
 mod pollers;
 mod service;
 pub mod signals;
@@ -387,7 +387,7 @@ pub async fn doctor(config: &Config, clock: &Clock) -> Result<Option<NetworkRepo
     let store = Store::in_memory(store::Contents::default());
     let counters = Counters::new().context("cannot register the counters")?;
     probe_at_once(config, &store, clock, &counters).await;
-    Ok(network::report(&store.snapshot().network, config, clock.now()))
+    Ok(network::report(&store.network(), config, clock.now()))
 }
 
 /// What the store remembers, judged now; nothing is asked. With it, what is remembered of one tenant.

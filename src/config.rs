@@ -200,7 +200,7 @@ pub struct Tenant {
     /// Its name.
     pub name: TenantName,
     /// Its labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Arc<BTreeMap<String, String>>,
     /// The Apple Account its certificate was made with.
     pub account: Option<AccountId>,
     /// Its MDM.

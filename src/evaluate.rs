@@ -22,5 +22,5 @@ pub mod verification;
 
 pub use network::NetworkReport;
 pub use planned::Planned;
-pub use report::{Report, evaluate};
+pub use report::{Judge, Report, Whole, evaluate};
 pub use tenant::{Level, TenantReport};

@@ -8,6 +8,7 @@ pub mod counters;
 pub mod inventory;
 mod mdm;
 mod network;
+mod tenants;
 mod text;
 
 pub use counters::Counters;

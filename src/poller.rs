@@ -142,7 +142,13 @@ impl FirstRound {
 }
 
 /// Polls a source again and again, first after `delay`, until it is stopped. A poll that is under way is dropped then.
-pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<FirstRound>, stop: CancellationToken) {
+pub async fn run(
+    job: Job,
+    around: Arc<Surroundings>,
+    delay: Duration,
+    round: Arc<FirstRound>,
+    stop: CancellationToken,
+) {
     around.store.ask(&job.tenant, job.poll.source(), &job.poll.identity());
     let mut voice = Voice::default();
     let mut failures = 0;
@@ -160,7 +166,8 @@ pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<Fir
             () = stop.cancelled() => break,
             tried = async {
                 tokio::time::sleep_until(next).await;
-                attempt(&job, &around, &mut lease).await
+                // Boxed, as what is below: thousands wait here, and what they need to wait should be all they have.
+                Box::pin(attempt(&job, &around, &mut lease)).await
             } => tried,
         };
         if let Some(round) = first.take() {
@@ -177,7 +184,7 @@ pub async fn run(job: Job, around: Surroundings, delay: Duration, round: Arc<Fir
         voice.tell(&job, outcome.as_ref());
         failures = if outcome.is_some() { failures + 1 } else { 0 };
         let pause = pause(job.interval, failures, outcome.as_ref());
-        around.store.rest(&job.tenant, job.poll.source(), pause, &mut lease).await;
+        Box::pin(around.store.rest(&job.tenant, job.poll.source(), pause, &mut lease)).await;
         next = Instant::now() + pause;
     }
     if let Some(round) = first {

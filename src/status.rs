@@ -75,7 +75,7 @@ fn tenant(tenant: &TenantReport, report: &Report) -> Value {
     put("mdm", json!(tenant.mdm));
     put("level", json!(tenant.level.as_str()));
     put("phase", json!(tenant.phase));
-    put("sentence", json!(tenant.sentence));
+    put("sentence", json!(tenant.sentence()));
     put("labels", json!(tenant.labels));
     put_some(&mut put, "account", tenant.account.as_ref());
     put_some(&mut put, "account_reported", tenant.account_reported.as_ref());
@@ -182,13 +182,13 @@ fn source(source: &SourceReport, verdict: Option<&Verdict>) -> Value {
     put_some(&mut put, "last_success", source.last_success.map(time));
     put_some(&mut put, "interval_seconds", source.interval.map(|interval| interval.as_secs()));
     put_some(&mut put, "told", source.told.map(time));
-    if !source.origin.is_empty() {
-        put("origin", json!(source.origin));
+    if !source.origin().is_empty() {
+        put("origin", json!(source.origin()));
     }
-    if source.absent {
+    if source.is_absent() {
         put("absent", json!(true));
     }
-    if let Some(certificate) = &source.certificate {
+    if let Some(certificate) = source.certificate() {
         put_some(&mut put, "not_after", certificate.not_after.map(time));
         put_some(&mut put, "topic", certificate.topic.as_ref());
         put_some(&mut put, "serial", certificate.serial.as_ref());
@@ -197,15 +197,15 @@ fn source(source: &SourceReport, verdict: Option<&Verdict>) -> Value {
         Some(Verdict::Agrees) => {
             put("drift", json!(false));
         }
-        Some(Verdict::Drifts(topic, since)) => {
+        Some(Verdict::Drifts(topic, since, _)) => {
             put("drift", json!(true));
             put("drift_topic", json!(topic));
             put("drift_since", json!(time(*since)));
         }
         None => {}
     }
-    if !source.remarks.is_empty() {
-        put("remarks", json!(source.remarks));
+    if !source.remarks().is_empty() {
+        put("remarks", json!(source.remarks()));
     }
     Value::Object(object)
 }

@@ -36,7 +36,7 @@ pub use self::turn::{Lease, Turn};
 use self::writer::Writer;
 use crate::config;
 use crate::evaluate::learn::{self, Expectations};
-use crate::evaluate::network;
+use crate::evaluate::network::{self, NetworkMemory};
 use crate::evaluate::report::{Moment, Snapshot};
 use crate::model::probe::Attempt;
 use crate::model::{
@@ -166,8 +166,19 @@ impl Store {
             .as_ref()
             .map(|pool| (pool.0)())
             .unwrap_or_default();
-        snapshot.store_up = self.shared.up.load(Ordering::Relaxed) && !self.shared.is_write_overdue();
+        snapshot.store_up = self.is_up();
         snapshot
+    }
+
+    /// Whether what is learnt is being kept.
+    fn is_up(&self) -> bool {
+        self.shared.up.load(Ordering::Relaxed) && !self.shared.is_write_overdue()
+    }
+
+    /// What the probes told.
+    #[must_use]
+    pub fn network(&self) -> Arc<NetworkMemory> {
+        Arc::clone(&self.shared.snapshot.borrow().network)
     }
 
     /// Changes whenever people attested something.
@@ -328,7 +339,7 @@ impl Store {
         }
         self.shared.snapshot.send_modify(|snapshot| {
             let memory = Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default());
-            learn::ask(memory.sources.entry(source).or_default(), identity);
+            learn::ask(Arc::make_mut(memory.sources.entry(source).or_default()), identity);
             self.shared.dirty().sources.insert((tenant.clone(), source));
         });
         self.shared.wake.notify_one();

@@ -83,7 +83,7 @@ impl Context {
     fn judge(&self) -> (Running, Report) {
         let running = self.running.borrow().clone();
         let mut report = evaluate(&self.store.snapshot(), &running.config, self.clock.moment());
-        report.is_outdated = !running.is_current;
+        report.whole.is_outdated = !running.is_current;
         (running, report)
     }
 }

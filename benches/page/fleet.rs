@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use apnswatch::app::jobs::{Shared, jobs};
 use apnswatch::clock::Clock;
 use apnswatch::config::{self, Config};
 use apnswatch::evaluate::learn::Expectations;
@@ -148,8 +149,20 @@ fn fill(store: &Store, config: &Config, name: &TenantName, index: usize, now: Da
         not_after: Some(end),
         ..PushCertificate::default()
     };
+    // Who is asked, or else the daemon would forget at its start what somebody else told.
+    let asked: BTreeMap<Source, String> = jobs(tenant, &Shared::new(&[], store.clone()))
+        .iter()
+        .map(|job| (job.poll.source(), job.poll.identity()))
+        .collect();
     let tell = |source: Source, outcome: Outcome| {
-        store.record(name, &expectations, source, "the fleet", outcome, now);
+        store.record(
+            name,
+            &expectations,
+            source,
+            asked.get(&source).map(String::as_str).unwrap_or_default(),
+            outcome,
+            now,
+        );
     };
     for source in &sources {
         let mut facts = Facts { origin: format!("{source} of {name}"), ..Facts::default() };

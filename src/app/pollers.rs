@@ -19,7 +19,7 @@ use crate::store::Store;
 
 /// The running pollers.
 pub(super) struct Pollers {
-    around: Surroundings,
+    around: Arc<Surroundings>,
     limits: config::Limits,
     shared: Shared,
     /// The paths of the certificate pool.
@@ -55,13 +55,13 @@ struct Task {
 impl Task {
     fn start(
         job: poller::Job,
-        around: &Surroundings,
+        around: &Arc<Surroundings>,
         delay: std::time::Duration,
         round: &Arc<FirstRound>,
         stop: &CancellationToken,
     ) -> Self {
         let (source, stop) = (job.poll.source(), stop.child_token());
-        let run = poller::run(job, around.clone(), delay, Arc::clone(round), stop.clone());
+        let run = poller::run(job, Arc::clone(around), delay, Arc::clone(round), stop.clone());
         Self { source, stop, handle: tokio::spawn(run) }
     }
 }
@@ -71,7 +71,7 @@ impl Pollers {
     pub(super) fn new(store: Store, clock: Clock, counters: Counters) -> Self {
         let limits = config::Limits { polls: 1, per_host: 1 };
         let shared = Shared::new(&[], store.clone());
-        let around = Surroundings { store, clock, counters, limits: Arc::new(Limits::new(1, 1)) };
+        let around = Arc::new(Surroundings { store, clock, counters, limits: Arc::new(Limits::new(1, 1)) });
         Self { around, limits, shared, pool: Vec::new(), running: BTreeMap::new(), probes: None }
     }
 
@@ -81,7 +81,7 @@ impl Pollers {
         if config.limits != self.limits {
             // Whoever waits at the old limits would not see the new ones.
             self.limits = config.limits;
-            self.around.limits = Arc::new(Limits::new(config.limits.polls, config.limits.per_host));
+            Arc::make_mut(&mut self.around).limits = Arc::new(Limits::new(config.limits.polls, config.limits.per_host));
             self.stop_all();
         }
         if config.certificate_pool != self.pool {
@@ -170,7 +170,7 @@ impl Pollers {
     }
 
     fn start_probes(&mut self, site: String, settings: Settings, round: &Arc<FirstRound>) {
-        let Surroundings { store, clock, counters, .. } = self.around.clone();
+        let Surroundings { store, clock, counters, .. } = Surroundings::clone(&self.around);
         let probing = Probing::new(&settings, &site, store, clock, counters);
         let stop = CancellationToken::new();
         let mut tasks: Vec<JoinHandle<()>> = settings

@@ -156,7 +156,7 @@ fn of_whose_login_and_tokens_nobody_knows_is_told() {
 fn a_renewal_moves_the_events_and_makes_no_other() {
     let mut report = report();
     let before = dates(&written(&report));
-    report.now += TimeDelta::minutes(1);
+    report.whole.now += TimeDelta::minutes(1);
     assert_eq!(dates(&written(&report)), before, "nothing has changed");
     let known = report.tenants[0].effective.as_mut().unwrap();
     (known.not_after, known.source, known.precision) = (at("2028-06-02T03:04:05Z"), Source::Api, Precision::Exact);
@@ -168,7 +168,7 @@ fn a_renewal_moves_the_events_and_makes_no_other() {
         assert!(*day > before[uid].0 && *number > before[uid].1, "{day} {number} {:?}", before[uid]);
     }
     // A date that comes earlier again (somebody rolled back) wins from the next day on.
-    report.now += TimeDelta::days(1);
+    report.whole.now += TimeDelta::days(1);
     report.tenants[0].effective.as_mut().unwrap().not_after = at("2027-06-01T00:00:00Z");
     for (uid, (_, number)) in dates(&written(&report)) {
         assert!(number > after[&uid].1);
@@ -197,12 +197,12 @@ fn the_day_that_somebody_has_taken_on_is_there_while_they_have() {
 #[test]
 fn an_end_stays_and_old_first_days_do_not() {
     let mut report = report();
-    report.now = at("2029-01-01T00:00:00Z");
+    report.whole.now = at("2029-01-01T00:00:00Z");
     let events_then = events(&written(&report));
     assert!(of(&events_then, "acme: push certificate ended").contains_key("DTSTART;VALUE=DATE"));
     assert!(!events_then.iter().any(|event| event["SUMMARY"].contains("days left")));
     // A clock that cannot be right says of nothing that it has passed, and numbers nothing.
-    report.clock_plausible = false;
+    report.whole.clock_plausible = false;
     let text = written(&report);
     let events = events(&text);
     of(&events, "acme: push certificate ends (only declared)");
@@ -218,7 +218,7 @@ fn what_is_less_than_sure_is_told() {
     tenant.muted = NaiveDate::from_ymd_opt(2027, 2, 1);
     tenant.revoked = true;
     let other = Topic::parse("com.apple.mgmt.External.00000000-0000-4000-8000-0000000000ff").unwrap();
-    tenant.drift.insert(Source::Api, Verdict::Drifts(other, report.now));
+    tenant.drift.insert(Source::Api, Verdict::Drifts(other, report.whole.now, None));
     tenant.tokens[0].token.usable = Some(false);
     (tenant.tokens[0].is_declared, tenant.credential_source) = (false, Some(Source::Api));
     let known = tenant.effective.as_mut().unwrap();
@@ -267,7 +267,7 @@ fn a_date_that_no_calendar_holds_breaks_nothing() {
     let mut report = report();
     for end in [DateTime::<Utc>::MAX_UTC, DateTime::<Utc>::MIN_UTC, at("9999-12-31T23:59:59Z")] {
         report.tenants[0].effective.as_mut().unwrap().not_after = end;
-        report.accounts[0].duties.get_mut("sign_in").unwrap().due = end;
+        report.whole.accounts[0].duties.get_mut("sign_in").unwrap().due = end;
         let left = events(&written(&report)).len();
         assert!(left <= 6, "{end}: {left}");
     }

@@ -67,7 +67,7 @@ fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             None => "no date".to_owned(),
         };
         let muted = tenant.muted.map(|until| format!(" (muted until {until})")).unwrap_or_default();
-        let sentence = words::clean(&tenant.sentence, 2000);
+        let sentence = words::clean(&tenant.sentence(), 2000);
         writeln!(out, "{name:width$}  {:8}  {end:26}  {sentence}{muted}", tenant.level.as_str())?;
     }
     if let Some(network) = &report.network {

@@ -207,7 +207,7 @@ async fn keep(scene: &Scene, who: &Who, verifying: &Verifying, step: HumanStep, 
 }
 
 fn table(tenant: &TenantReport, verification: &Verification, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}: {}", clean(tenant.name.as_str(), 128), clean(&tenant.sentence, 2000))?;
+    writeln!(out, "{}: {}", clean(tenant.name.as_str(), 128), clean(&tenant.sentence(), 2000))?;
     for check in &verification.checks {
         let state = match check.state {
             State::Good => "good",
@@ -249,7 +249,7 @@ fn document(tenant: &TenantReport, verification: &Verification) -> Value {
         "schema": SCHEMA,
         "tenant": tenant.name,
         "level": level(tenant, verification).as_str(),
-        "sentence": tenant.sentence,
+        "sentence": tenant.sentence(),
         "checks": checks.collect::<Vec<_>>(),
         "steps": steps.collect::<Vec<_>>(),
     })

@@ -130,7 +130,7 @@ fn tenant(
     let topic = topic.map(|topic| (topic, table.at("certificate.expected_topic")));
     let tenant = name.zip(mdm).map(|(name, (mdm, network))| Tenant {
         name: name.clone(),
-        labels,
+        labels: Arc::new(labels),
         account,
         mdm,
         certificate,

@@ -57,7 +57,7 @@ impl Case<'_> {
             findings.insert(Finding::FilesDisagree, format!("the files carry different topics: {}", join(&topics)));
         }
         let ambiguous = |source: &&(Source, Duration)| {
-            self.memory.sources.get(&source.0).and_then(SourceMemory::present).is_some_and(|c| c.topic_ambiguous)
+            self.memory.sources.get(&source.0).and_then(|state| state.present()).is_some_and(|c| c.topic_ambiguous)
         };
         if let Some((source, _)) = self.polled.iter().find(ambiguous) {
             findings.insert(

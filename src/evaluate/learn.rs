@@ -3,6 +3,8 @@
 //! Bad news is sticky here and good news is not: another topic is believed at once and leaves only after the source
 //! told the pinned one in two polls running, or after the pin itself was changed on purpose.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{
@@ -42,10 +44,10 @@ pub fn learn(
     outcome: Outcome,
     at: DateTime<Utc>,
 ) {
-    let told = remember(memory.sources.entry(source).or_default(), identity, outcome, at);
+    let told = remember(Arc::make_mut(memory.sources.entry(source).or_default()), identity, outcome, at);
     if memory.pin.is_some() {
         if let (Some(pin), Some(state)) = (&memory.pin, memory.sources.get_mut(&source)) {
-            judge(state, source, &pin.topic, told, at);
+            judge(Arc::make_mut(state), source, &pin.topic, told, at);
         }
     } else if expectations.may_pin
         && let Some(topic) = first_sight(memory, expectations)
@@ -66,6 +68,7 @@ pub fn set_pin(memory: &mut Memory, pin: Option<Pin>, at: DateTime<Utc>) {
         return;
     }
     for (source, state) in &mut memory.sources {
+        let state = Arc::make_mut(state);
         state.drift = None;
         if let (Some(pin), Some(observation)) = (&memory.pin, &state.last_good) {
             let at = observation.at.min(at);
@@ -172,7 +175,7 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
             state.revoked = Some(at);
         }
     }
-    state.last_good = Some(Observation { at, facts });
+    state.last_good = Some(Observation { at, facts: Arc::new(facts) });
     if is_whole { Told::Wholly } else { Told::Partly }
 }
 

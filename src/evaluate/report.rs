@@ -1,7 +1,8 @@
 //! The one report that every face shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZero;
+use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -69,18 +70,35 @@ pub struct Snapshot {
 /// The state of everything, at one moment.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// What belongs to no single tenant; its fields are read as the report's own.
+    pub whole: Whole,
+    /// The tenants that are watched, by name.
+    pub tenants: Vec<TenantReport>,
+}
+
+impl Deref for Report {
+    type Target = Whole;
+
+    fn deref(&self) -> &Whole {
+        &self.whole
+    }
+}
+
+/// The state of everything but the tenants, at one moment.
+#[derive(Clone, Debug)]
+pub struct Whole {
     /// When it was made.
     pub now: DateTime<Utc>,
     /// Whether the clock can be right.
     pub clock_plausible: bool,
-    /// The tenants that are watched, by name.
-    pub tenants: Vec<TenantReport>,
     /// The Apple Accounts, by id.
     pub accounts: Vec<AccountReport>,
     /// The certificates of the pool whose topic no tenant keeps.
     pub strays: Vec<PooledCertificate>,
     /// The drills that go on now.
     pub drills: Vec<Drill>,
+    /// How many tenants are watched.
+    pub active: usize,
     /// How many tenants are retired.
     pub retired: usize,
     /// How many tenants left the configuration within the last seven days without being retired.
@@ -96,7 +114,7 @@ pub struct Report {
 }
 
 /// Whose topic is whose: the pinned topics of all tenants.
-pub type Owners<'a> = BTreeMap<&'a Topic, &'a TenantName>;
+pub type Owners<'a> = HashMap<&'a Topic, &'a TenantName>;
 
 /// The sources that are polled for a tenant, and how often. A certificate that a person added is a file, too.
 #[must_use]
@@ -129,82 +147,112 @@ const LANE: usize = 1000;
 /// How many threads this machine, or the limit that is set for us, has a core for.
 static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, NonZero::get));
 
-/// Judges each of them, in their order. Somebody waits for a page or a scrape meanwhile, and no tenant needs another one's
-/// report: with many, every core takes its part.
-fn judged(tenants: &[&Tenant], judge: impl Fn(&Tenant) -> TenantReport + Sync) -> Vec<TenantReport> {
-    let lanes = (tenants.len() / LANE).clamp(1, *CORES);
-    let each = |part: &[&Tenant]| part.iter().map(|tenant| judge(tenant)).collect::<Vec<_>>();
-    let (mine, theirs) = tenants.split_at(tenants.len().div_ceil(lanes));
-    std::thread::scope(|scope| {
-        let each = &each;
-        let start = |part| (part, std::thread::Builder::new().spawn_scoped(scope, move || each(part)));
-        let started: Vec<_> = theirs.chunks(mine.len().max(1)).map(start).collect();
-        let mut reports = each(mine);
-        reports.reserve_exact(theirs.len());
-        for (part, lane) in started {
-            reports.extend(match lane.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(reports)) => reports,
-                Ok(Err(panic)) => std::panic::resume_unwind(panic),
-                // There was no thread to be had.
-                Err(_) => each(part),
-            });
-        }
-        reports
-    })
-}
-
 /// Judges everything.
 #[must_use]
 pub fn evaluate(snapshot: &Snapshot, config: &Config, moment: Moment) -> Report {
-    let nothing = Memory::default();
-    let accounts: BTreeMap<&AccountId, AccountReport> = config
-        .accounts
-        .iter()
-        .map(|(id, account)| {
+    let judge = Judge::new(snapshot, config, moment);
+    let mut lanes = judge.lanes(|tenants| tenants.collect::<Vec<_>>()).into_iter();
+    let mut tenants = lanes.next().unwrap_or_default();
+    tenants.reserve_exact(judge.whole.active - tenants.len());
+    lanes.for_each(|lane| tenants.extend(lane));
+    Report { whole: judge.whole, tenants }
+}
+
+/// Judges the whole at once, and each tenant when it is asked for: who needs one tenant after the other, and not all of them
+/// beside each other, has the memory of one.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    /// What belongs to no single tenant.
+    pub whole: Whole,
+    config: &'a Config,
+    moment: Moment,
+    owners: Owners<'a>,
+    active: Vec<(&'a Tenant, Option<&'a Memory>)>,
+}
+
+impl<'a> Judge<'a> {
+    /// Judges what belongs to no single tenant.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot, config: &'a Config, moment: Moment) -> Self {
+        let report = |(id, account)| {
             let done = snapshot.duties.get(id).map_or(&[][..], Vec::as_slice);
-            (id, account::report(id, account, done, moment.now))
+            account::report(id, account, done, moment.now)
+        };
+        let mut owners = Owners::with_capacity(config.tenants.len());
+        let mut active = Vec::with_capacity(config.tenants.len());
+        // Both have the same order: looking each name up would cost more than much of what is judged.
+        let mut memories = snapshot.tenants.iter().peekable();
+        for (name, tenant) in &config.tenants {
+            while memories.next_if(|(other, _)| *other < name).is_some() {}
+            let memory = memories.next_if(|(other, _)| *other == name).map(|(_, memory)| memory.as_ref());
+            owners.extend(memory.and_then(|memory| Some((&memory.pin.as_ref()?.topic, name))));
+            if !tenant.retired {
+                active.push((tenant.as_ref(), memory));
+            }
+        }
+        let is_stray = |held: &&PooledCertificate| !held.topic.as_ref().is_some_and(|topic| owners.contains_key(topic));
+        let whole = Whole {
+            now: moment.now,
+            clock_plausible: moment.is_plausible(),
+            accounts: config.accounts.iter().map(report).collect(),
+            strays: snapshot.pool.iter().filter(is_stray).cloned().collect(),
+            drills: snapshot.drills.iter().filter(|drill| drill.is_on(moment.now)).cloned().collect(),
+            active: active.len(),
+            retired: config.tenants.len() - active.len(),
+            missing: snapshot.missing.values().filter(|since| moment.now - **since <= MISSING).count(),
+            store_up: snapshot.store_up,
+            config_errors: config.problems.len(),
+            is_outdated: false,
+            network: network::report(&snapshot.network, config, moment.now),
+        };
+        Self { whole, config, moment, owners, active }
+    }
+
+    /// Hands the tenants that are watched to `work`, in their order, and gives back what it made of them. Somebody waits for a
+    /// page or a scrape meanwhile, and no tenant needs another one's report: with many, every core does the work for a part.
+    pub fn lanes<T: Send>(&self, work: impl Fn(&mut dyn Iterator<Item = TenantReport>) -> T + Sync) -> Vec<T> {
+        let lanes = (self.active.len() / LANE).clamp(1, *CORES);
+        let each = |part: &[(&Tenant, Option<&Memory>)]| {
+            let nothing = Memory::default();
+            work(&mut part.iter().map(|(tenant, memory)| self.tenant(tenant, memory.unwrap_or(&nothing))))
+        };
+        let (mine, theirs) = self.active.split_at(self.active.len().div_ceil(lanes));
+        std::thread::scope(|scope| {
+            let each = &each;
+            let start = |part| (part, std::thread::Builder::new().spawn_scoped(scope, move || each(part)));
+            let started: Vec<_> = theirs.chunks(mine.len().max(1)).map(start).collect();
+            let mut made = vec![each(mine)];
+            for (part, lane) in started {
+                made.push(match lane.map(std::thread::ScopedJoinHandle::join) {
+                    Ok(Ok(one)) => one,
+                    Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                    // There was no thread to be had.
+                    Err(_) => each(part),
+                });
+            }
+            made
         })
-        .collect();
-    let owners: Owners<'_> = config
-        .tenants
-        .keys()
-        .filter_map(|name| Some((&snapshot.tenants.get(name)?.pin.as_ref()?.topic, name)))
-        .collect();
-    let network = network::report(&snapshot.network, config, moment.now);
-    let judge = |tenant: &Tenant| {
-        let memory = snapshot.tenants.get(&tenant.name).map_or(&nothing, AsRef::as_ref);
+    }
+
+    fn tenant(&self, tenant: &Tenant, memory: &Memory) -> TenantReport {
         let polled = polled_sources(tenant, Some(memory));
+        let id = tenant.account.as_ref();
         let case = Case {
             tenant,
-            account: tenant.account.as_ref().and_then(|id| config.accounts.get(id)),
+            account: id.and_then(|id| self.config.accounts.get(id)),
             memory,
             polled: &polled,
-            account_report: tenant.account.as_ref().and_then(|id| accounts.get(id)),
-            owners: &owners,
-            network: network.as_ref(),
-            store_up: snapshot.store_up,
+            account_report: id.and_then(|id| {
+                self.whole
+                    .accounts
+                    .binary_search_by(|account| account.id.cmp(id))
+                    .ok()
+                    .map(|at| &self.whole.accounts[at])
+            }),
+            owners: &self.owners,
+            network: self.whole.network.as_ref(),
+            store_up: self.whole.store_up,
         };
-        case.report(moment)
-    };
-    let active: Vec<&Tenant> = config.tenants.values().map(AsRef::as_ref).filter(|tenant| !tenant.retired).collect();
-    let tenants = judged(&active, judge);
-    Report {
-        now: moment.now,
-        clock_plausible: moment.is_plausible(),
-        tenants,
-        accounts: accounts.into_values().collect(),
-        strays: snapshot
-            .pool
-            .iter()
-            .filter(|held| !held.topic.as_ref().is_some_and(|topic| owners.contains_key(topic)))
-            .cloned()
-            .collect(),
-        drills: snapshot.drills.iter().filter(|drill| drill.is_on(moment.now)).cloned().collect(),
-        retired: config.tenants.values().filter(|tenant| tenant.retired).count(),
-        missing: snapshot.missing.values().filter(|since| moment.now - **since <= MISSING).count(),
-        store_up: snapshot.store_up,
-        config_errors: config.problems.len(),
-        is_outdated: false,
-        network,
+        case.report(self.moment)
     }
 }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::findings::day;
-use super::network::{self, NetworkReport};
-use super::report::{Moment, Owners, polled_sources};
+use super::network;
+use super::report::{Moment, polled_sources};
 use super::tenant::{Level, TenantReport, Verdict};
 use super::tokens;
 use crate::config::{Config, Mdm, Tenant};
@@ -92,13 +92,22 @@ pub(super) fn silent_families(report: &TenantReport) -> Vec<Family> {
     families.filter(|(_, health)| is_silent(health)).map(|(family, _)| *family).collect()
 }
 
-/// The state in one sentence. A tenant with a blind spot is never plainly "ok".
-pub(super) fn sentence(report: &TenantReport, owners: &Owners<'_>, network: Option<&NetworkReport>) -> String {
+impl TenantReport {
+    /// All of it in one sentence. A tenant with a blind spot is never plainly "ok". Made when it is asked for: a scrape judges
+    /// every tenant and shows the sentence of none.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        sentence(self)
+    }
+}
+
+/// See [`TenantReport::sentence`].
+fn sentence(report: &TenantReport) -> String {
     let mut parts: Vec<String> = Vec::new();
     for (source, verdict) in &report.drift {
-        if let Verdict::Drifts(topic, _) = verdict {
-            let owner = owners.get(topic).filter(|owner| ***owner != report.name);
-            let owner = owner.map(|owner| format!(", which is the topic of tenant {owner}")).unwrap_or_default();
+        if let Verdict::Drifts(topic, _, owner) = verdict {
+            let owner =
+                owner.as_ref().map(|owner| format!(", which is the topic of tenant {owner}")).unwrap_or_default();
             parts.push(format!("topic drift: source {source} tells {topic}{owner}"));
         }
     }
@@ -130,9 +139,9 @@ pub(super) fn sentence(report: &TenantReport, owners: &Owners<'_>, network: Opti
     for family in silent_families(report) {
         parts.push(format!("most living devices ({family}) do not check in: pushes may not arrive"));
     }
-    if let (true, Some(network)) = (is_closed, network) {
+    if let Some(site) = &report.closed_from {
         // Told with every tenant and no trouble of any: it is the network's, and has an alert of its own.
-        parts.push(format!("seen from {}, the way to Apple is closed", network.site));
+        parts.push(format!("seen from {site}, the way to Apple is closed"));
     }
     parts.extend(report.findings.values().cloned());
     parts.extend(report.ending.iter().cloned());

@@ -1,6 +1,7 @@
 //! What is true of one tenant.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
@@ -9,7 +10,7 @@ use super::certificate::{Effective, Known, effective};
 use super::network::NetworkReport;
 use super::planned::{Planned, planned};
 use super::report::{Moment, Owners};
-use super::summary::{blind_spots, ending, level, sentence};
+use super::summary::{blind_spots, ending, level};
 use super::tokens::{self, TokenReport};
 use crate::config::{Account, Tenant};
 use crate::model::{
@@ -31,7 +32,7 @@ pub struct TenantReport {
     /// Its MDM.
     pub mdm: MdmKind,
     /// Its labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Arc<BTreeMap<String, String>>,
     /// The account it is configured with.
     pub account: Option<AccountId>,
     /// Muted until this day.
@@ -64,6 +65,8 @@ pub struct TenantReport {
     pub push_is_judged: bool,
     /// Whether pushes get out from where this process stands; `None` if nobody can say.
     pub way_out: Option<bool>,
+    /// The site from which they do not.
+    pub closed_from: Option<String>,
     /// Devices that listen on another topic than the pinned one, where topics of devices are read.
     pub devices_off_topic: Option<u64>,
     /// The end of our own login, as far as it is known.
@@ -82,8 +85,6 @@ pub struct TenantReport {
     pub sources: Vec<SourceReport>,
     /// How urgently a person is needed.
     pub level: Level,
-    /// All of it in one sentence.
-    pub sentence: String,
 }
 
 /// Whether a source tells the pinned topic.
@@ -91,8 +92,8 @@ pub struct TenantReport {
 pub enum Verdict {
     /// It tells the pinned topic.
     Agrees,
-    /// It told this one instead, first at that moment.
-    Drifts(Topic, DateTime<Utc>),
+    /// It told this one instead, first at that moment; with the other tenant that keeps it.
+    Drifts(Topic, DateTime<Utc>, Option<TenantName>),
 }
 
 /// What is known of one source of a tenant.
@@ -112,16 +113,36 @@ pub struct SourceReport {
     pub last_success: Option<DateTime<Utc>>,
     /// From the end of one poll to the next.
     pub interval: Option<std::time::Duration>,
-    /// The certificate it told of last.
-    pub certificate: Option<PushCertificate>,
-    /// It says that there is no certificate.
-    pub absent: bool,
+    /// What it told last.
+    pub facts: Option<Arc<Facts>>,
     /// When it told that.
     pub told: Option<DateTime<Utc>>,
+}
+
+impl SourceReport {
+    /// The certificate it told of last.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&PushCertificate> {
+        self.facts.as_ref()?.present()
+    }
+
+    /// It says that there is no certificate.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.certificate == Some(Presence::Absent))
+    }
+
     /// Where that came from.
-    pub origin: String,
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.facts.as_ref().map(|facts| facts.origin.as_str()).unwrap_or_default()
+    }
+
     /// What a person should know about its answer.
-    pub remarks: Vec<String>,
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        self.facts.as_ref().map(|facts| facts.remarks.as_slice()).unwrap_or_default()
+    }
 }
 
 /// How urgently a person is needed. The order is the one of a list that begins with the worst.
@@ -176,7 +197,7 @@ pub struct Case<'a> {
 
 impl Case<'_> {
     pub(super) fn state(&self, source: Source) -> Option<&SourceMemory> {
-        self.memory.sources.get(&source).filter(|_| self.is_polled(source))
+        self.memory.sources.get(&source).filter(|_| self.is_polled(source)).map(AsRef::as_ref)
     }
 
     fn is_polled(&self, source: Source) -> bool {
@@ -193,7 +214,7 @@ impl Case<'_> {
 
     /// The facts that a source told last.
     pub(super) fn facts(&self, source: Source) -> Option<&Facts> {
-        self.state(source)?.last_good.as_ref().map(|observation| &observation.facts)
+        self.state(source)?.last_good.as_ref().map(|observation| observation.facts.as_ref())
     }
 
     pub(super) fn account_reported(&self) -> Option<String> {
@@ -291,10 +312,11 @@ impl Case<'_> {
             Effective::Known(known) => Some(*known),
             Effective::Absent | Effective::Unknown => None,
         };
+        let way_out = self.network.and_then(NetworkReport::way_out);
         let mut report = TenantReport {
             name: tenant.name.clone(),
             mdm: tenant.mdm.kind(),
-            labels: tenant.labels.clone(),
+            labels: Arc::clone(&tenant.labels),
             account: tenant.account.clone(),
             // A clock that cannot be right must not make anybody quiet again whose mute has ended.
             muted: tenant
@@ -317,7 +339,8 @@ impl Case<'_> {
             tokens: tokens::report(self.facts(Source::Tokens), self.is_heard(Source::Tokens, moment), &tenant.tokens),
             push: self.push(moment),
             push_is_judged: self.push_is_judged(moment),
-            way_out: self.network.and_then(NetworkReport::way_out),
+            way_out,
+            closed_from: self.network.filter(|_| way_out == Some(false)).map(|network| network.site.clone()),
             devices_off_topic: self.devices_off_topic().filter(|off| *off > 0 || self.is_heard(Source::Device, moment)),
             credential_not_after: credential.map(|(end, _)| end),
             credential_source: credential.map(|(_, source)| source),
@@ -326,12 +349,10 @@ impl Case<'_> {
             findings,
             sources: self.source_reports(moment),
             level: Level::Ok,
-            sentence: String::new(),
         };
         report.ending = ending(&report, moment);
         report.blind_spots = blind_spots(&report);
         report.level = level(&report);
-        report.sentence = sentence(&report, self.owners, self.network);
         report
     }
 
@@ -350,7 +371,7 @@ impl Case<'_> {
         for (source, interval) in self.polled {
             let Some(state) = self.memory.sources.get(source) else { continue };
             if let Some(drift) = &state.drift {
-                verdicts.insert(*source, Verdict::Drifts(drift.topic.clone(), drift.since));
+                verdicts.insert(*source, self.drifts(&drift.topic, drift.since));
                 continue;
             }
             let tells_pin = state.present().is_some_and(|certificate| certificate.topic.as_ref() == Some(&pin.topic));
@@ -359,10 +380,15 @@ impl Case<'_> {
             }
         }
         if let Some(topic) = self.tenant.certificate.declared.as_ref().and_then(|declared| declared.topic.as_ref()) {
-            let verdict = if *topic == pin.topic { Verdict::Agrees } else { Verdict::Drifts(topic.clone(), pin.since) };
+            let verdict = if *topic == pin.topic { Verdict::Agrees } else { self.drifts(topic, pin.since) };
             verdicts.insert(Source::Declared, verdict);
         }
         verdicts
+    }
+
+    fn drifts(&self, topic: &Topic, since: DateTime<Utc>) -> Verdict {
+        let owner = self.owners.get(topic).filter(|owner| ***owner != self.tenant.name);
+        Verdict::Drifts(topic.clone(), since, owner.map(|owner| (*owner).clone()))
     }
 
     fn source_reports(&self, moment: Moment) -> Vec<SourceReport> {
@@ -371,9 +397,8 @@ impl Case<'_> {
             .polled
             .iter()
             .map(|(source, interval)| {
-                let state = self.memory.sources.get(source).unwrap_or(&nothing);
+                let state = self.memory.sources.get(source).map_or(&nothing, AsRef::as_ref);
                 let attempt = state.last_attempt.as_ref();
-                let facts = state.last_good.as_ref().map(|observation| &observation.facts);
                 SourceReport {
                     source: *source,
                     polled: true,
@@ -383,11 +408,8 @@ impl Case<'_> {
                     failing_since: attempt.and_then(|attempt| attempt.failing_since),
                     last_success: state.last_success,
                     interval: Some(*interval),
-                    certificate: state.present().cloned(),
-                    absent: facts.is_some_and(|facts| facts.certificate == Some(Presence::Absent)),
+                    facts: state.last_good.as_ref().map(|observation| Arc::clone(&observation.facts)),
                     told: state.last_good.as_ref().map(|observation| observation.at),
-                    origin: facts.map(|facts| facts.origin.clone()).unwrap_or_default(),
-                    remarks: facts.map(|facts| facts.remarks.clone()).unwrap_or_default(),
                 }
             })
             .collect();
@@ -400,15 +422,16 @@ impl Case<'_> {
                 failing_since: None,
                 last_success: None,
                 interval: None,
-                certificate: Some(PushCertificate {
-                    topic: declared.topic.clone(),
-                    not_after: declared.not_after,
-                    ..PushCertificate::default()
-                }),
-                absent: false,
+                facts: Some(Arc::new(Facts {
+                    certificate: Some(Presence::Present(PushCertificate {
+                        topic: declared.topic.clone(),
+                        not_after: declared.not_after,
+                        ..PushCertificate::default()
+                    })),
+                    origin: "the configuration".to_owned(),
+                    ..Facts::default()
+                })),
                 told: None,
-                origin: "the configuration".to_owned(),
-                remarks: Vec::new(),
             });
         }
         reports

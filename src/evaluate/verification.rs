@@ -152,7 +152,7 @@ impl Case<'_> {
         let shown = format!("{} ({})", known.not_after.format("%Y-%m-%d %H:%M UTC"), until(known.not_after, self.now));
         // What is not looked at any more, such as a certificate that was added and taken away again, is waited for by nobody.
         let file = self.tenant.sources.iter().find(|source| source.source == Source::File);
-        let file = file.and_then(|file| file.certificate.as_ref());
+        let file = file.and_then(|file| file.certificate());
         // A file that ends later is what is waited for, whatever the MDM changed before.
         if let Some(end) = file.and_then(|file| file.not_after).filter(|end| *end > known.not_after) {
             let wanted = end.format("%Y-%m-%d %H:%M UTC");
@@ -178,7 +178,7 @@ impl Case<'_> {
             sentence,
             level: Level::Critical,
         };
-        if let Some((source, Verdict::Drifts(topic, _))) =
+        if let Some((source, Verdict::Drifts(topic, ..))) =
             self.tenant.drift.iter().find(|(_, verdict)| matches!(verdict, Verdict::Drifts(..)))
         {
             let is_over = self.memory.sources.get(source).and_then(|state| state.drift.as_ref());

@@ -1,15 +1,15 @@
-//! The series that are written from the report at the scrape.
+//! The series that are written from what is judged at the scrape.
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::tenants::{Scene, Written};
 use super::text::Text;
-use super::{Counters, mdm, network};
+use super::{Counters, network};
 use crate::config::Config;
-use crate::evaluate::Report;
-use crate::evaluate::tenant::{TenantReport, Verdict};
-use crate::model::{Source, Topic};
+use crate::evaluate::{Judge, Whole};
 
 /// What the scrape tells of this process besides the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,246 +31,63 @@ pub enum Encoding {
     Gzip,
 }
 
-/// Writes everything: the report as series, and the counters.
+/// Writes everything, in pieces: what is judged as series, and the counters.
 ///
 /// # Errors
 ///
 /// If a counter cannot be written as text, which for ours it always can.
 pub fn render(
-    report: &Report,
+    judge: &Judge<'_>,
     config: &Config,
     process: ProcessState,
     counters: &Counters,
     encoding: Encoding,
-) -> Result<Vec<u8>, prometheus::Error> {
-    let mut text = match encoding {
-        Encoding::Plain => Text::default(),
-        Encoding::Gzip => Text::compressed(),
-    };
-    inventory(&mut text, report, config, process);
+) -> Result<Vec<Bytes>, prometheus::Error> {
+    let (whole, mut text) = (&judge.whole, Text::default());
+    let days_from = (config.web.days_gauge && whole.clock_plausible).then_some(whole.now);
+    let scene = Scene { days_from, labels: &config.tenant_labels };
+    Written::assemble(judge.lanes(|tenants| Written::by(tenants, scene)), &mut text);
+    duties(&mut text, whole);
+    network::render(&mut text, whole.network.as_ref());
+    own(&mut text, whole, config, process);
     text.append(&counters.text()?);
-    Ok(text.into_bytes())
+    Ok(match encoding {
+        Encoding::Plain => text.plain(),
+        Encoding::Gzip => text.compressed(),
+    })
 }
 
-fn inventory(text: &mut Text, report: &Report, config: &Config, process: ProcessState) {
-    certificates(text, report, config);
-    topics(text, report);
-    tenants(text, report, config);
-    sources(text, report);
-    mdm::render(text, report, config.web.days_gauge);
-    network::render(text, report.network.as_ref());
-    own(text, report, config, process);
-}
-
-fn certificates(text: &mut Text, report: &Report, config: &Config) {
+fn duties(text: &mut Text, whole: &Whole) {
     let mut family = text.family(
-        "apns_certificate_not_after_timestamp_seconds",
+        "apns_duty_due_timestamp_seconds",
         "gauge",
-        "End of the effective push certificate, Unix time.",
+        "When a duty for an Apple Account is due, Unix time; today for one that was never done.",
     );
-    for (tenant, known) in report.tenants.iter().filter_map(|t| Some((t, t.effective.as_ref()?))) {
-        family.sample(&of(tenant), seconds(known.not_after));
-    }
-    let mut family = text.family(
-        "apns_certificate_not_before_timestamp_seconds",
-        "gauge",
-        "Start of the effective push certificate, Unix time.",
-    );
-    for (tenant, start) in
-        report.tenants.iter().filter_map(|t| Some((t, t.effective.as_ref()?.certificate.not_before?)))
-    {
-        family.sample(&of(tenant), seconds(start));
-    }
-    if config.web.days_gauge && report.clock_plausible {
-        let mut family = text.family(
-            "apns_certificate_expiry_days",
-            "gauge",
-            "Days until the effective push certificate ends, negative afterwards, computed at the scrape. \
-             For alerts use apns_certificate_phase or the timestamp.",
-        );
-        for (tenant, known) in report.tenants.iter().filter_map(|t| Some((t, t.effective.as_ref()?))) {
-            let left = known.not_after - report.now;
-            family.sample(&of(tenant), days(left));
-        }
-    }
-    let mut family = text.family("apns_certificate_phase", "gauge", "1 for the phase in which the certificate is now.");
-    for tenant in &report.tenants {
-        let [name, mdm] = of(tenant);
-        family.sample(&[name, mdm, ("phase", tenant.phase.as_str())], 1.0);
-    }
-    let mut family =
-        text.family("apns_certificate_info", "gauge", "The effective push certificate and where it is known from.");
-    for (tenant, known) in report.tenants.iter().filter_map(|t| Some((t, t.effective.as_ref()?))) {
-        let [name, mdm] = of(tenant);
-        let topic = known.certificate.topic.as_ref().map(Topic::as_str).unwrap_or_default();
-        let serial = known.certificate.serial.as_ref().map(ToString::to_string).unwrap_or_default();
-        let labels = [
-            name,
-            mdm,
-            ("source", known.source.as_str()),
-            ("topic", topic),
-            ("serial", &serial),
-            ("precision", known.precision.as_str()),
-        ];
-        family.sample(&labels, 1.0);
-    }
-    let mut family = text.family(
-        "apns_certificate_renewed_timestamp_seconds",
-        "gauge",
-        "When the effective certificate was first seen in the place of an earlier one of the same topic, Unix time.",
-    );
-    for (tenant, renewed) in report.tenants.iter().filter_map(|t| Some((t, t.effective.as_ref()?.renewed?))) {
-        family.sample(&of(tenant), seconds(renewed));
-    }
-}
-
-fn topics(text: &mut Text, report: &Report) {
-    let mut family =
-        text.family("apns_topic_drift", "gauge", "Whether a source told another topic than the pinned one.");
-    for (tenant, source, verdict) in verdicts(report) {
-        let [name, mdm] = of(tenant);
-        let value = f64::from(u8::from(matches!(verdict, Verdict::Drifts(..))));
-        family.sample(&[name, mdm, ("source", source.as_str())], value);
-    }
-    let mut family =
-        text.family("apns_topic_drift_info", "gauge", "The topic that was told instead of the pinned one.");
-    for (tenant, source, verdict) in verdicts(report) {
-        if let Verdict::Drifts(topic, _) = verdict {
-            let [name, mdm] = of(tenant);
-            family.sample(&[name, mdm, ("source", source.as_str()), ("topic", topic.as_str())], 1.0);
-        }
-    }
-    let mut family = text.family("apns_topic_pin_info", "gauge", "The topic that must stay, and why it is trusted.");
-    for (tenant, pin) in report.tenants.iter().filter_map(|t| Some((t, t.pin.as_ref()?))) {
-        let [name, mdm] = of(tenant);
-        family.sample(&[name, mdm, ("topic", pin.topic.as_str()), ("origin", pin.origin.as_str())], 1.0);
-    }
-}
-
-fn tenants(text: &mut Text, report: &Report, config: &Config) {
-    let mut family = text.family(
-        "apns_account_mismatch",
-        "gauge",
-        "Whether the MDM shows another Apple Account than the configured one.",
-    );
-    for (tenant, mismatch) in report.tenants.iter().filter_map(|t| Some((t, t.account_mismatch?))) {
-        family.sample(&of(tenant), f64::from(u8::from(mismatch)));
-    }
-    let mut family = text.family("apns_finding", "gauge", "1 while something stands that a person should know.");
-    for tenant in &report.tenants {
-        for finding in tenant.findings.keys() {
-            let [name, mdm] = of(tenant);
-            family.sample(&[name, mdm, ("finding", finding.as_str())], 1.0);
-        }
-    }
-    let mut family = text.family("apns_blind_spot", "gauge", "1 for each of the five questions that nothing answers.");
-    for tenant in &report.tenants {
-        for question in &tenant.blind_spots {
-            let [name, mdm] = of(tenant);
-            family.sample(&[name, mdm, ("question", question.as_str())], 1.0);
-        }
-    }
-    let mut family = text.family("apns_tenant_info", "gauge", "What the configuration says of a tenant, for joins.");
-    for tenant in &report.tenants {
-        let [name, mdm] = of(tenant);
-        let account = tenant.account.as_ref().map(crate::model::AccountId::as_str).unwrap_or_default();
-        let mut labels = vec![name, mdm, ("account", account)];
-        labels.extend(
-            config
-                .tenant_labels
-                .iter()
-                .map(|label| (label.as_str(), tenant.labels.get(label).map(String::as_str).unwrap_or_default())),
-        );
-        family.sample(&labels, 1.0);
-    }
-    let mut family = text.family(
-        "apns_renewal_planned_timestamp_seconds",
-        "gauge",
-        "End of the day (UTC) for which somebody planned the renewal, Unix time; tier is what that keeps quiet until then.",
-    );
-    for (tenant, planned) in report.tenants.iter().filter_map(|t| Some((t, t.planned.as_ref()?))) {
-        let [name, mdm] = of(tenant);
-        family.sample(&[name, mdm, ("tier", planned.plan.tier.as_str())], seconds(planned.plan.until()));
-    }
-    let mut family = text.family("apns_tenant_muted", "gauge", "1 while a tenant is muted.");
-    for tenant in report.tenants.iter().filter(|tenant| tenant.muted.is_some()) {
-        family.sample(&of(tenant), 1.0);
-    }
-}
-
-fn sources(text: &mut Text, report: &Report) {
-    let polled = || {
-        report
-            .tenants
-            .iter()
-            .flat_map(|tenant| tenant.sources.iter().filter(|source| source.polled).map(move |source| (tenant, source)))
-    };
-    let mut family =
-        text.family("apns_source_up", "gauge", "Whether the last poll of a source went well; 0 before the first.");
-    for (tenant, source) in polled() {
-        let [name, mdm] = of(tenant);
-        family.sample(&[name, mdm, ("source", source.source.as_str())], f64::from(u8::from(source.up)));
-    }
-    let mut family = text.family("apns_source_failing", "gauge", "1 while a source fails, with the reason.");
-    for (tenant, source) in polled() {
-        if let Some(failure) = &source.failure {
-            let [name, mdm] = of(tenant);
-            let reason = failure.reason.as_str();
-            family.sample(&[name, mdm, ("source", source.source.as_str()), ("reason", reason)], 1.0);
-        }
-    }
-    let mut family = text.family(
-        "apns_source_last_success_timestamp_seconds",
-        "gauge",
-        "When a source last answered without a failure, Unix time.",
-    );
-    for (tenant, source) in polled() {
-        if let Some(last_success) = source.last_success {
-            let [name, mdm] = of(tenant);
-            family.sample(&[name, mdm, ("source", source.source.as_str())], seconds(last_success));
-        }
-    }
-    let mut family = text.family("apns_source_poll_interval_seconds", "gauge", "How often a source is polled.");
-    for (tenant, source) in polled() {
-        if let Some(interval) = source.interval {
-            let [name, mdm] = of(tenant);
-            family.sample(&[name, mdm, ("source", source.source.as_str())], interval.as_secs_f64());
-        }
-    }
-    let mut family = text.family(
-        "apns_source_not_after_timestamp_seconds",
-        "gauge",
-        "End of the certificate that a source told of last, Unix time.",
-    );
-    for tenant in &report.tenants {
-        for source in &tenant.sources {
-            if let Some(not_after) = source.certificate.as_ref().and_then(|certificate| certificate.not_after) {
-                let [name, mdm] = of(tenant);
-                family.sample(&[name, mdm, ("source", source.source.as_str())], seconds(not_after));
-            }
+    for account in &whole.accounts {
+        for (duty, state) in &account.duties {
+            family.sample(&[("account", account.id.as_str()), ("duty", duty)], seconds(state.due));
         }
     }
 }
 
-fn own(text: &mut Text, report: &Report, config: &Config, process: ProcessState) {
+fn own(text: &mut Text, whole: &Whole, config: &Config, process: ProcessState) {
     let mut family = text.family("apnswatch_tenants", "gauge", "Tenants by state.");
-    for (state, count) in [("active", report.tenants.len()), ("retired", report.retired), ("missing", report.missing)] {
+    for (state, count) in [("active", whole.active), ("retired", whole.retired), ("missing", whole.missing)] {
         family.sample(&[("state", state)], count_of(count));
     }
     if let Some(url) = &config.web.external_url {
         text.family("apnswatch_web_info", "gauge", "Where people reach the page.")
             .sample(&[("external_url", url.as_str())], 1.0);
     }
-    let running: BTreeSet<&str> = report.drills.iter().map(|drill| drill.severity.as_str()).collect();
+    let running: BTreeSet<&str> = whole.drills.iter().map(|drill| drill.severity.as_str()).collect();
     let mut family = text.family("apnswatch_drill", "gauge", "1 while a drill of this severity runs.");
     for severity in running {
         family.sample(&[("severity", severity)], 1.0);
     }
-    let flag = |value: bool| f64::from(u8::from(value));
     for (name, help, value) in [
-        ("apnswatch_config_errors", "Things that are wrong in tenant files.", count_of(report.config_errors)),
-        ("apnswatch_store_up", "Whether what is learnt is being kept.", flag(report.store_up)),
-        ("apnswatch_clock_plausible", "Whether the clock of this machine can be right.", flag(report.clock_plausible)),
+        ("apnswatch_config_errors", "Things that are wrong in tenant files.", count_of(whole.config_errors)),
+        ("apnswatch_store_up", "Whether what is learnt is being kept.", flag(whole.store_up)),
+        ("apnswatch_clock_plausible", "Whether the clock of this machine can be right.", flag(whole.clock_plausible)),
         (
             "apnswatch_config_last_reload_successful",
             "Whether the last reload of the configuration went well.",
@@ -299,16 +116,9 @@ fn own(text: &mut Text, report: &Report, config: &Config, process: ProcessState)
     );
 }
 
-/// The labels that every series of a tenant has.
-pub(super) fn of(tenant: &TenantReport) -> [(&'static str, &str); 2] {
-    [("tenant", tenant.name.as_str()), ("mdm", tenant.mdm.as_str())]
-}
-
-fn verdicts(report: &Report) -> impl Iterator<Item = (&TenantReport, Source, &Verdict)> {
-    report
-        .tenants
-        .iter()
-        .flat_map(|tenant| tenant.drift.iter().map(move |(source, verdict)| (tenant, *source, verdict)))
+/// 1 for what is so.
+pub(super) fn flag(value: bool) -> f64 {
+    f64::from(u8::from(value))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "seconds of any date are far below 2^53")]
@@ -324,6 +134,6 @@ pub(super) fn days(left: TimeDelta) -> f64 {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nobody has 2^53 tenants")]
-pub(super) fn count_of(count: usize) -> f64 {
+fn count_of(count: usize) -> f64 {
     count as f64
 }

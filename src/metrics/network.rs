@@ -1,6 +1,6 @@
 //! The series of the way to Apple.
 
-use super::inventory::seconds;
+use super::inventory::{flag, seconds};
 use super::text::Text;
 use crate::evaluate::network::{NetworkReport, PathReport, PortReport, TargetReport};
 
@@ -114,8 +114,4 @@ fn with_labels(network: &NetworkReport, target: &TargetReport, port: &PortReport
         ("port", &port.port.to_string()),
         ("ip_version", port.ip_version.as_str()),
     ]);
-}
-
-fn flag(value: bool) -> f64 {
-    f64::from(u8::from(value))
 }

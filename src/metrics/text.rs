@@ -3,57 +3,120 @@
 use std::fmt::{Display, Write};
 use std::io::Write as _;
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// So much text is handed to the compression at once.
+/// How long a piece of text becomes before the next one is begun.
 const PIECE: usize = 64 * 1024;
 
 /// The level at which one label after the other is found again and little more is tried: a third of the size of level 1 at
 /// the same speed, and higher ones cost several times as much for nothing.
 const LEVEL: Compression = Compression::new(2);
 
-/// Writes series one after the other: families in their order, each with its samples together.
+/// Text in pieces: nothing is copied for it to grow, and what was sent leaves memory while the rest is being sent.
 #[derive(Debug, Default)]
 pub(super) struct Text {
-    text: String,
-    /// What was compressed so far; of a large fleet the whole text never is in memory.
-    packed: Option<GzEncoder<Vec<u8>>>,
+    full: Vec<String>,
+    open: String,
 }
 
 impl Text {
-    /// Writes what is compressed at once.
-    pub(super) fn compressed() -> Self {
-        Self { text: String::new(), packed: Some(GzEncoder::new(Vec::new(), LEVEL)) }
-    }
-
-    /// Begins a family. `kind` is `gauge` or `counter`.
+    /// Begins a family of which no tenant has samples. `kind` is `gauge` or `counter`.
     pub(super) fn family<'a>(&'a mut self, name: &'static str, kind: &'a str, help: &'a str) -> Family<'a> {
         Family { text: self, name, kind, help, is_begun: false }
     }
 
-    /// Writes families that somebody else put into words.
-    pub(super) fn append(&mut self, families: &str) {
-        self.text.push_str(families);
-        self.pack(PIECE);
+    /// Writes the head of a family.
+    pub(super) fn head(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.open, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// What was written, compressed or not.
-    pub(super) fn into_bytes(mut self) -> Vec<u8> {
-        self.pack(0);
-        match self.packed {
-            // Writing into memory cannot fail.
-            Some(packed) => packed.finish().unwrap_or_default(),
-            None => self.text.into_bytes(),
+    /// Writes families that somebody else put into words.
+    pub(super) fn append(&mut self, families: &str) {
+        self.open.push_str(families);
+    }
+
+    /// Puts what another one holds behind it.
+    pub(super) fn extend(&mut self, other: Self) {
+        for piece in other.into_pieces() {
+            if self.open.len() + piece.len() <= PIECE {
+                self.open.push_str(&piece);
+            } else {
+                self.close();
+                self.full.push(piece);
+            }
         }
     }
 
-    /// Compresses what has gathered, if it is worth it.
-    fn pack(&mut self, least: usize) {
-        if let Some(packed) = self.packed.as_mut().filter(|_| self.text.len() >= least) {
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.full.is_empty() && self.open.is_empty()
+    }
+
+    /// What was written.
+    pub(super) fn plain(self) -> Vec<Bytes> {
+        self.into_pieces().map(Bytes::from).collect()
+    }
+
+    /// What was written, compressed.
+    pub(super) fn compressed(self) -> Vec<Bytes> {
+        let mut packed = GzEncoder::new(Vec::new(), LEVEL);
+        for piece in self.into_pieces() {
             // Writing into memory cannot fail.
-            let _ = packed.write_all(self.text.as_bytes());
-            self.text.clear();
+            let _ = packed.write_all(piece.as_bytes());
+        }
+        vec![packed.finish().unwrap_or_default().into()]
+    }
+
+    fn into_pieces(mut self) -> impl Iterator<Item = String> {
+        self.close();
+        self.full.into_iter()
+    }
+
+    fn close(&mut self) {
+        if !self.open.is_empty() {
+            self.full.push(std::mem::take(&mut self.open));
+        }
+    }
+
+    /// Begins a sample: its name, and labels that are text already.
+    fn begin(&mut self, name: &str, labels: &str) -> Sample<'_> {
+        self.open.push_str(name);
+        let has_labels = !labels.is_empty();
+        if has_labels {
+            self.open.push('{');
+            self.open.push_str(labels);
+        }
+        Sample { text: self, has_labels }
+    }
+}
+
+/// A sample that is being written.
+#[derive(Debug)]
+pub(super) struct Sample<'a> {
+    text: &'a mut Text,
+    has_labels: bool,
+}
+
+impl Sample<'_> {
+    /// Writes a label.
+    pub(super) fn label(&mut self, name: &str, value: &str) {
+        let text = &mut self.text.open;
+        text.push(if self.has_labels { ',' } else { '{' });
+        self.has_labels = true;
+        label(text, name, value);
+    }
+
+    /// Writes the value.
+    pub(super) fn end(self, value: f64) {
+        let text = &mut self.text.open;
+        text.push_str(if self.has_labels { "} " } else { " " });
+        number(text, value);
+        text.push('\n');
+        if text.len() >= PIECE {
+            self.text.close();
         }
     }
 }
@@ -74,30 +137,64 @@ impl Family<'_> {
         if !value.is_finite() {
             return;
         }
-        let text = &mut self.text.text;
-        if !self.is_begun {
-            self.is_begun = true;
-            let (name, kind, help) = (self.name, self.kind, self.help);
-            put(text, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.text.head(self.name, self.kind, self.help);
         }
-        text.push_str(self.name);
-        for (index, (label, content)) in labels.iter().enumerate() {
-            text.push(if index == 0 { '{' } else { ',' });
-            text.push_str(label);
-            text.push_str("=\"");
-            escape(text, content);
-            text.push('"');
+        let mut sample = self.text.begin(self.name, "");
+        for (name, value) in labels {
+            sample.label(name, value);
         }
-        if !labels.is_empty() {
-            text.push('}');
-        }
-        text.push(' ');
-        number(text, value);
-        text.push('\n');
-        if text.len() >= PIECE {
-            self.text.pack(PIECE);
-        }
+        sample.end(value);
     }
+}
+
+/// The samples of one tenant in one family. The head of the family is written by whoever puts the tenants together.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    text: &'a mut Text,
+    name: &'static str,
+    labels: &'a str,
+}
+
+impl<'a> Lines<'a> {
+    /// `labels` is what [`labels`] made of those that each sample of the tenant has.
+    pub(super) fn new(text: &'a mut Text, name: &'static str, labels: &'a str) -> Self {
+        Self { text, name, labels }
+    }
+
+    /// Writes one sample with these labels behind those of the tenant. A value that is not finite is left out: nobody knows it.
+    pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        let mut sample = self.begin();
+        for (name, value) in labels {
+            sample.label(name, value);
+        }
+        sample.end(value);
+    }
+
+    /// Begins one sample, for who has its labels one after the other.
+    pub(super) fn begin(&mut self) -> Sample<'_> {
+        self.text.begin(self.name, self.labels)
+    }
+}
+
+/// Labels as they stand in the text, without brackets.
+pub(super) fn labels(text: &mut String, labels: &[(&str, &str)]) {
+    for (index, (name, value)) in labels.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        label(text, name, value);
+    }
+}
+
+fn label(text: &mut String, name: &str, value: &str) {
+    text.push_str(name);
+    text.push_str("=\"");
+    escape(text, value);
+    text.push('"');
 }
 
 /// Label values may hold anything; three characters have to be written otherwise.
@@ -139,7 +236,7 @@ mod tests {
     use super::*;
 
     fn string(text: Text) -> String {
-        String::from_utf8(text.into_bytes()).unwrap()
+        String::from_utf8(text.plain().concat()).unwrap()
     }
 
     #[test]
@@ -154,6 +251,22 @@ mod tests {
             string(text),
             "# HELP x_info Help.\n# TYPE x_info gauge\nx_info{a=\"say \\\"no\\\"\\\\\\n\",b=\"\u{fc}\"} 1\nx_info -0.5\n"
         );
+    }
+
+    #[test]
+    fn the_labels_of_a_tenant_come_first() {
+        let mut text = Text::default();
+        let mut of_tenant = String::new();
+        labels(&mut of_tenant, &[("tenant", "a\"b"), ("mdm", "jamf")]);
+        let mut lines = Lines::new(&mut text, "x", &of_tenant);
+        lines.sample(&[("source", "api")], 1.0);
+        lines.sample(&[], f64::INFINITY);
+        let mut sample = lines.begin();
+        sample.label("z", "\n");
+        sample.end(2.0);
+        let expected =
+            "x{tenant=\"a\\\"b\",mdm=\"jamf\",source=\"api\"} 1\nx{tenant=\"a\\\"b\",mdm=\"jamf\",z=\"\\n\"} 2\n";
+        assert_eq!(string(text), expected);
     }
 
     #[test]
@@ -183,17 +296,35 @@ mod tests {
         }
     }
 
+    /// Ten thousand samples, and with them more than one piece.
+    fn long(name: &'static str) -> Text {
+        let mut text = Text::default();
+        let mut family = text.family(name, "gauge", "Help.");
+        for index in 0..10_000 {
+            family.sample(&[("tenant", &index.to_string())], 1.0);
+        }
+        text
+    }
+
+    #[test]
+    fn what_is_put_together_is_all_of_it_in_its_order() {
+        let mut all = long("x");
+        let small = || {
+            let mut small = Text::default();
+            small.append("# HELP y Help.\ny 1\n");
+            small
+        };
+        for part in [small(), small(), long("z"), Text::default(), small()] {
+            all.extend(part);
+        }
+        let small = string(small());
+        assert_eq!(string(all), [string(long("x")), small.clone(), small.clone(), string(long("z")), small].concat());
+        assert!(Text::default().is_empty() && !long("x").is_empty());
+    }
+
     #[test]
     fn what_is_compressed_is_the_same_text() {
-        let write = |mut text: Text| {
-            let mut family = text.family("x", "gauge", "Help.");
-            for index in 0..10_000 {
-                family.sample(&[("tenant", &index.to_string())], 1.0);
-            }
-            text.append("# HELP y Help.\ny 1\n");
-            text.into_bytes()
-        };
-        let (plain, packed) = (write(Text::default()), write(Text::compressed()));
+        let (plain, packed) = (long("x").plain().concat(), long("x").compressed().concat());
         assert!(plain.len() > 2 * PIECE && packed.len() * 6 < plain.len(), "{}, {}", plain.len(), packed.len());
         let mut text = String::new();
         flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();

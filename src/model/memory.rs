@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,8 +12,8 @@ use super::{AppleToken, Failure, Observation, Plan, PushCertificate, Serial, Sou
 /// Everything that is remembered of one tenant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
-    /// By source.
-    pub sources: BTreeMap<Source, SourceMemory>,
+    /// By source. Shared, for the writer and the reports read what polls go on changing.
+    pub sources: BTreeMap<Source, Arc<SourceMemory>>,
     /// The topic that must stay.
     pub pin: Option<Pin>,
     /// What people attested, the oldest first.

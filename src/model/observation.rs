@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -69,8 +70,8 @@ pub enum Presence {
 pub struct Observation {
     /// When the answer was complete.
     pub at: DateTime<Utc>,
-    /// What was told.
-    pub facts: Facts,
+    /// What was told. Shared with the reports that show it.
+    pub facts: Arc<Facts>,
 }
 
 /// Why a poll failed.

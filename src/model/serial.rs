@@ -1,6 +1,7 @@
 //! Certificate serial numbers, written in one way whatever way they came.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,12 +9,12 @@ use serde::{Deserialize, Serialize};
 ///
 /// Shown as `openssl x509 -serial` prints it: upper-case hexadecimal, whole bytes, no separators, `-` in front of a
 /// negative one. Leading zero bytes are not part of the number, so the nine DER bytes of a serial with its top bit
-/// set, an API's upper-case hex and a console's colon form all compare equal.
+/// set, an API's upper-case hex and a console's colon form all compare equal. A copy is cheap.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Serial {
     negative: bool,
-    magnitude: Vec<u8>,
+    magnitude: Arc<[u8]>,
 }
 
 impl Serial {
@@ -67,7 +68,7 @@ impl Serial {
 
     fn new(negative: bool, magnitude: &[u8]) -> Self {
         let start = magnitude.iter().position(|byte| *byte != 0).unwrap_or(magnitude.len());
-        let magnitude = magnitude[start..].to_vec();
+        let magnitude: Arc<[u8]> = Arc::from(&magnitude[start..]);
         Self { negative: negative && !magnitude.is_empty(), magnitude }
     }
 }
@@ -80,7 +81,12 @@ impl fmt::Display for Serial {
         if self.magnitude.is_empty() {
             return f.write_str("00");
         }
-        self.magnitude.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+        // Written at every scrape, where the general formatting of a byte is most of what a serial costs.
+        let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
+        self.magnitude.iter().try_for_each(|byte| {
+            f.write_char(digit(byte >> 4))?;
+            f.write_char(digit(byte & 0x0f))
+        })
     }
 }
 

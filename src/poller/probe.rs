@@ -105,7 +105,7 @@ impl Probing {
     }
 
     fn memory(&self, role: Role, host: &Host) -> Option<TargetMemory> {
-        self.store.snapshot().network.targets.get(&(role, host.clone())).cloned()
+        self.store.network().targets.get(&(role, host.clone())).cloned()
     }
 }
 

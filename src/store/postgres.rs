@@ -8,6 +8,7 @@ mod rows;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
@@ -134,7 +135,7 @@ impl Database {
             let seen = horizon(&mut transaction).await?;
             let mut tenants: BTreeMap<TenantName, Memory> = BTreeMap::new();
             for (name, source, memory) in sources(&mut transaction, None, Damage::Fail).await? {
-                tenants.entry(name).or_default().sources.insert(source, memory);
+                tenants.entry(name).or_default().sources.insert(source, Arc::new(memory));
             }
             let HumanWords { pins, attestations, duties, drills, .. } =
                 words(&mut transaction, Damage::Fail).await?;

@@ -4,9 +4,11 @@ mod opening;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
@@ -20,6 +22,9 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migration
 
 /// How long a command and the daemon wait for one another.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// So many rows may wait to be taken in.
+const ROWS: usize = 1024;
 
 /// One connection to a database.
 #[derive(Debug)]
@@ -83,15 +88,16 @@ impl Database {
 
     async fn load_all(&mut self) -> Result<Contents, Error> {
         let mut tenants: BTreeMap<TenantName, Memory> = BTreeMap::new();
-        for row in
-            sqlx::query("SELECT tenant, source, memory FROM source_memory").fetch_all(&mut self.connection).await?
-        {
+        // One row after the other: they are most of the file, and all of them at once would be as much memory again.
+        let mut rows = sqlx::query("SELECT tenant, source, memory FROM source_memory").fetch(&mut self.connection);
+        while let Some(row) = rows.try_next().await? {
             let source: Source = serde_json::from_value(serde_json::Value::String(row.try_get("source")?))?;
             let memory: SourceMemory = serde_json::from_str(row.try_get("memory")?)?;
             if let Some(name) = name(&row)? {
-                tenants.entry(name).or_default().sources.insert(source, memory);
+                tenants.entry(name).or_default().sources.insert(source, Arc::new(memory));
             }
         }
+        drop(rows);
         let HumanWords { pins, attestations, duties, drills, .. } = self.load_human_words(Damage::Fail).await?;
         for (name, pin) in pins {
             tenants.entry(name).or_default().pin = Some(pin);
@@ -339,6 +345,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .filename(path)
         .busy_timeout(BUSY)
         .synchronous(SqliteSynchronous::Full)
+        // Rows come from a thread of SQLite's own; with few places between the two, each would wake the other for every row.
+        .row_buffer_size(ROWS)
         .disable_statement_logging()
 }
 

@@ -60,6 +60,6 @@ impl Store {
 
     /// Takes in everything that others wrote; false if that cannot be read.
     async fn catch_up(&self) -> bool {
-        self.answers().await && self.snapshot().store_up
+        self.answers().await && self.is_up()
     }
 }

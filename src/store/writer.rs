@@ -103,9 +103,9 @@ impl Writer {
         if dirty.is_empty() {
             return true;
         }
-        let snapshot = shared.snapshot.borrow().clone();
+        let changes = changes(&dirty, &shared.snapshot.borrow());
         shared.writes_since(Some(Instant::now()));
-        let written = self.database.write(&changes(&dirty, &snapshot)).await;
+        let written = self.database.write(&changes).await;
         shared.writes_since(None);
         match written {
             Ok(foreign) => {
@@ -222,8 +222,8 @@ fn take_sources(sources: Vec<(TenantName, Source, SourceMemory)>, shared: &Share
                 continue;
             }
             let known = snapshot.tenants.entry(key.0).or_default();
-            if known.sources.get(&source) != Some(&memory) {
-                Arc::make_mut(known).sources.insert(source, memory);
+            if known.sources.get(&source).map(AsRef::as_ref) != Some(&memory) {
+                Arc::make_mut(known).sources.insert(source, Arc::new(memory));
             }
         }
     });
@@ -271,7 +271,7 @@ fn take_words(words: HumanWords, shared: &Shared) -> bool {
 
 /// What is to be written, by value.
 pub(super) struct Changes {
-    pub(super) sources: Vec<(TenantName, Source, SourceMemory)>,
+    pub(super) sources: Vec<(TenantName, Source, Arc<SourceMemory>)>,
     /// With whether it replaces what is there.
     pub(super) pins: Vec<(TenantName, Pin, bool)>,
     pub(super) tenants: Option<BTreeMap<TenantName, Option<DateTime<Utc>>>>,
@@ -280,7 +280,7 @@ pub(super) struct Changes {
 fn changes(dirty: &Dirty, snapshot: &Snapshot) -> Changes {
     let sources = dirty.sources.iter().filter_map(|(name, source)| {
         let memory = snapshot.tenants.get(name)?.sources.get(source)?;
-        Some((name.clone(), *source, memory.clone()))
+        Some((name.clone(), *source, Arc::clone(memory)))
     });
     let pins = dirty.pins.iter().filter_map(|(name, replaces)| {
         let pin = snapshot.tenants.get(name)?.pin.clone()?;

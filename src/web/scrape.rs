@@ -1,13 +1,16 @@
 //! The answer to a scrape.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 use super::Context;
+use crate::evaluate::Judge;
 use crate::metrics::{self, Encoding, ProcessState};
 
 /// What the classic text format is called; Prometheus 3 refuses a scrape without it.
@@ -37,12 +40,14 @@ pub(super) async fn serve(State(scrapes): State<Scrapes>, headers: HeaderMap) ->
     // Apart from the threads that serve everybody else. If who asked goes away meanwhile, the turn ends with the work.
     let written = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        let (running, report) = context.judge();
+        let running = context.running.borrow().clone();
+        let snapshot = context.store.snapshot();
+        let judge = Judge::new(&snapshot, &running.config, context.clock.moment());
         let process = ProcessState { reload_successful: running.is_current, reload_success: running.since, tasks };
-        metrics::render(&report, &running.config, process, &context.counters, encoding)
+        metrics::render(&judge, &running.config, process, &context.counters, encoding)
     });
-    let bytes = match written.await {
-        Ok(Ok(bytes)) => bytes,
+    let pieces = match written.await {
+        Ok(Ok(pieces)) => pieces,
         Ok(Err(error)) => {
             tracing::error!(%error, "the metrics cannot be written");
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -53,7 +58,10 @@ pub(super) async fn serve(State(scrapes): State<Scrapes>, headers: HeaderMap) ->
         }
     };
     let varies = (header::VARY, HeaderValue::from_static("accept-encoding"));
-    let mut response = ([(header::CONTENT_TYPE, TEXT_FORMAT), varies], bytes).into_response();
+    let length = (header::CONTENT_LENGTH, HeaderValue::from(pieces.iter().map(Bytes::len).sum::<usize>()));
+    // Each piece is gone from memory as soon as it is sent.
+    let body = Body::from_stream(futures::stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
+    let mut response = ([(header::CONTENT_TYPE, TEXT_FORMAT), varies, length], body).into_response();
     if encoding == Encoding::Gzip {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }

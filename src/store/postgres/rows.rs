@@ -1,6 +1,7 @@
 //! The rows of the tables, read and written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
@@ -78,7 +79,7 @@ pub(super) async fn configured(
 /// they are until the end of the transaction, so that nobody takes one over in between.
 pub(super) async fn write_sources(
     transaction: &mut Transaction<'_, Pg>,
-    sources: &[(TenantName, Source, SourceMemory)],
+    sources: &[(TenantName, Source, Arc<SourceMemory>)],
     owner: &str,
 ) -> Result<Vec<(TenantName, Source, SourceMemory)>, Error> {
     if sources.is_empty() {
@@ -113,7 +114,7 @@ pub(super) async fn write_sources(
         mine.push((row.try_get("tenant")?, row.try_get("source")?));
     }
     mine.sort_unstable();
-    let is_foreign = |(name, source, _): &&(TenantName, Source, SourceMemory)| {
+    let is_foreign = |(name, source, _): &&(TenantName, Source, Arc<SourceMemory>)| {
         mine.binary_search(&(name.as_str(), source.as_str())).is_err()
     };
     // Collected first: a closure that borrows may not live across an await in a task.

@@ -178,9 +178,9 @@ fn row(tenant: &TenantReport, report: &Report) -> Markup {
                     @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } }
                     @if let Some(planned) = &tenant.planned { " " span.badge { "planned for " (planned.plan.on) } } }
                 div.soft.small { (tenant.mdm) ", phase " (tenant.phase)
-                    @for (name, value) in &tenant.labels { ", " (name) " " (value) } }
+                    @for (name, value) in tenant.labels.iter() { ", " (name) " " (value) } }
                 (year(tenant, report))
-                div.small.said { (tenant.sentence) "." }
+                div.small.said { (tenant.sentence()) "." }
             }
             (questions(tenant))
         }
@@ -305,7 +305,7 @@ pub(super) fn csv(report: &Report, filter: &Filter) -> Result<Vec<u8>, csv::Erro
             known.map(|known| known.source.to_string()).unwrap_or_default(),
             tenant.pin.as_ref().map(|pin| pin.topic.to_string()).unwrap_or_default(),
             findings.join(" "),
-            tenant.sentence.clone(),
+            tenant.sentence(),
         ];
         out.write_record(fields.map(|field| harmless(&field)))?;
     }

@@ -24,7 +24,7 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
         div data-part="outcome" { (forms::outcome(tenant, memory, report, config, desk)) }
         div data-part="tenant" {
             h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
-            p { (words::sentence(&tenant.sentence)) }
+            p { (words::sentence(&tenant.sentence())) }
             div.card.glance { (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
             @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } }
             p.go { a.button.main href=(Room::Renewal.address(&tenant.name)) { "Renewal: step by step" } " "
@@ -101,7 +101,7 @@ fn pin(tenant: &TenantReport, report: &Report) -> Markup {
 fn drift(tenant: &TenantReport) -> Markup {
     html! {
         @for (source, verdict) in &tenant.drift {
-            @if let Verdict::Drifts(topic, since) = verdict {
+            @if let Verdict::Drifts(topic, since, _) = verdict {
                 p.alarm { strong { "Source " (source) " tells another topic" } " since " (exact(*since)) ": "
                     span.mono { (topic) } ". Enrolled devices do not listen on it. Renew the original row with the original account and upload that." }
             }
@@ -116,15 +116,15 @@ fn sources(tenant: &TenantReport, report: &Report) -> Markup {
             thead { tr { th { "Source" } th { "State" } th { "End" } th { "Serial" } th { "Topic" } th { "Told" } th { "Where from" } } }
             tbody { @for source in &tenant.sources { (source_row(tenant, source, report)) } }
         } }
-        @for source in &tenant.sources { @if !source.remarks.is_empty() {
+        @for source in &tenant.sources { @if !source.remarks().is_empty() {
             details { summary { "Remarks of source " (source.source) }
-                ul { @for remark in &source.remarks { li { (remark) } } } }
+                ul { @for remark in source.remarks() { li { (remark) } } } }
         } }
     }
 }
 
 fn source_row(tenant: &TenantReport, source: &SourceReport, report: &Report) -> Markup {
-    let known = source.certificate.as_ref();
+    let known = source.certificate();
     let differs = known.is_some_and(|found| is_other(found, tenant));
     html! {
         tr {
@@ -140,7 +140,7 @@ fn source_row(tenant: &TenantReport, source: &SourceReport, report: &Report) -> 
                     (true, false, None) => span.badge { "not heard" },
                 }
             }
-            td data-label="End" { @if source.absent { "says there is none" }
+            td data-label="End" { @if source.is_absent() { "says there is none" }
                 @else if let Some(end) = known.and_then(|found| found.not_after) { (exact(end)) } @else { "–" }
                 @if differs { " " span.badge.attention { "differs" } } }
             td.mono data-label="Serial" { (known.and_then(|found| found.serial.as_ref()).map_or_else(|| "–".to_owned(), ToString::to_string)) }
@@ -151,7 +151,7 @@ fn source_row(tenant: &TenantReport, source: &SourceReport, report: &Report) -> 
                     None => {}
                 } }
             td data-label="Told" { @if let Some(told) = source.told { (ago(told, report.now)) } @else { "–" } }
-            td data-label="Where from" { (source.origin) }
+            td data-label="Where from" { (source.origin()) }
         }
     }
 }

@@ -66,7 +66,7 @@ fn a_revocation_stays_until_another_upload_is_attested() {
     world.attest_upload(&certificate(T1, "0A01", -165, 365), at(2));
     let report = world.report(at(2));
     assert!(report.revoked, "the notice may have been dismissed, and the old one is no replacement");
-    assert!(report.sentence.contains("revoked"), "{}", report.sentence);
+    assert!(report.sentence().contains("revoked"), "{}", report.sentence());
     world.learn(Source::File, told(new.clone()), at(2));
     world.attest_upload(&new, at(3));
     assert!(!world.report(at(3)).revoked);
@@ -89,7 +89,7 @@ fn a_profile_of_another_topic_is_drift_and_said_to_differ() {
     );
     let report = world.report(at(0));
     assert_eq!(report.level, Level::Critical);
-    assert!(report.sentence.contains("which is the topic of tenant other"), "{}", report.sentence);
+    assert!(report.sentence().contains("which is the topic of tenant other"), "{}", report.sentence());
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn only_a_fresh_control_says_that_pushes_arrive() {
     assert!(!is_blind(&world.report(at(0))));
     assert!(is_blind(&world.report(at(1))), "and not for ever");
     world.learn(Source::Push, push(Some(20), Some(15)), at(1));
-    assert!(world.report(at(1)).sentence.contains("pushes may not arrive"));
+    assert!(world.report(at(1)).sentence().contains("pushes may not arrive"));
 }
 
 #[test]
@@ -153,9 +153,9 @@ fn a_token_that_ends_soon_is_something_to_do() {
     world.learn(Source::File, told(certificate(T1, "0A01", 0, 365)), at(10));
     let report = world.report(at(10));
     assert_eq!(report.level, Level::Warning);
-    assert!(report.sentence.contains("vpp token main expires in 30 days"), "{}", report.sentence);
+    assert!(report.sentence().contains("vpp token main expires in 30 days"), "{}", report.sentence());
     world.learn(Source::File, told(certificate(T1, "0A01", 0, 365)), at(41));
-    assert!(world.report(at(41)).sentence.contains("vpp token main expired 24 hours ago"));
+    assert!(world.report(at(41)).sentence().contains("vpp token main expired 24 hours ago"));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn one_profile_of_another_topic_among_several_is_drift() {
     let both = Facts { certificate: Some(Presence::Present(given(T1))), others: vec![given(T2)], ..Facts::default() };
     world.learn(Source::Profile, Outcome::success(both), at(0));
     let report = world.report(at(0));
-    assert_eq!(report.drift[&Source::Profile], Verdict::Drifts(Topic::parse(T2).unwrap(), at(0)));
+    assert_eq!(report.drift[&Source::Profile], Verdict::Drifts(Topic::parse(T2).unwrap(), at(0), None));
     assert_eq!(findings(&report), [Finding::ProfileDisagrees]);
 }
 
@@ -219,7 +219,7 @@ fn an_account_that_the_mdm_does_not_show_cannot_be_renewed_with() {
     });
     let report = world.report(at(1));
     assert_eq!(report.not_renewable, Some("the MDM shows another account than the configured one"));
-    assert!(report.sentence.contains("another Apple Account"), "{}", report.sentence);
+    assert!(report.sentence().contains("another Apple Account"), "{}", report.sentence());
 }
 
 #[test]
