@@ -81,14 +81,30 @@ impl Filter {
 }
 
 fn has(tenant: &TenantReport, text: &str) -> bool {
-    let holds = |found: &str| found.to_lowercase().contains(text);
+    let holds = |found: &str| holds(found, text);
+    // Only what a serial number is made of can be in one.
+    let can_be_serial = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let certificate = tenant.effective.as_ref().map(|known| &known.certificate);
     holds(tenant.name.as_str())
         || tenant.labels.values().any(|value| holds(value))
         || tenant.account.as_ref().is_some_and(|account| holds(account.as_str()))
         || tenant.account_reported.as_deref().is_some_and(holds)
         || tenant.pin.as_ref().is_some_and(|pin| holds(pin.topic.as_str()))
-        || certificate.and_then(|found| found.serial.as_ref()).is_some_and(|serial| holds(&serial.to_string()))
+        || (can_be_serial
+            && certificate.and_then(|found| found.serial.as_ref()).is_some_and(|serial| holds(&serial.to_string())))
+}
+
+/// Whether `text`, which is in lower case, is in `found`, whatever its case. Nearly everything is ASCII, and is looked through
+/// where it is: a search reads half a dozen texts of each of thousands of tenants.
+fn holds(found: &str, text: &str) -> bool {
+    if !found.is_ascii() {
+        return found.to_lowercase().contains(text);
+    }
+    let Some(first) = text.bytes().next() else { return true };
+    let starts = found.bytes().enumerate().filter(|(_, byte)| byte.to_ascii_lowercase() == first);
+    starts.into_iter().any(|(at, _)| {
+        found.as_bytes().get(at..at + text.len()).is_some_and(|part| part.eq_ignore_ascii_case(text.as_bytes()))
+    })
 }
 
 /// What there is to choose from.
@@ -107,6 +123,33 @@ impl<'r> Choices<'r> {
             teams: tenants().filter_map(|tenant| tenant.labels.get("team").map(String::as_str)).collect(),
             phases: tenants().map(|tenant| tenant.phase.as_str()).collect(),
             findings: tenants().flat_map(|tenant| tenant.findings.keys()).map(|f| f.as_str()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds;
+
+    #[test]
+    fn a_search_finds_what_lower_case_would_find() {
+        let texts = [
+            "",
+            "Acme GmbH",
+            "ACME",
+            "cme g",
+            "m",
+            "B\u{fc}ro M\u{dc}NCHEN",
+            "\u{dc}",
+            "\u{212a}elvin",
+            "kelvin",
+            "aab",
+            "ab",
+        ];
+        for found in texts {
+            for text in texts.map(str::to_lowercase) {
+                assert_eq!(holds(found, &text), found.to_lowercase().contains(&text), "{text:?} in {found:?}");
+            }
         }
     }
 }
