@@ -241,6 +241,8 @@ fn daemon(tenants: usize) -> anyhow::Result<Vec<&'static str>> {
 fn start(config: &Path, tenants: usize) -> anyhow::Result<(Child, Duration, SocketAddr)> {
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_apnswatch"));
+    // As its unit and its image start it.
+    command.env("MALLOC_ARENA_MAX", "2");
     command.args(["serve", "--log-level", "off", "--listen", &address.to_string(), "--config"]).arg(config);
     let begun = Instant::now();
     let mut child = command.stdin(Stdio::null()).spawn()?;

@@ -273,6 +273,8 @@ fn see(seen: &mut Vec<Seen>, certificate: &mut PushCertificate, at: DateTime<Utc
         known.last_seen = at;
         return;
     }
+    // Most have one and will have one more in a year.
+    seen.reserve_exact(1);
     seen.push(Seen { certificate: certificate.clone(), first_seen: at, last_seen: at });
     if seen.len() > MOST_SEEN {
         // The first one stays: it was effective at once, and what came later is measured against it.

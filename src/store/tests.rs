@@ -441,6 +441,26 @@ async fn a_new_store_is_opened_by_several_at_once() {
     }
 }
 
+#[tokio::test]
+async fn what_is_written_while_a_store_is_being_opened_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    record(&store, told(T1), 0);
+    store.close().await;
+    let mut database = sqlite::Database::open(&path).await.unwrap();
+    let mut desk = Desk::open(&place(&path)).await.unwrap();
+    desk.attest(&acme(), &[statement(Statement::PinConfirmed { topic: topic(T1) })], &PinChange::Keep).await.unwrap();
+    let contents = database.load().await.unwrap();
+    assert_eq!(contents.tenants[&acme()].attestations.len(), 1);
+    assert!(contents.tenants[&acme()].sources[&Source::Api].last_good.is_some());
+    database.close().await;
+    // And what was read before, where nothing was.
+    let mut database = sqlite::Database::open(&path).await.unwrap();
+    assert_eq!(database.load().await.unwrap().tenants, contents.tenants);
+    database.close().await;
+}
+
 /// A store whose turns are these, one after the other.
 fn turns(answers: Vec<Answer>) -> (Store, tokio::task::JoinHandle<Vec<bool>>) {
     let (sender, mut wishes) = mpsc::channel(1);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::{ConnectOptions, Row};
 use tokio::time::{Instant, sleep};
 
-use super::{BUSY, Database, Error, MIGRATIONS, options};
+use super::{BUSY, Contents, Database, Error, MIGRATIONS, options};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -33,30 +33,35 @@ impl Database {
         }
     }
 
-    /// Reads everything of a database that is there, through a connection that cannot write.
+    /// Reads everything of a database that is there, through a connection that cannot write. Gives both, if there is anything.
     ///
     /// # Errors
     ///
     /// Whatever keeps it from being read, and if it is of a newer version or another program's.
-    pub(super) async fn look(path: &Path) -> Result<(), Error> {
+    pub(super) async fn look(path: &Path) -> Result<Option<(Self, Contents)>, Error> {
         // A rollback journal is only there until the log is switched on for the first time: nothing was kept by then, and
         // only a connection that writes can take it back.
         let mut journal = path.as_os_str().to_owned();
         journal.push("-journal");
         if std::fs::metadata(path)?.len() == 0 || Path::new(&journal).exists() {
-            return Ok(());
+            return Ok(None);
         }
         let mut database = Self::new(options(path).read_only(true).connect().await?, None).await?;
-        let looked = database.is_usable().await;
-        database.close().await;
-        looked
+        match database.contents().await {
+            Ok(Some(contents)) => Ok(Some((database, contents))),
+            nothing => {
+                database.close().await;
+                nothing.map(|_| None)
+            }
+        }
     }
 
-    async fn is_usable(&mut self) -> Result<(), Error> {
+    /// What is in it; `None` of one that holds nothing yet.
+    async fn contents(&mut self) -> Result<Option<Contents>, Error> {
         if !self.has_table("_sqlx_migrations").await? {
             let tables = sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(&mut self.connection).await?;
             if tables.try_get::<i64, _>(0)? == 0 {
-                return Ok(());
+                return Ok(None);
             }
             return Err(Error::Io(io::Error::other("this is the database of another program")));
         }
@@ -66,10 +71,7 @@ impl Database {
                 return Err(sqlx::migrate::MigrateError::VersionMissing(version).into());
             }
         }
-        if self.has_table("source_memory").await? {
-            self.load().await?;
-        }
-        Ok(())
+        Ok(if self.has_table("source_memory").await? { Some(self.load().await?) } else { None })
     }
 }
 
