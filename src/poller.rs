@@ -7,6 +7,7 @@
 pub mod probe;
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -142,53 +143,69 @@ impl FirstRound {
 }
 
 /// Polls a source again and again, first after `delay`, until it is stopped. A poll that is under way is dropped then.
-pub async fn run(
+#[expect(clippy::manual_async_fn, reason = "an async fn would keep what it is given twice")]
+pub fn run(
     job: Job,
     around: Arc<Surroundings>,
     delay: Duration,
     round: Arc<FirstRound>,
     stop: CancellationToken,
-) {
-    around.store.ask(&job.tenant, job.poll.source(), &job.poll.identity());
-    let mut voice = Voice::default();
-    let mut failures = 0;
-    let rest = rest(&job, &around);
-    let mut first = Some(round);
-    if !rest.is_zero()
-        && let Some(round) = first.take()
-    {
-        round.tried();
-    }
-    let mut next = Instant::now() + delay.max(rest);
-    let mut lease = Lease::default();
-    loop {
-        let tried = tokio::select! {
-            () = stop.cancelled() => break,
-            tried = async {
-                tokio::time::sleep_until(next).await;
-                // Boxed, as what is below: thousands wait here, and what they need to wait should be all they have.
-                Box::pin(attempt(&job, &around, &mut lease)).await
-            } => tried,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        around.store.ask(&job.tenant, job.poll.source(), &job.poll.identity());
+        let mut course = Course::default();
+        let mut first = Some(round);
+        let mut next = {
+            let rest = rest(&job, &around);
+            if !rest.is_zero()
+                && let Some(round) = first.take()
+            {
+                round.tried();
+            }
+            Instant::now() + delay.max(rest)
         };
-        if let Some(round) = first.take() {
+        loop {
+            let pause = tokio::select! {
+                () = stop.cancelled() => break,
+                pause = async {
+                    tokio::time::sleep_until(next).await;
+                    // Boxed: tens of thousands wait here, and what they need to wait should be all they have.
+                    Box::pin(course.poll(&job, &around)).await
+                } => pause,
+            };
+            if let Some(round) = first.take() {
+                round.tried();
+            }
+            next = Instant::now() + pause;
+        }
+        if let Some(round) = first {
             round.tried();
         }
-        let outcome = match tried {
+    }
+}
+
+/// What a poller knows of the polls before.
+#[derive(Debug, Default)]
+struct Course {
+    voice: Voice,
+    /// So many polls running have failed.
+    failures: u32,
+    lease: Lease,
+}
+
+impl Course {
+    /// Polls once, if it is our turn. Says how long to wait for the next time.
+    async fn poll(&mut self, job: &Job, around: &Surroundings) -> Duration {
+        let outcome = match attempt(job, around, &mut self.lease).await {
             Tried::Polled(outcome) => outcome,
             // Another replica polls it. What it learns comes by the store.
-            Tried::NotOurs(wait) => {
-                next = Instant::now() + jittered(wait) + A_LITTLE;
-                continue;
-            }
+            Tried::NotOurs(wait) => return jittered(wait) + A_LITTLE,
         };
-        voice.tell(&job, outcome.as_ref());
-        failures = if outcome.is_some() { failures + 1 } else { 0 };
-        let pause = pause(job.interval, failures, outcome.as_ref());
-        Box::pin(around.store.rest(&job.tenant, job.poll.source(), pause, &mut lease)).await;
-        next = Instant::now() + pause;
-    }
-    if let Some(round) = first {
-        round.tried();
+        self.voice.tell(job, outcome.as_ref());
+        self.failures = if outcome.is_some() { self.failures + 1 } else { 0 };
+        let pause = pause(job.interval, self.failures, outcome.as_ref());
+        around.store.rest(&job.tenant, job.poll.source(), pause, &mut self.lease).await;
+        pause
     }
 }
 
@@ -290,7 +307,7 @@ fn jittered(pause: Duration) -> Duration {
 /// Tells the log of changes, and of what lasts once an hour.
 #[derive(Debug, Default)]
 struct Voice {
-    told: Option<(Failure, Instant)>,
+    told: Option<(Reason, Instant)>,
 }
 
 impl Voice {
@@ -303,16 +320,14 @@ impl Voice {
                 }
             }
             Some(failure) => {
-                let is_known = self
-                    .told
-                    .as_ref()
-                    .is_some_and(|(told, at)| told.reason == failure.reason && at.elapsed() < LOG_AGAIN);
+                let is_known =
+                    self.told.as_ref().is_some_and(|(told, at)| *told == failure.reason && at.elapsed() < LOG_AGAIN);
                 if !is_known {
                     tracing::warn!(
                         %tenant, %source, reason = %failure.reason,
                         "source {source} of tenant {tenant} fails: {failure}"
                     );
-                    self.told = Some((failure.clone(), Instant::now()));
+                    self.told = Some((failure.reason, Instant::now()));
                 }
             }
         }

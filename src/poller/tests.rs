@@ -315,5 +315,5 @@ async fn who_waits_has_little_memory() {
     let fake = Fake::new(&[Act::Answer]);
     let run = run(job(&fake), Arc::new(around), Duration::ZERO, Arc::new(FirstRound::new(1)), CancellationToken::new());
     let size = size_of_val(&run);
-    assert!(size <= 640, "a fleet of 10,000 tenants has 40,000 of these: {size} bytes");
+    assert!(size <= 448, "a fleet of 10,000 tenants has 40,000 of these: {size} bytes");
 }
