@@ -11,12 +11,15 @@ mod drill;
 mod duty;
 mod guide;
 mod handover;
+mod import;
 pub mod inspect;
 mod once;
 mod passwd;
+mod place;
 mod preflight;
 mod terminal;
 mod verify;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -121,6 +124,12 @@ enum Command {
     ///
     /// Exit status: 0 all is as it must be, 1 something is still open, 2 devices are or will be lost, 3 nobody can say.
     Verify(verify::Options),
+    /// Read many tenants from a CSV file, and write them as one tenant file
+    ///
+    /// A dry run unless --write is given: it says of each tenant what it can and cannot know. A file with a mistake in it is
+    /// refused whole. Exit status: 0, or 1 with nothing written.
+    #[command(after_help = import::HELP)]
+    Import(import::Options),
     /// Write the sheet for the vault: what a stranger needs when this machine is dead
     ///
     /// Accounts, ends, topics, and where everything lives; no secret. Reads the configuration and the store, asks nobody.
@@ -287,6 +296,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Preflight(options) => preflight::run(scene, options).await,
         Command::Verify(options) => verify::run(scene, options).await,
         Command::Guide(options) => guide::run(scene, options).await,
+        Command::Import(options) => import::run(scene, &options),
         Command::Handover(options) => handover::run(scene, options).await,
         Command::Pin(command) => attest::pin(scene, command).await,
         Command::Confirm(command) => attest::confirm(scene, command).await,

@@ -30,6 +30,7 @@ mod guide;
 mod hand;
 mod handed;
 mod handover;
+mod import;
 mod inspect;
 mod intune;
 mod jamf;
