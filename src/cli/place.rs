@@ -65,7 +65,7 @@ impl Ready {
 /// owner and the group of the folder say whom it is meant for.
 fn hand_over(file: &File, path: &Path, rights: Rights) -> io::Result<()> {
     let folder = fs::metadata(folder_of(path))?;
-    let (user, group) = service().unwrap_or((folder.uid(), folder.gid()));
+    let (user, group) = service().unwrap_or_else(|| (folder.uid(), folder.gid()));
     match rights {
         Rights::Secret => fchown(file, Some(user), Some(group)),
         Rights::Config => fchown(file, None, Some(group)),

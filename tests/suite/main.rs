@@ -48,6 +48,7 @@ mod replicas;
 mod said;
 mod schema;
 mod scrape;
+mod setup;
 mod soak;
 mod support;
 mod upload;

@@ -1,0 +1,134 @@
+//! The first reading: what is true now, and what nobody watches yet.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::answers::Answers;
+use super::spot::Spot;
+use super::trial::Trial;
+use crate::app;
+use crate::cli::check::gap;
+use crate::cli::{End, Scene, once};
+use crate::config::Config;
+use crate::evaluate::{Report, TenantReport};
+use crate::guide::MAC_COMMAND;
+use crate::model::{PinOrigin, Question};
+use crate::words;
+
+/// Asks everything of the new tenant once.
+///
+/// # Errors
+///
+/// What the configuration does not accept, or a store that cannot be read.
+pub(super) async fn once(scene: &Scene, spot: &Spot, answers: &Answers) -> Result<Report, End> {
+    let config = alone(scene, spot, answers)?;
+    Ok(app::once(&config, &scene.clock).await?)
+}
+
+/// The configuration with the new tenant alone: the others are none of this.
+fn alone(scene: &Scene, spot: &Spot, answers: &Answers) -> Result<Config, End> {
+    let mut config = spot.staged(scene, answers).map_err(|problems| super::refused(&problems))?;
+    config.tenants.retain(|name, _| *name == answers.name);
+    config.certificate_pool.clear();
+    Ok(config)
+}
+
+/// Prints the reading, and how each blind spot is closed.
+///
+/// # Errors
+///
+/// If nobody reads it.
+pub(super) fn show(
+    scene: &Scene,
+    spot: &Spot,
+    answers: &Answers,
+    report: &Report,
+    out: &mut dyn Write,
+) -> Result<(), End> {
+    let config = alone(scene, spot, answers)?;
+    once::table(report, out)?;
+    let Some(tenant) = report.tenants.first() else { return Ok(()) };
+    let open = open(tenant, &config);
+    if !open.is_empty() {
+        writeln!(out, "\nWhat nobody watches yet, and what closes it:")?;
+    }
+    for (question, remedy) in open {
+        item(out, &format!("{}: {remedy}", question.unwatched()))?;
+    }
+    if let Some(pin) = tenant.pin.as_ref().filter(|pin| pin.origin == PinOrigin::FirstSeen) {
+        writeln!(
+            out,
+            "\nThe topic is the first that was seen. Compare it with one that a device listens on, on a Mac by"
+        )?;
+        writeln!(out, "  {MAC_COMMAND}\nand then, with what you read there:")?;
+        let (name, topic) = (shell(tenant.name.as_str()), shell(pin.topic.as_str()));
+        writeln!(out, "  apnswatch pin confirm --tenant {name} --topic {topic}")?;
+    }
+    Ok(())
+}
+
+fn item(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    for (number, line) in words::wrap(&words::clean(text, 2000), 76).iter().enumerate() {
+        writeln!(out, "{}{line}", if number == 0 { "  - " } else { "    " })?;
+    }
+    Ok(())
+}
+
+/// A word for a shell.
+fn shell(word: &str) -> String {
+    let word = words::clean(word, 256);
+    let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if is_plain { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+/// The blind spots of a tenant, each with what closes it.
+fn open(tenant: &TenantReport, config: &Config) -> Vec<(Question, String)> {
+    let settings = config.tenants.get(&tenant.name);
+    let remedy = |question: Question| {
+        let by_configuration = settings.and_then(|settings| gap(question, settings, config));
+        by_configuration.unwrap_or_else(|| match question {
+            // The configuration has all that it takes, and what is told must still come or be done.
+            Question::Renewable => format!(
+                "{}; say what was done with apnswatch duty done",
+                tenant.not_renewable.unwrap_or("nobody said that it could be")
+            ),
+            Question::Arrival => "it is known when devices were heard; until then it is open".to_owned(),
+            Question::WayOut => "the probes have the answer when their first rounds are over".to_owned(),
+            Question::Expiry | Question::Lineage => "the source of it told nothing, as is said above".to_owned(),
+        })
+    };
+    tenant.blind_spots.iter().map(|question| (*question, remedy(*question))).collect()
+}
+
+/// The same for programs.
+///
+/// # Errors
+///
+/// What the configuration does not accept.
+pub(super) fn document(
+    scene: &Scene,
+    spot: &Spot,
+    answers: &Answers,
+    report: &Report,
+    files: &[PathBuf],
+    trial: &Trial,
+) -> Result<serde_json::Value, End> {
+    let config = alone(scene, spot, answers)?;
+    let tenant = report.tenants.first();
+    let open = tenant.map(|tenant| open(tenant, &config)).unwrap_or_default();
+    let open = open.iter().map(|(question, remedy)| json!({ "question": question.as_str(), "remedy": remedy }));
+    Ok(json!({
+        "schema": "apnswatch.setup.v1",
+        "tenant": answers.name,
+        "mdm": answers.kind,
+        "files": files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>(),
+        "allowed": trial.allowed,
+        "told": trial.told,
+        "level": tenant.map(|tenant| tenant.level.as_str()),
+        "phase": tenant.map(|tenant| tenant.phase.as_str()),
+        "sentence": tenant.map(|tenant| tenant.sentence.as_str()),
+        "cannot_know": open.collect::<Vec<_>>(),
+    }))
+}
