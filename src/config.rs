@@ -58,12 +58,12 @@ pub struct Draft<'a> {
     pub text: &'a str,
 }
 
-/// As [`load`], as if the draft stood in its place already. A tenant file counts only where `tenant_files` names it, which
+/// As [`load()`], as if the draft stood in its place already. A tenant file counts only where `tenant_files` names it, which
 /// [`Config::reads`] tells.
 ///
 /// # Errors
 ///
-/// As [`load`].
+/// As [`load()`].
 pub fn load_with(
     draft: Draft<'_>,
     path: &Path,

@@ -109,7 +109,7 @@ async fn unasked(scene: &Scene, options: &Options, written: &AtomicBool) -> Resu
     let answers = options.answers(&spot)?;
     let config = spot.staged(scene, &answers).map_err(|problems| refused(&problems))?;
     let Some(tenant) = config.tenants.get(&answers.name) else { return Err(anyhow!("the tenant is lost").into()) };
-    let trial = trial::login(tenant, scene.clock.now()).await;
+    let trial = trial::login(tenant, &answers.credentials, scene.clock.now()).await;
     {
         let mut err = io::stderr().lock();
         for sentence in &trial.told {

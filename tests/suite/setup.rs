@@ -187,6 +187,7 @@ async fn one_jamf_from_nothing_to_a_healthy_tenant() {
     for secret in [SECRET, "s3cret"] {
         assert!(!screen.contains(secret), "{screen}");
     }
+    assert!(!screen.contains("/proc/"), "nobody can open that: {screen}");
     let etc = desk.etc();
     assert_eq!(etc.keys().collect::<Vec<_>>(), ["acme-client-secret", "acme.pem", "apnswatch.yaml"]);
     assert_eq!(etc["acme-client-secret"], (0o600, SECRET.as_bytes().to_vec()));

@@ -281,7 +281,7 @@ impl Answers {
 }
 
 /// The id of the account that is asked for.
-const ACCOUNT: &str = "apns";
+pub(super) const ACCOUNT: &str = "apns";
 
 /// A name for a tenant, from what was answered.
 pub(super) fn suggestion(values: &BTreeMap<&'static str, String>) -> String {

@@ -51,6 +51,15 @@ impl Held {
 /// The credentials of a login, by their keys in the configuration.
 pub(super) type Credentials = BTreeMap<&'static str, Held>;
 
+/// Text without the numbers of files that nobody can open: what was typed is in no place yet.
+pub(super) fn unplaced(text: &str, credentials: &Credentials) -> String {
+    let here = credentials.values().filter(|held| matches!(held, Held::Here { .. }));
+    here.fold(text.to_owned(), |text, held| {
+        let path = held.path().display().to_string();
+        text.replace(&format!(" in {path}"), "").replace(&path, "what was typed")
+    })
+}
+
 /// A line as a secret: without what copying puts around it.
 ///
 /// # Errors

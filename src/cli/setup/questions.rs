@@ -102,12 +102,14 @@ impl Interview<'_> {
             terminal.list("  - ", &format!("{privilege} (without it nobody knows {lost})"))?;
         }
         if !login.extra.is_empty() {
+            terminal.gap()?;
             terminal.say("Only if you set enrolment_profile: true later:")?;
         }
         for (privilege, lost) in &login.extra {
             terminal.list("  - ", &format!("{privilege} ({lost})"))?;
         }
         for text in login.hand {
+            terminal.gap()?;
             terminal.say(text)?;
         }
         terminal.gap()?;
@@ -198,7 +200,7 @@ impl Interview<'_> {
             }
             terminal.gap()?;
             terminal.say("The login is tried.")?;
-            let trial = trial::login(tenant, self.scene.clock.now()).await;
+            let trial = trial::login(tenant, &answers.credentials, self.scene.clock.now()).await;
             for endpoint in &trial.allowed {
                 terminal.list("  allowed  ", endpoint)?;
             }
@@ -260,7 +262,7 @@ impl Interview<'_> {
             if let Ok(date) = NaiveDate::parse_from_str(&answer, "%Y-%m-%d") {
                 return Ok(Known::End(date));
             }
-            match read_certificate(&PathBuf::from(&answer)) {
+            match read_certificate(&self.path(&answer)) {
                 Ok((known, found)) => {
                     let topic = found.topic().map(|topic| words::clean(topic.as_str(), 256)).unwrap_or_default();
                     let until = words::until(found.not_after, self.scene.clock.now());
@@ -269,6 +271,14 @@ impl Interview<'_> {
                 }
                 Err(error) => terminal.say(&words::sentence(&words::clean(&error.to_string(), 1000)))?,
             }
+        }
+    }
+
+    /// A path as people type it; no shell stands in between.
+    fn path(&self, text: &str) -> PathBuf {
+        match (text.strip_prefix("~/"), self.scene.environment.get("HOME")) {
+            (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+            _ => PathBuf::from(text),
         }
     }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::answers::Answers;
+use super::answers::{ACCOUNT, Answers, WhichAccount};
+use super::held::unplaced;
 use super::spot::Spot;
 use super::trial::Trial;
 use crate::app;
@@ -48,23 +49,24 @@ pub(super) fn show(
     out: &mut dyn Write,
 ) -> Result<(), End> {
     let config = alone(scene, spot, answers)?;
-    once::table(report, out)?;
+    let mut table = Vec::new();
+    once::table(report, &mut table)?;
+    write!(out, "{}", unplaced(&String::from_utf8_lossy(&table), &answers.credentials))?;
     let Some(tenant) = report.tenants.first() else { return Ok(()) };
-    let open = open(tenant, &config);
+    let open = open(tenant, &config, answers);
     if !open.is_empty() {
         writeln!(out, "\nWhat nobody watches yet, and what closes it:")?;
     }
     for (question, remedy) in open {
         item(out, &format!("{}: {remedy}", question.unwatched()))?;
     }
-    if let Some(pin) = tenant.pin.as_ref().filter(|pin| pin.origin == PinOrigin::FirstSeen) {
+    if tenant.pin.as_ref().is_some_and(|pin| pin.origin == PinOrigin::FirstSeen) {
         writeln!(
             out,
             "\nThe topic is the first that was seen. Compare it with one that a device listens on, on a Mac by"
         )?;
         writeln!(out, "  {MAC_COMMAND}\nand then, with what you read there:")?;
-        let (name, topic) = (shell(tenant.name.as_str()), shell(pin.topic.as_str()));
-        writeln!(out, "  apnswatch pin confirm --tenant {name} --topic {topic}")?;
+        writeln!(out, "  apnswatch pin confirm --tenant {} --topic TOPIC", shell(tenant.name.as_str()))?;
     }
     Ok(())
 }
@@ -84,14 +86,18 @@ fn shell(word: &str) -> String {
 }
 
 /// The blind spots of a tenant, each with what closes it.
-fn open(tenant: &TenantReport, config: &Config) -> Vec<(Question, String)> {
+fn open(tenant: &TenantReport, config: &Config, answers: &Answers) -> Vec<(Question, String)> {
+    let account = match &answers.account {
+        WhichAccount::Known(id) => shell(id),
+        WhichAccount::New(_) | WhichAccount::Untold => ACCOUNT.to_owned(),
+    };
     let settings = config.tenants.get(&tenant.name);
     let remedy = |question: Question| {
         let by_configuration = settings.and_then(|settings| gap(question, settings, config));
         by_configuration.unwrap_or_else(|| match question {
             // The configuration has all that it takes, and what is told must still come or be done.
             Question::Renewable => format!(
-                "{}; say what was done with apnswatch duty done",
+                "{}; what was done is said with apnswatch duty done DUTY --account {account}",
                 tenant.not_renewable.unwrap_or("nobody said that it could be")
             ),
             Question::Arrival => "it is known when devices were heard; until then it is open".to_owned(),
@@ -117,7 +123,7 @@ pub(super) fn document(
 ) -> Result<serde_json::Value, End> {
     let config = alone(scene, spot, answers)?;
     let tenant = report.tenants.first();
-    let open = tenant.map(|tenant| open(tenant, &config)).unwrap_or_default();
+    let open = tenant.map(|tenant| open(tenant, &config, answers)).unwrap_or_default();
     let open = open.iter().map(|(question, remedy)| json!({ "question": question.as_str(), "remedy": remedy }));
     Ok(json!({
         "schema": "apnswatch.setup.v1",
@@ -128,7 +134,7 @@ pub(super) fn document(
         "told": trial.told,
         "level": tenant.map(|tenant| tenant.level.as_str()),
         "phase": tenant.map(|tenant| tenant.phase.as_str()),
-        "sentence": tenant.map(|tenant| tenant.sentence.as_str()),
+        "sentence": tenant.map(|tenant| unplaced(&tenant.sentence, &answers.credentials)),
         "cannot_know": open.collect::<Vec<_>>(),
     }))
 }

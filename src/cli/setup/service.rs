@@ -34,7 +34,9 @@ pub(super) async fn offer(terminal: &Terminal, spot: &Spot, options: &Options) -
         }
         return Ok(());
     }
-    terminal.say("Run it with: apnswatch serve, and look at http://127.0.0.1:12197/")?;
+    let config = if is_usual { String::new() } else { format!(" --config {}", spot.main.display()) };
+    terminal.list("Run it with: ", &format!("apnswatch{config} serve"))?;
+    terminal.list("The page is then at: ", "http://127.0.0.1:12197/")?;
     if has_systemd && terminal.agrees("Write a unit of systemd beside the configuration?", false).await? {
         unit(spot)?;
     }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::held::{Credentials, unplaced};
 use crate::app;
 use crate::config::Tenant;
 use crate::guide;
@@ -32,12 +33,16 @@ pub(super) struct Trial {
 }
 
 /// Tries what the login of a tenant may read.
-pub(super) async fn login(tenant: &Tenant, now: DateTime<Utc>) -> Trial {
+pub(super) async fn login(tenant: &Tenant, credentials: &Credentials, now: DateTime<Utc>) -> Trial {
     let access = match app::provider(tenant) {
         Some(provider) => provider.access(now).await,
         None => Vec::new(),
     };
-    judge(tenant.mdm.kind(), &access)
+    let mut trial = judge(tenant.mdm.kind(), &access);
+    for sentence in &mut trial.told {
+        *sentence = unplaced(sentence, credentials);
+    }
+    trial
 }
 
 fn judge(kind: MdmKind, access: &[Access]) -> Trial {
