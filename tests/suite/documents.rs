@@ -1,7 +1,7 @@
 //! The documents: their commands are real, their links lead somewhere, and the pages that take a reader by the hand are
 //! done from the first block to the last.
 
-mod blocks;
+pub(crate) mod blocks;
 mod page;
 mod security;
 

@@ -15,7 +15,8 @@ use tokio::process::Command;
 
 use self::person::Person;
 use crate::cells::site::server;
-use crate::support::{APP, Daemon, Ended, SECRET, ended, now, pem, program, topic};
+use crate::documents::blocks::blocks;
+use crate::support::{APP, Daemon, Ended, SECRET, document, ended, now, pem, program, topic};
 
 /// A machine on which nothing is set up yet.
 struct Desk {
@@ -188,6 +189,17 @@ async fn one_jamf_from_nothing_to_a_healthy_tenant() {
         assert!(!screen.contains(secret), "{screen}");
     }
     assert!(!screen.contains("/proc/"), "nobody can open that: {screen}");
+    // The page shows what was on this screen, but for what was answered.
+    let shown = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = blocks(&document("docs/start-mac-admin.md")).into_iter().find(|block| block.is("setup")).unwrap();
+    let lines: Vec<&str> = page.text.lines().map(str::trim).filter(|line| *line != "...").collect();
+    assert!(lines.len() > 10, "{lines:?}");
+    for line in lines {
+        let mine = line.replace("/etc/apnswatch/apnswatch.yaml", desk.config().to_str().unwrap());
+        let (question, _) = mine.rsplit_once(": ").unwrap_or((&mine, ""));
+        let question = question.trim_end_matches("...").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(shown.contains(&question), "the page shows what is not asked: {line}");
+    }
     let etc = desk.etc();
     assert_eq!(etc.keys().collect::<Vec<_>>(), ["acme-client-secret", "acme.pem", "apnswatch.yaml"]);
     assert_eq!(etc["acme-client-secret"], (0o600, SECRET.as_bytes().to_vec()));

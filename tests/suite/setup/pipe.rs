@@ -266,3 +266,32 @@ async fn the_unit_of_systemd_is_written_or_started() {
         assert_eq!(told.stderr.contains("the configuration is written"), status == 1, "{}", told.stderr);
     }
 }
+
+#[test]
+fn the_way_to_apple_is_tried_where_somebody_asks_for_it() {
+    let thread = std::thread::spawn(|| {
+        // From here nothing gets out, least of all to Apple.
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("a network namespace takes root");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut up = tokio::process::Command::new("ip");
+            up.args(["link", "set", "lo", "up"]);
+            assert_eq!(ended(up).await.status, Some(0));
+            let desk = Desk::new().await;
+            let options =
+                ["--kind", "none", "--name", "a", "--not-after", "2099-03-01", "--probe", "both", "--site", "plant"];
+            let done = desk.piped(&options, "").await;
+            assert_eq!(done.status, Some(0), "{done:?}");
+            assert!(done.stdout.contains("device: ") && done.stdout.contains("seen from plant"), "{}", done.stdout);
+            let checked = desk.run(&["check-config"]).await.stdout;
+            for words in ["seen from plant", "  device  ", "  server  "] {
+                assert!(checked.contains(words), "{words}: {checked}");
+            }
+            let yaml = String::from_utf8(desk.etc()["apnswatch.yaml"].1.clone()).unwrap();
+            assert!(yaml.contains("site: plant\n") && yaml.contains("  site_runs_mdm: true\n"), "{yaml}");
+        });
+    });
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
