@@ -29,6 +29,9 @@ pub(super) async fn run(scene: &Scene, options: &Options) -> Result<u8, End> {
     if scene.json && !options.yes {
         return Err(End::Usage("--json takes --yes: questions are for people".to_owned()));
     }
+    if scene.json && (options.unit || options.start) {
+        return Err(End::Usage("--json takes neither --unit nor --start: what they say is for people".to_owned()));
+    }
     let is_somebody_there = io::stdin().is_terminal() && io::stdout().is_terminal();
     if !(options.yes || is_somebody_there) {
         return Err(End::Usage(
@@ -86,8 +89,8 @@ async fn asked(scene: &Scene, options: &Options, terminal: &Terminal, written: &
     terminal.gap()?;
     terminal.say("Now everything is asked once, as apnswatch once does it.")?;
     terminal.gap()?;
-    let report = reading::once(scene, &spot, &answers).await?;
-    reading::show(scene, &spot, &answers, &report, &mut io::stdout().lock())?;
+    let reading = reading::once(scene, &spot, &answers).await?;
+    reading::show(&reading, &answers, &mut io::stdout().lock())?;
     terminal.gap()?;
     if !terminal.agrees(&format!("Write this to {}?", spot.file(&answers).display()), true).await? {
         return Err(anyhow!("as you wish").into());
@@ -119,15 +122,14 @@ async fn unasked(scene: &Scene, options: &Options, written: &AtomicBool) -> Resu
     if matches!(trial.outcome, Outcome::Refused | Outcome::Unreached) {
         return Err(anyhow!("the login was tried, and does not do").into());
     }
-    let report = reading::once(scene, &spot, &answers).await?;
+    let reading = reading::once(scene, &spot, &answers).await?;
     let files = spot.write(scene, &answers)?;
     written.store(true, Ordering::Relaxed);
     let mut out = io::stdout().lock();
     if scene.json {
-        let document = reading::document(scene, &spot, &answers, &report, &files, &trial)?;
-        writeln!(out, "{document:#}")?;
+        writeln!(out, "{:#}", reading::document(&reading, &answers, &files, &trial))?;
     } else {
-        reading::show(scene, &spot, &answers, &report, &mut out)?;
+        reading::show(&reading, &answers, &mut out)?;
         writeln!(out)?;
         for file in &files {
             writeln!(out, "Written: {}", file.display())?;

@@ -220,7 +220,14 @@ impl Answers {
             last(account.signed_in),
             last(account.audited),
         );
-        if let Some((_, domain)) = account.address.rsplit_once('@') {
+        if let Some(domain) = private_domain(&account.address) {
+            let _ = write!(
+                yaml,
+                "policy:\n  # Such an address belongs to a person: take one of the organisation's, and put its domain here.\n  # \
+                 account_domains: [example.com]\n  personal_account_patterns: [{}]\n\n",
+                scalar(&format!("*@{domain}"))
+            );
+        } else if let Some((_, domain)) = account.address.rsplit_once('@') {
             let _ = write!(
                 yaml,
                 "policy:\n  # The mail domains that such an account may have.\n  account_domains: [{}]\n\n",
@@ -282,6 +289,29 @@ impl Answers {
 
 /// The id of the account that is asked for.
 pub(super) const ACCOUNT: &str = "apns";
+
+/// Where anybody has an address. What is there belongs to a person, and leaves with them.
+const PRIVATE: [&str; 13] = [
+    "gmail.com",
+    "googlemail.com",
+    "gmx.de",
+    "gmx.net",
+    "hotmail.com",
+    "icloud.com",
+    "live.com",
+    "mac.com",
+    "me.com",
+    "outlook.com",
+    "proton.me",
+    "web.de",
+    "yahoo.com",
+];
+
+/// The domain of an address where anybody has one.
+pub(super) fn private_domain(address: &str) -> Option<&'static str> {
+    let (_, domain) = address.rsplit_once('@')?;
+    PRIVATE.into_iter().find(|private| private.eq_ignore_ascii_case(domain.trim()))
+}
 
 /// A name for a tenant, from what was answered.
 pub(super) fn suggestion(values: &BTreeMap<&'static str, String>) -> String {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use chrono::NaiveDate;
 
-use super::answers::{Account, Answers, Field, Known, WhichAccount, fields, suggestion};
+use super::answers::{Account, Answers, Field, Known, WhichAccount, fields, private_domain, suggestion};
 use super::held::Held;
 use super::options::{Options, Probe, SITE, read_certificate};
 use super::spot::{Spot, Target};
@@ -317,6 +317,9 @@ impl Interview<'_> {
         let address = terminal.ask("The address of the account, or Enter if nobody knows it", Some("")).await?;
         if address.is_empty() {
             return Ok(WhichAccount::Untold);
+        }
+        if private_domain(&address).is_some() {
+            terminal.say("Such an address belongs to a person, and leaves with them. It is told as a finding.")?;
         }
         let known = self.options.new_account(&address);
         let owner = self.wish(known.owner, "The team that holds it, or Enter").await?;

@@ -18,22 +18,24 @@ use crate::guide::MAC_COMMAND;
 use crate::model::{PinOrigin, Question};
 use crate::words;
 
+/// What was told, and by which configuration.
+pub(super) struct Reading {
+    config: Config,
+    report: Report,
+}
+
 /// Asks everything of the new tenant once.
 ///
 /// # Errors
 ///
 /// What the configuration does not accept, or a store that cannot be read.
-pub(super) async fn once(scene: &Scene, spot: &Spot, answers: &Answers) -> Result<Report, End> {
-    let config = alone(scene, spot, answers)?;
-    Ok(app::once(&config, &scene.clock).await?)
-}
-
-/// The configuration with the new tenant alone: the others are none of this.
-fn alone(scene: &Scene, spot: &Spot, answers: &Answers) -> Result<Config, End> {
+pub(super) async fn once(scene: &Scene, spot: &Spot, answers: &Answers) -> Result<Reading, End> {
     let mut config = spot.staged(scene, answers).map_err(|problems| super::refused(&problems))?;
+    // The other tenants are none of this.
     config.tenants.retain(|name, _| *name == answers.name);
     config.certificate_pool.clear();
-    Ok(config)
+    let report = app::once(&config, &scene.clock).await?;
+    Ok(Reading { config, report })
 }
 
 /// Prints the reading, and how each blind spot is closed.
@@ -41,19 +43,13 @@ fn alone(scene: &Scene, spot: &Spot, answers: &Answers) -> Result<Config, End> {
 /// # Errors
 ///
 /// If nobody reads it.
-pub(super) fn show(
-    scene: &Scene,
-    spot: &Spot,
-    answers: &Answers,
-    report: &Report,
-    out: &mut dyn Write,
-) -> Result<(), End> {
-    let config = alone(scene, spot, answers)?;
+pub(super) fn show(reading: &Reading, answers: &Answers, out: &mut dyn Write) -> io::Result<()> {
+    let Reading { config, report } = reading;
     let mut table = Vec::new();
     once::table(report, &mut table)?;
     write!(out, "{}", unplaced(&String::from_utf8_lossy(&table), &answers.credentials))?;
     let Some(tenant) = report.tenants.first() else { return Ok(()) };
-    let open = open(tenant, &config, answers);
+    let open = open(tenant, config, answers);
     if !open.is_empty() {
         writeln!(out, "\nWhat nobody watches yet, and what closes it:")?;
     }
@@ -109,23 +105,12 @@ fn open(tenant: &TenantReport, config: &Config, answers: &Answers) -> Vec<(Quest
 }
 
 /// The same for programs.
-///
-/// # Errors
-///
-/// What the configuration does not accept.
-pub(super) fn document(
-    scene: &Scene,
-    spot: &Spot,
-    answers: &Answers,
-    report: &Report,
-    files: &[PathBuf],
-    trial: &Trial,
-) -> Result<serde_json::Value, End> {
-    let config = alone(scene, spot, answers)?;
+pub(super) fn document(reading: &Reading, answers: &Answers, files: &[PathBuf], trial: &Trial) -> serde_json::Value {
+    let Reading { config, report } = reading;
     let tenant = report.tenants.first();
-    let open = tenant.map(|tenant| open(tenant, &config, answers)).unwrap_or_default();
+    let open = tenant.map(|tenant| open(tenant, config, answers)).unwrap_or_default();
     let open = open.iter().map(|(question, remedy)| json!({ "question": question.as_str(), "remedy": remedy }));
-    Ok(json!({
+    json!({
         "schema": "apnswatch.setup.v1",
         "tenant": answers.name,
         "mdm": answers.kind,
@@ -136,5 +121,5 @@ pub(super) fn document(
         "phase": tenant.map(|tenant| tenant.phase.as_str()),
         "sentence": tenant.map(|tenant| unplaced(&tenant.sentence, &answers.credentials)),
         "cannot_know": open.collect::<Vec<_>>(),
-    }))
+    })
 }

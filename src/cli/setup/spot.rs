@@ -1,6 +1,7 @@
 //! Where the configuration will stand, and how it gets there: all of it, or nothing.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -81,7 +82,12 @@ impl Spot {
         match &self.target {
             Target::Main { .. } => self.main.clone(),
             Target::Beside(config) => {
-                tenant_file(config, answers.name.as_str()).unwrap_or_else(|| self.main.with_file_name("tenant.yaml"))
+                let name = answers.name.as_str();
+                let names =
+                    (1..100).map(|number| if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
+                let free = names.filter_map(|name| tenant_file(config, &name)).find(|path| !path.exists());
+                // It is not read, which is told.
+                free.unwrap_or_else(|| self.main.with_file_name("no-place.yaml"))
             }
         }
     }
@@ -185,7 +191,14 @@ fn make_folder(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
     if folder.is_dir() {
         return Ok(None);
     }
-    fs::create_dir(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let failed = || format!("cannot make {}", folder.display());
+    fs::create_dir(folder).with_context(failed)?;
+    // For whoever reads the folder it is in.
+    let above = fs::metadata(folder_of(folder)).with_context(failed)?;
+    fs::set_permissions(folder, above.permissions()).with_context(failed)?;
+    if fs::metadata(folder).with_context(failed)?.uid() == 0 {
+        chown(folder, None, Some(above.gid())).with_context(failed)?;
+    }
     Ok(Some(folder.to_owned()))
 }
 

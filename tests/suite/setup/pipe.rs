@@ -153,6 +153,7 @@ async fn a_script_that_is_wrong_writes_nothing() {
         (&right[..2], SECRET, 64, &["--url URL; --client-id ID; --name NAME"]),
         (&["--kind", "none", "--name", "acme"], "", 64, &["--certificate FILE, or --not-after DATE"]),
         (&[], "", 64, &["--yes takes --kind"]),
+        (&["--kind", "none", "--json", "--unit"], "", 64, &["--json takes neither --unit nor --start"]),
         (&[&right[..], &["--directory", "x"]].concat(), SECRET, 64, &["--directory says nothing with --kind jamf"]),
         (
             &[&right[..6], &["--url", "jamf.example.com"]].concat(),
@@ -181,6 +182,11 @@ async fn a_script_that_is_wrong_writes_nothing() {
         assert!(!told.stderr.contains("s3cret"), "{}", told.stderr);
         assert!(desk.etc().is_empty(), "{options:?}");
     }
+    // The address of a person is one, whoever sets it up.
+    let options = ["--kind", "none", "--name", "a", "--not-after", "2099-03-01", "--account", "kim@GMAIL.com"];
+    let told = desk.piped(&options, "").await;
+    assert!(told.status == Some(0) && told.stdout.contains("kim"), "{told:?}");
+    std::fs::remove_file(desk.config()).unwrap();
     // Without --yes there must be somebody to ask.
     let told = desk.run(&["setup", "--kind", "none"]).await;
     assert!(told.status == Some(64) && told.stderr.contains("there is no terminal to ask on"), "{told:?}");

@@ -112,6 +112,9 @@ async fn beside_a_configuration_that_reads_tenant_files_one_is_written() {
     let main = "site: hq\nstore: 'sqlite::memory:'\ntenant_files: [tenants.d/*.yaml]\naccounts:\n  - { id: shared, address: \
                 it-apns@example.com }\ntenants:\n  - { name: north }\n";
     std::fs::write(desk.config(), main).unwrap();
+    std::fs::create_dir(desk.folder.path().join("etc/tenants.d")).unwrap();
+    let theirs = "tenants: [{ name: south }]\n";
+    std::fs::write(desk.folder.path().join("etc/tenants.d/acme.yaml"), theirs).unwrap();
     let mut person = desk.person(&["--kind", "jamf", "--url", &desk.jamf.url("/acme"), "--client-id", APP]);
     person.sees("a tenant file beside").await;
     person.answers("A name for this tenant", "north").await;
@@ -127,7 +130,15 @@ async fn beside_a_configuration_that_reads_tenant_files_one_is_written() {
     assert_eq!(person.ends().await, Some(0), "{}", person.screen());
     let etc = desk.etc();
     assert_eq!(etc["apnswatch.yaml"].1, main.as_bytes(), "it is not touched");
-    let names = ["acme-client-secret", "acme.pem", "apnswatch.yaml", "tenants.d/", "tenants.d/acme.yaml"];
+    let names = [
+        "acme-client-secret",
+        "acme.pem",
+        "apnswatch.yaml",
+        "tenants.d/",
+        "tenants.d/acme-2.yaml",
+        "tenants.d/acme.yaml",
+    ];
+    assert_eq!(etc["tenants.d/acme.yaml"].1, theirs.as_bytes(), "nor is this");
     assert_eq!(etc.keys().collect::<Vec<_>>(), names);
     let tenant = desk.served("acme").await;
     assert_eq!((&tenant["level"], &tenant["account"]), (&"ok".into(), &"shared".into()), "{tenant:#}");
