@@ -25,7 +25,7 @@ enum At {
 }
 
 /// The columns that have a name of their own; labels have names of the operator's.
-const COLUMNS: [(&str, At); 25] = [
+const COLUMNS: [(&str, At); 28] = [
     ("name", At::Top),
     ("account", At::Top),
     ("retired", At::Top),
@@ -37,6 +37,9 @@ const COLUMNS: [(&str, At); 25] = [
     ("graph_url", At::Mdm),
     ("client_id", At::Mdm),
     ("client_secret_file", At::Mdm),
+    ("client_certificate_file", At::Mdm),
+    ("client_key_file", At::Mdm),
+    ("federated_token_file", At::Mdm),
     ("username", At::Mdm),
     ("password_file", At::Mdm),
     ("token_file", At::Mdm),
@@ -61,7 +64,8 @@ pub(crate) const HELP: &str = "\
 Columns, in any order; an empty cell is as good as none, and `defaults` of the configuration fill it:
   name                 unique, 1 to 128 characters; the one that must be there
   kind                 intune, jamf, kandji, mosyle; empty or none for no MDM to ask
-  url, directory, cloud, login_url, graph_url, client_id, client_secret_file, username, password_file,
+  url, directory, cloud, login_url, graph_url, client_id, client_secret_file, client_certificate_file,
+  client_key_file, federated_token_file, username, password_file,
   token_file, product, access_token_file, email, enrolment_profile, credential_expires, tokens, push
                        as under `mdm` of a tenant; secrets are files, never cells
   account              the id of an entry of `accounts`
@@ -287,4 +291,37 @@ fn delimiter(bytes: &[u8]) -> u8 {
     let count = |wanted: &u8| first.iter().filter(|byte| *byte == wanted).count();
     // The last of those that are equal wins.
     *[b'\t', b';', b','].iter().max_by_key(|wanted| count(wanted)).unwrap_or(&b',')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{COLUMNS, HELP};
+    use crate::config::schema_text;
+
+    #[test]
+    fn every_column_is_told_and_is_a_key_of_the_configuration() {
+        let told: BTreeSet<&str> = HELP.split([' ', ',', '\n', ';']).collect();
+        let schema = schema_text();
+        for (column, _) in COLUMNS {
+            assert!(told.contains(column), "{column} is not told");
+            // These two are lists there.
+            let key = match column {
+                "certificate_file" => "files",
+                "profile" => "profiles",
+                other => other,
+            };
+            assert!(schema.contains(&format!("\"{key}\":")), "{key}");
+        }
+        // What a login is made of can be imported, too.
+        for kind in ["intune", "jamf", "kandji", "mosyle"] {
+            assert!(HELP.contains(kind), "{kind}");
+        }
+        let credentials = "client_secret_file client_certificate_file client_key_file federated_token_file password_file \
+                           token_file access_token_file";
+        for file in credentials.split(' ') {
+            assert!(told.contains(file), "{file}");
+        }
+    }
 }
