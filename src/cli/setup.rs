@@ -99,7 +99,7 @@ async fn asked(scene: &Scene, options: &Options, terminal: &Terminal, written: &
     written.store(true, Ordering::Relaxed);
     terminal.gap()?;
     for file in &files {
-        terminal.list("Written: ", &file.display().to_string())?;
+        terminal.list(what(file), &file.display().to_string())?;
     }
     terminal.gap()?;
     service::offer(terminal, &spot, options).await?;
@@ -132,12 +132,17 @@ async fn unasked(scene: &Scene, options: &Options, written: &AtomicBool) -> Resu
         reading::show(&reading, &answers, &mut out)?;
         writeln!(out)?;
         for file in &files {
-            writeln!(out, "Written: {}", file.display())?;
+            writeln!(out, "{}{}", what(file), file.display())?;
         }
     }
     drop(out);
     service::unasked(&spot, options).await?;
     Ok(0)
+}
+
+/// What became of a file.
+fn what(file: &std::path::Path) -> &'static str {
+    if spot::is_kept_example(file) { "Kept: " } else { "Written: " }
 }
 
 /// Options that the configuration does not accept.

@@ -168,7 +168,7 @@ impl Spot {
         let has_example = matches!(self.target, Target::Main { has_example: true });
         if has_example {
             // Its words are in the package's documents too, but whoever looks for it finds it.
-            let kept = free(folder, "apnswatch.yaml", ".example");
+            let kept = free(folder, "apnswatch.yaml", KEPT);
             fs::hard_link(&file, &kept).with_context(|| format!("cannot keep {}", kept.display()))?;
             undo.files.push(kept);
         }
@@ -179,6 +179,14 @@ impl Spot {
         settle(folder_of(&file))?;
         Ok(files)
     }
+}
+
+/// What the name of the example ends with once it made place.
+const KEPT: &str = ".example";
+
+/// Whether a file is the example that made place.
+pub(super) fn is_kept_example(file: &Path) -> bool {
+    file.to_string_lossy().ends_with(KEPT)
 }
 
 /// Whether a text is the example as the package has it, which differs in the first line alone.

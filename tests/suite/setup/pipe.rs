@@ -215,6 +215,7 @@ async fn the_example_of_the_package_is_nobodys_and_is_kept() {
     assert_eq!(done.status, Some(0), "{done:?}");
     let etc = desk.etc();
     assert_eq!(etc["apnswatch.yaml.example"].1, shipped.as_bytes());
+    assert!(done.stdout.contains("Kept: ") && done.stdout.contains("apnswatch.yaml.example"), "{}", done.stdout);
     assert!(desk.run(&["check-config"]).await.stdout.contains("1 tenant watched"));
     // With one word changed it is somebody's.
     std::fs::write(desk.config(), shipped.replace("site: hq", "site: mine").replace("tenant_files:", "#")).unwrap();
