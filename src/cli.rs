@@ -92,7 +92,7 @@ enum Command {
     /// A configuration that is there is never touched: where it reads tenant files, one is written beside it. With --yes
     /// nothing is asked, and the secret comes from a file or from standard input, never from an option. Exit status: 0, or 1
     /// with nothing written.
-    Setup(Box<setup::Options>),
+    Setup(setup::Options),
     /// Check the configuration strictly; print what would run and what each tenant cannot know
     CheckConfig,
     /// Ask each MDM what this login may read: allowed or denied, the privilege to add, what is lost without it
@@ -289,7 +289,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
     match command {
         Command::Serve(options) => daemon::serve(scene, options).await,
-        Command::Setup(options) => setup::run(scene, &options).await,
+        Command::Setup(options) => setup::run(scene, &options),
         Command::CheckConfig => check::run(scene),
         Command::Access(options) => access::run(scene, options).await,
         Command::Once => once::run(scene).await,

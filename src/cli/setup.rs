@@ -12,11 +12,14 @@ mod terminal;
 mod trial;
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::anyhow;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::answers::Answers;
 pub(super) use self::options::Options;
 use self::questions::Interview;
 use self::spot::Spot;
@@ -25,7 +28,7 @@ use self::trial::Outcome;
 use super::{End, Scene};
 
 /// Asks, or takes everything from the options, and writes the configuration at the very end.
-pub(super) async fn run(scene: &Scene, options: &Options) -> Result<u8, End> {
+pub(super) fn run(scene: &Scene, options: &Options) -> Result<u8, End> {
     if scene.json && !options.yes {
         return Err(End::Usage("--json takes --yes: questions are for people".to_owned()));
     }
@@ -39,80 +42,102 @@ pub(super) async fn run(scene: &Scene, options: &Options) -> Result<u8, End> {
                 .to_owned(),
         ));
     }
-    // Once it is written, whatever ends the rest ends only that.
-    let written = AtomicBool::new(false);
-    let result = if options.yes {
-        let work = unasked(scene, options, &written);
-        tokio::select! { result = work => result, end = interrupted() => Err(end) }
-    } else {
-        let terminal = Terminal::open()?;
-        let work = asked(scene, options, &terminal, &written);
-        let result = tokio::select! { result = work => result, end = interrupted() => Err(end) };
+    let state = State::default();
+    let terminal = if options.yes { None } else { Some(Terminal::open()?) };
+    // Beside the work, which waits for a person and for vendors.
+    tokio::spawn(interrupted(state.clone(), terminal.clone()));
+    let result = tokio::task::block_in_place(|| match &terminal {
+        Some(terminal) => asked(scene, options, terminal, &state),
+        None => unasked(scene, options, &state),
+    });
+    if let Some(terminal) = &terminal {
         terminal.restore();
         if result.is_err() {
             writeln!(io::stdout().lock())?;
         }
-        result
-    };
-    let nothing = "nothing was written";
+    }
     match result {
-        Err(End::Other(error)) if !written.load(Ordering::Relaxed) && !format!("{error:#}").contains(nothing) => {
-            Err(anyhow!("{error:#}; {nothing}").into())
-        }
-        Err(End::Other(error)) if written.load(Ordering::Relaxed) => {
-            Err(anyhow!("{error:#}; the configuration is written").into())
-        }
+        Err(End::Other(error)) => Err(anyhow!("{}", state.told(&error)).into()),
         result => result,
     }
 }
 
-/// Waits for whatever would end the process, so that the terminal can be set right first.
-async fn interrupted() -> End {
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let mut signals = Vec::new();
-    for kind in kinds {
-        match signal(kind) {
-            Ok(signal) => signals.push(signal),
-            Err(error) => return End::Other(error.into()),
-        }
+/// Whether everything is written; held while it is being written, so that nothing ends it half way.
+#[derive(Clone, Debug, Default)]
+struct State(Arc<Mutex<bool>>);
+
+impl State {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-    futures::future::select_all(waits).await;
-    End::Other(anyhow!("interrupted"))
+
+    /// An error, with what it means for what is written.
+    fn told(&self, error: &anyhow::Error) -> String {
+        let told = format!("{error:#}");
+        let end = if *self.lock() { "the configuration is written" } else { "nothing was written" };
+        if told.contains(end) { told } else { format!("{told}; {end}") }
+    }
+
+    /// Writes everything.
+    fn write(&self, scene: &Scene, spot: &Spot, answers: &Answers) -> Result<Vec<PathBuf>, End> {
+        let mut is_written = self.lock();
+        let files = spot.write(scene, answers)?;
+        *is_written = true;
+        Ok(files)
+    }
+}
+
+/// Waits for whatever would end the process, and ends it with the terminal set right.
+async fn interrupted(state: State, terminal: Option<Terminal>) {
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)] = signals else { return };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    let told = state.told(&anyhow!("interrupted"));
+    // Held to the end: nothing begins to be written any more.
+    let _held = state.lock();
+    if let Some(terminal) = terminal {
+        terminal.restore();
+        let _ = writeln!(io::stdout().lock());
+    }
+    let _ = writeln!(io::stderr(), "apnswatch: {told}");
+    std::process::exit(1);
 }
 
 /// With a person at a terminal.
-async fn asked(scene: &Scene, options: &Options, terminal: &Terminal, written: &AtomicBool) -> Result<u8, End> {
+fn asked(scene: &Scene, options: &Options, terminal: &Terminal, state: &State) -> Result<u8, End> {
     let spot = Spot::find(scene)?;
     let interview = Interview { scene, options, terminal, spot: &spot };
-    let answers = interview.answers().await?;
+    let answers = interview.answers()?;
     terminal.gap()?;
     terminal.say("Now everything is asked once, as apnswatch once does it.")?;
     terminal.gap()?;
-    let reading = reading::once(scene, &spot, &answers).await?;
+    let reading = reading::once(scene, &spot, &answers)?;
     reading::show(&reading, &answers, &mut io::stdout().lock())?;
     terminal.gap()?;
-    if !terminal.agrees(&format!("Write this to {}?", spot.file(&answers).display()), true).await? {
+    if !terminal.agrees(&format!("Write this to {}?", spot.file(&answers).display()), true)? {
         return Err(anyhow!("as you wish").into());
     }
-    let files = spot.write(scene, &answers)?;
-    written.store(true, Ordering::Relaxed);
+    let files = state.write(scene, &spot, &answers)?;
     terminal.gap()?;
     for file in &files {
         terminal.list(what(file), &file.display().to_string())?;
     }
     terminal.gap()?;
-    service::offer(terminal, &spot, options).await?;
+    service::offer(terminal, &spot, options)?;
     Ok(0)
 }
 
 /// With options alone. A login that is refused or not reached ends it; a right that is missing is told.
-async fn unasked(scene: &Scene, options: &Options, written: &AtomicBool) -> Result<u8, End> {
+fn unasked(scene: &Scene, options: &Options, state: &State) -> Result<u8, End> {
     let spot = Spot::find(scene)?;
     let answers = options.answers(&spot)?;
     let config = spot.staged(scene, &answers).map_err(|problems| refused(&problems))?;
     let Some(tenant) = config.tenants.get(&answers.name) else { return Err(anyhow!("the tenant is lost").into()) };
-    let trial = trial::login(tenant, &answers.credentials, scene.clock.now()).await;
+    let trial = Handle::current().block_on(trial::login(tenant, &answers.credentials, scene.clock.now()));
     {
         let mut err = io::stderr().lock();
         for sentence in &trial.told {
@@ -122,9 +147,8 @@ async fn unasked(scene: &Scene, options: &Options, written: &AtomicBool) -> Resu
     if matches!(trial.outcome, Outcome::Refused | Outcome::Unreached) {
         return Err(anyhow!("the login was tried, and does not do").into());
     }
-    let reading = reading::once(scene, &spot, &answers).await?;
-    let files = spot.write(scene, &answers)?;
-    written.store(true, Ordering::Relaxed);
+    let reading = reading::once(scene, &spot, &answers)?;
+    let files = state.write(scene, &spot, &answers)?;
     let mut out = io::stdout().lock();
     if scene.json {
         writeln!(out, "{:#}", reading::document(&reading, &answers, &files, &trial))?;
@@ -136,7 +160,7 @@ async fn unasked(scene: &Scene, options: &Options, written: &AtomicBool) -> Resu
         }
     }
     drop(out);
-    service::unasked(&spot, options).await?;
+    service::unasked(&spot, options)?;
     Ok(0)
 }
 

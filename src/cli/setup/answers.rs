@@ -1,6 +1,5 @@
 //! What was answered, and the configuration that it makes.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +73,35 @@ pub(super) fn fields(kind: MdmKind, is_user: bool) -> &'static [Field] {
     }
 }
 
+/// Things by their keys in the configuration, in the order in which they came. There are so few that a map of each kind would
+/// only be more program.
+#[derive(Debug)]
+pub(super) struct Named<T>(pub(super) Vec<(&'static str, T)>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Named<T> {
+    pub(super) fn get(&self, key: &str) -> Option<&T> {
+        self.0.iter().find(|(known, _)| *known == key).map(|(_, thing)| thing)
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Puts a thing in the place of the one before.
+    pub(super) fn set(&mut self, key: &'static str, thing: T) {
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = thing,
+            None => self.0.push((key, thing)),
+        }
+    }
+}
+
 /// The Apple Account.
 #[derive(Debug, Default)]
 pub(super) struct Account {
@@ -124,7 +152,7 @@ pub(super) struct Answers {
     pub(super) name: TenantName,
     pub(super) is_user: bool,
     /// Values under `mdm`, by their keys, those that nobody is asked for among them.
-    pub(super) values: BTreeMap<&'static str, String>,
+    pub(super) values: Named<String>,
     pub(super) credentials: Credentials,
     pub(super) account: WhichAccount,
     pub(super) certificate: Known,
@@ -135,7 +163,7 @@ pub(super) struct Answers {
 /// Where the files of a tenant are: now while it is tried, or where they will be.
 pub(super) struct Paths {
     /// The credentials, by their keys.
-    pub(super) credentials: BTreeMap<&'static str, PathBuf>,
+    pub(super) credentials: Named<PathBuf>,
     /// The certificate.
     pub(super) certificate: Option<PathBuf>,
 }
@@ -144,7 +172,7 @@ impl Answers {
     /// Where everything is while it is tried.
     pub(super) fn paths_now(&self) -> Paths {
         Paths {
-            credentials: self.credentials.iter().map(|(key, held)| (*key, held.path())).collect(),
+            credentials: Named(self.credentials.0.iter().map(|(key, held)| (*key, held.path())).collect()),
             certificate: match &self.certificate {
                 Known::File(path, _) => Some(path.clone()),
                 Known::Nothing | Known::End(_) => None,
@@ -244,10 +272,10 @@ impl Answers {
             WhichAccount::New(_) => _ = writeln!(yaml, "    account: {ACCOUNT}"),
         }
         let _ = write!(yaml, "    mdm:\n      kind: {}\n", self.kind);
-        for (key, value) in &self.values {
+        for (key, value) in &self.values.0 {
             let _ = writeln!(yaml, "      {key}: {}", scalar(value));
         }
-        for (key, path) in &paths.credentials {
+        for (key, path) in &paths.credentials.0 {
             let _ = writeln!(yaml, "      {key}: {}", scalar(&path.to_string_lossy()));
         }
         match self.kind {
@@ -314,7 +342,7 @@ pub(super) fn private_domain(address: &str) -> Option<&'static str> {
 }
 
 /// A name for a tenant, from what was answered.
-pub(super) fn suggestion(values: &BTreeMap<&'static str, String>) -> String {
+pub(super) fn suggestion(values: &Named<String>) -> String {
     let url = values.get("url").and_then(|url| url::Url::parse(url.trim()).ok());
     let host = url.as_ref().and_then(|url| match url.host()? {
         url::Host::Domain(name) => Some(name.to_owned()),

@@ -1,6 +1,5 @@
 //! Credentials before they have a place: where nobody else finds them, whatever ends this process.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use zeroize::Zeroizing;
 
+use super::answers::Named;
 use crate::cli::place::folder_of;
 
 /// Where a credential is.
@@ -49,11 +49,11 @@ impl Held {
 }
 
 /// The credentials of a login, by their keys in the configuration.
-pub(super) type Credentials = BTreeMap<&'static str, Held>;
+pub(super) type Credentials = Named<Held>;
 
 /// Text without the numbers of files that nobody can open: what was typed is in no place yet.
 pub(super) fn unplaced(text: &str, credentials: &Credentials) -> String {
-    let here = credentials.values().filter(|held| matches!(held, Held::Here { .. }));
+    let here = credentials.0.iter().map(|(_, held)| held).filter(|held| matches!(held, Held::Here { .. }));
     here.fold(text.to_owned(), |text, held| {
         let path = held.path().display().to_string();
         text.replace(&format!(" in {path}"), "").replace(&path, "what was typed")

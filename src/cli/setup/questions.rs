@@ -1,13 +1,14 @@
 //! What a person is asked, in the order in which it is known.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use chrono::NaiveDate;
+use tokio::runtime::Handle;
 
 use super::answers::{Account, Answers, Field, Known, WhichAccount, fields, private_domain, suggestion};
 use super::held::Held;
-use super::options::{Options, Probe, SITE, read_certificate};
+use super::options::{Options, SITE, read_certificate, ways};
 use super::spot::{Spot, Target};
 use super::terminal::Terminal;
 use super::trial::{self, Outcome};
@@ -28,7 +29,7 @@ pub(super) struct Interview<'a> {
 
 impl Interview<'_> {
     /// Asks everything, and tries the login on the way.
-    pub(super) async fn answers(&self) -> Result<Answers, End> {
+    pub(super) fn answers(&self) -> Result<Answers, End> {
         let terminal = self.terminal;
         terminal.say(&format!(
             "This asks some questions, tries the login, shows what is true now, and writes {} at the very end. Until then \
@@ -39,46 +40,46 @@ impl Interview<'_> {
             }
         ))?;
         terminal.gap()?;
-        let kind = match self.options.kind {
+        let kind = match self.options.kind() {
             Some(kind) => kind,
-            None => self.kind().await?,
+            None => self.kind()?,
         };
         let mut answers = Answers {
             kind,
             name: TenantName::parse("tenant").map_err(|why| anyhow!(why))?,
-            is_user: self.options.username.is_some(),
+            is_user: self.options.is_user(),
             values: self.options.values(kind)?,
             credentials: self.options.credentials(kind)?,
             account: WhichAccount::Untold,
             certificate: Known::Nothing,
-            site: self.options.site.clone().unwrap_or_else(|| SITE.to_owned()),
+            site: self.options.get("site").unwrap_or(SITE).to_owned(),
             ways: super::answers::Ways::default(),
         };
         self.login_words(kind)?;
-        self.values(&mut answers, false).await?;
-        self.name(&mut answers).await?;
-        self.secrets(&mut answers).await?;
-        self.tried(&mut answers).await?;
-        answers.certificate = self.certificate(kind).await?;
-        answers.account = self.account().await?;
+        self.values(&mut answers, false)?;
+        self.name(&mut answers)?;
+        self.secrets(&mut answers)?;
+        self.tried(&mut answers)?;
+        answers.certificate = self.certificate(kind)?;
+        answers.account = self.account()?;
         if matches!(self.spot.target, Target::Main { .. }) {
-            self.ways(&mut answers).await?;
+            self.ways(&mut answers)?;
         }
         // An address of an account that is none, say.
         while let Err(problems) = self.spot.staged(self.scene, &answers) {
             for problem in &problems {
                 terminal.say(&words::sentence(&super::plain(problem).to_string()))?;
             }
-            answers.account = self.account().await?;
+            answers.account = self.account()?;
         }
         Ok(answers)
     }
 
-    async fn kind(&self) -> anyhow::Result<MdmKind> {
+    fn kind(&self) -> anyhow::Result<MdmKind> {
         let kinds = MdmKind::ALL.map(MdmKind::as_str).join(", ");
         loop {
             let word =
-                self.terminal.ask(&format!("Which MDM ({kinds}; none watches a certificate file alone)"), None).await?;
+                self.terminal.ask(&format!("Which MDM ({kinds}; none watches a certificate file alone)"), None)?;
             match crate::cli::guide::kind_of(&word) {
                 Ok(kind) => return Ok(kind),
                 Err(why) => self.terminal.say(&words::sentence(&why))?,
@@ -121,27 +122,27 @@ impl Interview<'_> {
     }
 
     /// Asks for what is no secret. `again`: also what is known, which Enter keeps.
-    async fn values(&self, answers: &mut Answers, again: bool) -> anyhow::Result<()> {
+    fn values(&self, answers: &mut Answers, again: bool) -> anyhow::Result<()> {
         for field in Self::fields(answers).filter(|field| !field.is_secret) {
             let known = answers.values.get(field.key).cloned();
             if known.is_none() || again {
-                let value = self.terminal.ask(field.question, known.as_deref()).await?;
-                answers.values.insert(field.key, value);
+                let value = self.terminal.ask(field.question, known.as_deref())?;
+                answers.values.set(field.key, value);
             }
         }
         Ok(())
     }
 
-    async fn name(&self, answers: &mut Answers) -> anyhow::Result<()> {
-        if let Some(name) = &self.options.name {
-            answers.name = name.clone();
+    fn name(&self, answers: &mut Answers) -> anyhow::Result<()> {
+        if let Some(name) = self.options.name() {
+            answers.name = name;
             return Ok(());
         }
         let word = suggestion(&answers.values);
         loop {
             let default = (!word.is_empty()).then_some(word.as_str());
             let question = "A name for this tenant, which stays: an organisation or a customer, such as acme";
-            match TenantName::parse(&self.terminal.ask(question, default).await?) {
+            match TenantName::parse(&self.terminal.ask(question, default)?) {
                 Ok(name) => {
                     answers.name = name;
                     return Ok(());
@@ -152,21 +153,21 @@ impl Interview<'_> {
     }
 
     /// Asks for the secrets that are not there; those that are typed can be kept when they are asked again.
-    async fn secrets(&self, answers: &mut Answers) -> anyhow::Result<()> {
+    fn secrets(&self, answers: &mut Answers) -> anyhow::Result<()> {
         for field in Self::fields(answers).filter(|field| field.is_secret) {
             if matches!(answers.credentials.get(field.key), Some(Held::There(_))) {
                 continue;
             }
-            let may_be_kept = answers.credentials.contains_key(field.key);
-            if let Some(secret) = self.terminal.secret(field.question, may_be_kept).await? {
-                answers.credentials.insert(field.key, Held::here(secret, &self.spot.main)?);
+            let may_be_kept = answers.credentials.has(field.key);
+            if let Some(secret) = self.terminal.secret(field.question, may_be_kept)? {
+                answers.credentials.set(field.key, Held::here(secret, &self.spot.main)?);
             }
         }
         Ok(())
     }
 
     /// The configuration as far as it is known, asked until it is one.
-    async fn accepted(&self, answers: &mut Answers) -> Result<Config, End> {
+    fn accepted(&self, answers: &mut Answers) -> Result<Config, End> {
         loop {
             let problems = match self.spot.staged(self.scene, answers) {
                 Ok(config) => return Ok(config),
@@ -177,10 +178,10 @@ impl Interview<'_> {
                 self.terminal.say(&words::sentence(&problem.to_string()))?;
                 is_named |= problem.path == "name";
             }
-            if is_named && self.options.name.is_none() {
-                self.name(answers).await?;
+            if is_named && self.options.name().is_none() {
+                self.name(answers)?;
             } else if Self::fields(answers).next().is_some() {
-                self.values(answers, true).await?;
+                self.values(answers, true)?;
             } else {
                 return Err(super::refused(&problems));
             }
@@ -188,10 +189,10 @@ impl Interview<'_> {
     }
 
     /// Tries the login until it is good, or the person goes on without.
-    async fn tried(&self, answers: &mut Answers) -> Result<(), End> {
+    fn tried(&self, answers: &mut Answers) -> Result<(), End> {
         let terminal = self.terminal;
         loop {
-            let config = self.accepted(answers).await?;
+            let config = self.accepted(answers)?;
             let Some(tenant) = config.tenants.get(&answers.name) else {
                 return Err(anyhow!("the tenant is lost").into());
             };
@@ -200,7 +201,7 @@ impl Interview<'_> {
             }
             terminal.gap()?;
             terminal.say("The login is tried.")?;
-            let trial = trial::login(tenant, &answers.credentials, self.scene.clock.now()).await;
+            let trial = Handle::current().block_on(trial::login(tenant, &answers.credentials, self.scene.clock.now()));
             for endpoint in &trial.allowed {
                 terminal.list("  allowed  ", endpoint)?;
             }
@@ -220,11 +221,11 @@ impl Interview<'_> {
             } else {
                 [again, change, go_on, quit]
             };
-            match terminal.choose("What now?", &choices).await? {
+            match terminal.choose("What now?", &choices)? {
                 't' => {}
                 'c' => {
-                    self.values(answers, true).await?;
-                    self.secrets(answers).await?;
+                    self.values(answers, true)?;
+                    self.secrets(answers)?;
                 }
                 'g' => return Ok(()),
                 _ => return Err(anyhow!("as you wish").into()),
@@ -232,13 +233,13 @@ impl Interview<'_> {
         }
     }
 
-    async fn certificate(&self, kind: MdmKind) -> anyhow::Result<Known> {
+    fn certificate(&self, kind: MdmKind) -> anyhow::Result<Known> {
         let terminal = self.terminal;
-        if let Some(path) = &self.options.certificate {
-            let (known, _) = read_certificate(path)?;
+        if let Some(path) = self.options.get("certificate") {
+            let (known, _) = read_certificate(Path::new(path))?;
             return Ok(known);
         }
-        if let Some(date) = self.options.not_after {
+        if let Some(date) = self.options.day("not-after") {
             return Ok(Known::End(date));
         }
         terminal.gap()?;
@@ -255,7 +256,7 @@ impl Interview<'_> {
         let without = if is_needed { "" } else { ", or Enter to go on without" };
         let question = format!("Its path, or its end as a date such as 2027-03-01{without}");
         loop {
-            let answer = terminal.ask(&question, if is_needed { None } else { Some("") }).await?;
+            let answer = terminal.ask(&question, if is_needed { None } else { Some("") })?;
             if answer.is_empty() {
                 return Ok(Known::Nothing);
             }
@@ -282,7 +283,7 @@ impl Interview<'_> {
         }
     }
 
-    async fn account(&self) -> Result<WhichAccount, End> {
+    fn account(&self) -> Result<WhichAccount, End> {
         let given = self.options.account(self.spot)?;
         if !matches!(given, WhichAccount::Untold) {
             return Ok(given);
@@ -294,7 +295,7 @@ impl Interview<'_> {
             Target::Beside(config) => loop {
                 let ids: Vec<&str> = config.accounts.keys().map(AccountId::as_str).collect();
                 let question = format!("The account it was made with ({}), or Enter for none of them", ids.join(", "));
-                let answer = terminal.ask(&question, Some("")).await?;
+                let answer = terminal.ask(&question, Some(""))?;
                 if answer.is_empty() {
                     return Ok(WhichAccount::Untold);
                 }
@@ -303,18 +304,18 @@ impl Interview<'_> {
                 }
                 terminal.say("It is none of these.")?;
             },
-            Target::Main { .. } => Ok(self.new_account().await?),
+            Target::Main { .. } => Ok(self.new_account()?),
         }
     }
 
     /// What must be known of the account, so that the certificate can be renewed when its admin has left.
-    async fn new_account(&self) -> anyhow::Result<WhichAccount> {
+    fn new_account(&self) -> anyhow::Result<WhichAccount> {
         let terminal = self.terminal;
         terminal.say(
             "The certificate can be renewed only with the Apple Account that made it. What is told here is for the day on \
              which whoever knows it has left. No password is asked for.",
         )?;
-        let address = terminal.ask("The address of the account, or Enter if nobody knows it", Some("")).await?;
+        let address = terminal.ask("The address of the account, or Enter if nobody knows it", Some(""))?;
         if address.is_empty() {
             return Ok(WhichAccount::Untold);
         }
@@ -322,42 +323,41 @@ impl Interview<'_> {
             terminal.say("Such an address belongs to a person, and leaves with them. It is told as a finding.")?;
         }
         let known = self.options.new_account(&address);
-        let owner = self.wish(known.owner, "The team that holds it, or Enter").await?;
-        let vault_item = self.wish(known.vault_item, "Where its password is (never the password), or Enter").await?;
+        let owner = self.wish(known.owner, "The team that holds it, or Enter")?;
+        let vault_item = self.wish(known.vault_item, "Where its password is (never the password), or Enter")?;
         let mut second_factor = known.second_factor;
         if second_factor.is_empty() {
             let question =
                 format!("Who or what holds its second factor, separated by commas; {HOLDERS} or more, or Enter");
-            let answer = terminal.ask(&question, Some("")).await?;
+            let answer = terminal.ask(&question, Some(""))?;
             let holders = answer.split(',').map(str::trim).filter(|holder| !holder.is_empty());
             second_factor.extend(holders.map(ToOwned::to_owned));
         }
         let signed_in = match known.signed_in {
             Some(date) => Some(date),
-            None => self.day(&format!("The day on which somebody last signed in to it ({SIGN_IN})")).await?,
+            None => self.day(&format!("The day on which somebody last signed in to it ({SIGN_IN})"))?,
         };
         let audited = match known.audited {
             Some(date) => Some(date),
             None => {
-                self.day(&format!("The day on which its second factor was last checked ({SECOND_FACTOR_AUDIT})"))
-                    .await?
+                self.day(&format!("The day on which its second factor was last checked ({SECOND_FACTOR_AUDIT})"))?
             }
         };
         Ok(WhichAccount::New(Account { address, owner, vault_item, second_factor, signed_in, audited }))
     }
 
-    async fn wish(&self, known: Option<String>, question: &str) -> anyhow::Result<Option<String>> {
+    fn wish(&self, known: Option<String>, question: &str) -> anyhow::Result<Option<String>> {
         if known.is_some() {
             return Ok(known);
         }
-        Ok(Some(self.terminal.ask(question, Some("")).await?).filter(|answer| !answer.is_empty()))
+        Ok(Some(self.terminal.ask(question, Some(""))?).filter(|answer| !answer.is_empty()))
     }
 
-    async fn day(&self, question: &str) -> anyhow::Result<Option<NaiveDate>> {
+    fn day(&self, question: &str) -> anyhow::Result<Option<NaiveDate>> {
         let today = self.scene.clock.now().date_naive();
         loop {
             let answer =
-                self.terminal.ask(&format!("{question}, such as {today}, or Enter if nobody knows"), Some("")).await?;
+                self.terminal.ask(&format!("{question}, such as {today}, or Enter if nobody knows"), Some(""))?;
             if answer.is_empty() {
                 return Ok(None);
             }
@@ -369,9 +369,9 @@ impl Interview<'_> {
         }
     }
 
-    async fn ways(&self, answers: &mut Answers) -> anyhow::Result<()> {
-        if let Some(probe) = self.options.probe {
-            answers.ways = probe.ways();
+    fn ways(&self, answers: &mut Answers) -> anyhow::Result<()> {
+        if let Some(word) = self.options.get("probe") {
+            answers.ways = ways(word);
             return Ok(());
         }
         self.terminal.gap()?;
@@ -382,15 +382,15 @@ impl Interview<'_> {
             ('n', "neither, or not from this machine"),
         ];
         let question = "Can pushes get out? The way to Apple can be tried from here, and from here alone.";
-        let probe = match self.terminal.choose(question, &choices).await? {
-            'd' => Probe::Device,
-            's' => Probe::Server,
-            'b' => Probe::Both,
-            _ => Probe::None,
+        let probe = match self.terminal.choose(question, &choices)? {
+            'd' => "device",
+            's' => "server",
+            'b' => "both",
+            _ => "none",
         };
-        answers.ways = probe.ways();
-        if probe != Probe::None && self.options.site.is_none() {
-            answers.site = self.terminal.ask("What is this place called", Some(SITE)).await?;
+        answers.ways = ways(probe);
+        if probe != "none" && self.options.get("site").is_none() {
+            answers.site = self.terminal.ask("What is this place called", Some(SITE))?;
         }
         Ok(())
     }

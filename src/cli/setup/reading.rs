@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde_json::json;
+use tokio::runtime::Handle;
 
 use super::answers::{ACCOUNT, Answers, WhichAccount};
 use super::held::unplaced;
@@ -29,12 +30,12 @@ pub(super) struct Reading {
 /// # Errors
 ///
 /// What the configuration does not accept, or a store that cannot be read.
-pub(super) async fn once(scene: &Scene, spot: &Spot, answers: &Answers) -> Result<Reading, End> {
+pub(super) fn once(scene: &Scene, spot: &Spot, answers: &Answers) -> Result<Reading, End> {
     let mut config = spot.staged(scene, answers).map_err(|problems| super::refused(&problems))?;
     // The other tenants are none of this.
     config.tenants.retain(|name, _| *name == answers.name);
     config.certificate_pool.clear();
-    let report = app::once(&config, &scene.clock).await?;
+    let report = Handle::current().block_on(app::once(&config, &scene.clock))?;
     Ok(Reading { config, report })
 }
 

@@ -1,6 +1,7 @@
 //! The unit of systemd: started where it is installed, written beside the configuration where it is not.
 
 use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
@@ -22,47 +23,46 @@ const USER: &str = include_str!("../../../deploy/systemd/apnswatch.sysusers");
 const START: &str = "ExecStart=/usr/bin/apnswatch serve";
 
 /// Offers what fits this machine.
-pub(super) async fn offer(terminal: &Terminal, spot: &Spot, options: &Options) -> Result<(), End> {
+pub(super) fn offer(terminal: &Terminal, spot: &Spot, options: &Options) -> Result<(), End> {
     let has_systemd = Path::new("/run/systemd/system").is_dir();
     let is_usual = spot.main == Path::new(CONFIG);
     if options.start || options.unit {
-        return unasked(spot, options).await;
+        return unasked(spot, options);
     }
     if has_systemd && is_usual && installation::unit().is_some() {
-        if terminal.agrees("Start the service now, and at every boot?", true).await? {
-            start().await?;
+        if terminal.agrees("Start the service now, and at every boot?", true)? {
+            start()?;
         }
         return Ok(());
     }
     let config = if is_usual { String::new() } else { format!(" --config {}", spot.main.display()) };
     terminal.list("Run it with: ", &format!("apnswatch{config} serve"))?;
     terminal.list("The page is then at: ", "http://127.0.0.1:12197/")?;
-    if has_systemd && terminal.agrees("Write a unit of systemd beside the configuration?", false).await? {
+    if has_systemd && terminal.agrees("Write a unit of systemd beside the configuration?", false)? {
         unit(spot)?;
     }
     Ok(())
 }
 
 /// What the options say.
-pub(super) async fn unasked(spot: &Spot, options: &Options) -> Result<(), End> {
+pub(super) fn unasked(spot: &Spot, options: &Options) -> Result<(), End> {
     if options.unit {
         unit(spot)?;
     }
     if options.start {
-        start().await?;
+        start()?;
     }
     Ok(())
 }
 
-async fn start() -> Result<(), End> {
-    let run = || std::process::Command::new("systemctl").args(["enable", "--now", "apnswatch.service"]).status();
-    let status = tokio::task::spawn_blocking(run).await.context("starting it ended in a defect")?;
-    let status = status.context("systemctl cannot be run")?;
-    if !status.success() {
-        return Err(anyhow!("systemctl does not start the service ({status}): see journalctl -u apnswatch").into());
-    }
-    writeln!(io::stdout().lock(), "Started. The page is at http://127.0.0.1:12197/ on this machine.")?;
-    Ok(())
+/// Becomes systemctl: there is nothing left to do but this.
+fn start() -> Result<(), End> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "The service is started. The page is then at http://127.0.0.1:12197/ on this machine.")?;
+    writeln!(out, "If it does not start, journalctl -u apnswatch says why; the configuration is written.")?;
+    out.flush()?;
+    let why = std::process::Command::new("systemctl").args(["enable", "--now", "apnswatch.service"]).exec();
+    Err(anyhow::Error::from(why).context("systemctl cannot be run").into())
 }
 
 /// Writes the unit, and says what to do with it.

@@ -141,11 +141,11 @@ impl Spot {
         let mut paths = answers.paths_now();
         // By the paths where they will be, those that are ours first.
         let mut ready: Vec<(PathBuf, Ready)> = Vec::new();
-        for (key, held) in &answers.credentials {
+        for (key, held) in &answers.credentials.0 {
             if let Held::Here { secret, .. } = held {
                 let path = free(folder, &format!("{stem}-{}", key.trim_end_matches("_file").replace('_', "-")), "");
                 ready.push((path.clone(), Ready::new(&path, secret.as_bytes(), Rights::Secret)?));
-                paths.credentials.insert(key, path);
+                paths.credentials.set(key, path);
             }
         }
         if let Known::File(from, bytes) = &answers.certificate

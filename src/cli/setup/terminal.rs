@@ -74,11 +74,11 @@ impl Terminal {
     /// # Errors
     ///
     /// If the terminal is closed.
-    pub(super) async fn ask(&self, question: &str, default: Option<&str>) -> anyhow::Result<String> {
+    pub(super) fn ask(&self, question: &str, default: Option<&str>) -> anyhow::Result<String> {
         loop {
             let shown = default.filter(|default| !default.is_empty());
             let shown = shown.map(|default| format!(" [{}]", words::clean(default, 300))).unwrap_or_default();
-            let line = self.line(&format!("{question}{shown}: "), false).await?;
+            let line = self.line(&format!("{question}{shown}: "), false)?;
             let line = line.trim();
             match default {
                 Some(default) if line.is_empty() => return Ok(default.to_owned()),
@@ -96,14 +96,14 @@ impl Terminal {
     /// # Errors
     ///
     /// If the terminal is closed.
-    pub(super) async fn choose(&self, question: &str, letters: &[(char, &str)]) -> anyhow::Result<char> {
+    pub(super) fn choose(&self, question: &str, letters: &[(char, &str)]) -> anyhow::Result<char> {
         self.say(question)?;
         for (number, (letter, meaning)) in letters.iter().enumerate() {
             let usual = if number == 0 { " (or Enter)" } else { "" };
             self.list(&format!("  {letter}  "), &format!("{meaning}{usual}"))?;
         }
         loop {
-            let answer = self.ask("Your choice", Some("")).await?.to_ascii_lowercase();
+            let answer = self.ask("Your choice", Some(""))?.to_ascii_lowercase();
             let wanted = answer.chars().next();
             let found = letters.iter().find(|(letter, _)| wanted.is_none_or(|wanted| wanted == *letter));
             match found {
@@ -118,10 +118,10 @@ impl Terminal {
     /// # Errors
     ///
     /// If the terminal is closed.
-    pub(super) async fn agrees(&self, question: &str, default: bool) -> anyhow::Result<bool> {
+    pub(super) fn agrees(&self, question: &str, default: bool) -> anyhow::Result<bool> {
         loop {
             let usual = if default { "Y/n" } else { "y/N" };
-            match self.line(&format!("{question} [{usual}]: "), false).await?.trim().to_ascii_lowercase().as_str() {
+            match self.line(&format!("{question} [{usual}]: "), false)?.trim().to_ascii_lowercase().as_str() {
                 "" => return Ok(default),
                 "y" | "yes" => return Ok(true),
                 "n" | "no" => return Ok(false),
@@ -135,10 +135,10 @@ impl Terminal {
     /// # Errors
     ///
     /// If the terminal is closed.
-    pub(super) async fn secret(&self, question: &str, may_be_kept: bool) -> anyhow::Result<Option<Zeroizing<String>>> {
+    pub(super) fn secret(&self, question: &str, may_be_kept: bool) -> anyhow::Result<Option<Zeroizing<String>>> {
         let kept = if may_be_kept { ", Enter for the one before" } else { "" };
         loop {
-            let line = self.line(&format!("{question} (not shown{kept}): "), true).await?;
+            let line = self.line(&format!("{question} (not shown{kept}): "), true)?;
             match super::held::secret_of(&line) {
                 Ok(secret) => return Ok(Some(secret)),
                 Err(_) if line.trim().is_empty() && may_be_kept => return Ok(None),
@@ -148,7 +148,7 @@ impl Terminal {
     }
 
     /// One line as it was typed.
-    async fn line(&self, prompt: &str, is_hidden: bool) -> anyhow::Result<Zeroizing<String>> {
+    fn line(&self, prompt: &str, is_hidden: bool) -> anyhow::Result<Zeroizing<String>> {
         let hidden = is_hidden.then(|| {
             let mut hidden = self.found.clone();
             hidden.local_modes.remove(LocalModes::ECHO);
@@ -164,12 +164,12 @@ impl Terminal {
             write!(out, "{prompt}")?;
             out.flush()?;
         }
-        let line = tokio::task::spawn_blocking(read_line).await;
+        let line = read_line();
         if hidden.is_some() {
             self.restore();
             writeln!(io::stdout().lock())?;
         }
-        line.context("reading the terminal ended in a defect")?
+        line
     }
 }
 
