@@ -11,12 +11,16 @@ mod drill;
 mod duty;
 mod guide;
 mod handover;
+mod import;
 pub mod inspect;
 mod once;
 mod passwd;
+mod place;
 mod preflight;
+mod setup;
 mod terminal;
 mod verify;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -83,6 +87,12 @@ enum LogFormat {
 enum Command {
     /// Run the daemon
     Serve(daemon::Serve),
+    /// Ask for the MDM, the login, the account and the certificate; try them, show the first reading, write a configuration
+    ///
+    /// A configuration that is there is never touched: where it reads tenant files, one is written beside it. With --yes
+    /// nothing is asked, and the secret comes from a file or from standard input, never from an option. Exit status: 0, or 1
+    /// with nothing written.
+    Setup(setup::Options),
     /// Check the configuration strictly; print what would run and what each tenant cannot know
     CheckConfig,
     /// Ask each MDM what this login may read: allowed or denied, the privilege to add, what is lost without it
@@ -121,6 +131,12 @@ enum Command {
     ///
     /// Exit status: 0 all is as it must be, 1 something is still open, 2 devices are or will be lost, 3 nobody can say.
     Verify(verify::Options),
+    /// Read many tenants from a CSV file, and write them as one tenant file
+    ///
+    /// A dry run unless --write is given: it says of each tenant what it can and cannot know. A file with a mistake in it is
+    /// refused whole. Exit status: 0, or 1 with nothing written.
+    #[command(after_help = import::HELP)]
+    Import(import::Options),
     /// Write the sheet for the vault: what a stranger needs when this machine is dead
     ///
     /// Accounts, ends, topics, and where everything lives; no secret. Reads the configuration and the store, asks nobody.
@@ -273,6 +289,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
     match command {
         Command::Serve(options) => daemon::serve(scene, options).await,
+        Command::Setup(options) => setup::run(scene, &options),
         Command::CheckConfig => check::run(scene),
         Command::Access(options) => access::run(scene, options).await,
         Command::Once => once::run(scene).await,
@@ -287,6 +304,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Preflight(options) => preflight::run(scene, options).await,
         Command::Verify(options) => verify::run(scene, options).await,
         Command::Guide(options) => guide::run(scene, options).await,
+        Command::Import(options) => import::run(scene, &options),
         Command::Handover(options) => handover::run(scene, options).await,
         Command::Pin(command) => attest::pin(scene, command).await,
         Command::Confirm(command) => attest::confirm(scene, command).await,

@@ -31,6 +31,7 @@ mod wire;
 
 pub use postgres::Postgres;
 pub use schema::{schema, schema_text};
+pub(crate) use table::unknown_key;
 
 /// Reads the configuration at `path`, with `environment` laid over its single values.
 ///
@@ -45,7 +46,30 @@ pub fn load(
     environment: &BTreeMap<String, String>,
     previous: Option<&Config>,
 ) -> Result<Config, Vec<Problem>> {
-    load::load(path, environment, previous)
+    load::load(path, environment, previous, None)
+}
+
+/// A file of the configuration that is not on disk yet: the main file, or a tenant file.
+#[derive(Clone, Copy, Debug)]
+pub struct Draft<'a> {
+    /// Where it will stand, absolute.
+    pub path: &'a Path,
+    /// What will stand in it.
+    pub text: &'a str,
+}
+
+/// As [`load()`], as if the draft stood in its place already. A tenant file counts only where `tenant_files` names it, which
+/// [`Config::reads`] tells.
+///
+/// # Errors
+///
+/// As [`load()`].
+pub fn load_with(
+    draft: Draft<'_>,
+    path: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<Config, Vec<Problem>> {
+    load::load(path, environment, None, Some(draft))
 }
 
 /// A whole, checked configuration.
@@ -73,10 +97,20 @@ pub struct Config {
     pub tenants: BTreeMap<TenantName, Arc<Tenant>>,
     /// The names of the tenants that came from each tenant file, so that a reload can keep those of a bad one.
     pub tenant_files: BTreeMap<PathBuf, Vec<TenantName>>,
+    /// The paths and patterns of `tenant_files`, absolute.
+    pub tenant_file_patterns: Vec<PathBuf>,
     /// What is wrong in tenant files. It stops neither the start nor the other tenants.
     pub problems: Vec<Problem>,
     /// Every file that was read or looked for, and the folders that patterns look into, for `reload: watch`.
     pub files: Vec<PathBuf>,
+}
+
+impl Config {
+    /// Whether a file at this path is a tenant file: whether `tenant_files` names it.
+    #[must_use]
+    pub fn reads(&self, path: &Path) -> bool {
+        self.tenant_file_patterns.iter().any(|pattern| load::names(pattern, path))
+    }
 }
 
 /// `web`.

@@ -20,12 +20,21 @@ use crate::certificate::preflight::Baseline;
 use crate::config::Config;
 use crate::evaluate::{Report, baseline};
 use crate::model::{MdmKind, Memory, TenantName, Topic};
+use crate::provider;
 
 /// The whole walkthrough in one sentence, for whoever has no time.
 pub const IN_SHORT: &str = "The same account, the same row, Renew and nothing else; try the file before you upload it.";
 
 /// Apple's portal.
 pub const PORTAL: &str = "https://identity.apple.com/pushcert";
+
+/// How the certificate in use is taken from Apple's portal. `docs/start-mac-admin.md` says the same.
+pub const DOWNLOAD: [&str; 4] = [
+    "Open https://identity.apple.com/pushcert and sign in with the Apple Account of the certificate.",
+    "Find the row of your MDM. Several may look alike: what a device listens on proves which one it is.",
+    "Press Download in that row. Press nothing else: not Renew, not Revoke, not Create.",
+    "Bring the file to this machine. It holds no private key.",
+];
 
 /// The way back after a wrong upload, for those who have no time to read docs/recovery.md.
 pub const UNDO: &str = "Stop enrolment. Sign in with the original account, press Renew on the original row (the one with \
@@ -149,6 +158,27 @@ struct Mdm {
     upload: &'static [&'static str],
     /// What its console shows afterwards.
     look: &'static str,
+    /// How a login for this program is made, up to the rights that it needs.
+    grant: &'static [&'static str],
+    /// How it is made, after those.
+    hand: &'static [&'static str],
+    /// What to look at when it is refused, to follow "see".
+    credential: &'static str,
+}
+
+/// How a login is made that only reads: where to click, the rights to grant, and what to take along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// What to do up to the rights; nothing where no MDM is asked.
+    pub grant: &'static [&'static str],
+    /// The rights, each privilege once, by the vendor's exact name.
+    pub rights: Vec<(&'static str, String)>,
+    /// The rights that only `enrolment_profile: true` needs.
+    pub extra: Vec<(&'static str, String)>,
+    /// What to do after the rights were granted.
+    pub hand: &'static [&'static str],
+    /// What to look at when the login is refused, to follow "see".
+    pub credential: &'static str,
 }
 
 /// What is said of an MDM that is not known to hand out the certificate in use.
@@ -170,6 +200,23 @@ fn mdm(kind: MdmKind) -> &'static Mdm {
 #[must_use]
 pub fn product(kind: MdmKind) -> &'static str {
     mdm(kind).product
+}
+
+/// How a login for an MDM is made. `docs/start-mac-admin.md` says the same for Jamf.
+#[must_use]
+pub fn login(kind: MdmKind) -> Login {
+    let mdm = mdm(kind);
+    let of = |is_extra: bool| {
+        let mut rights: Vec<(&'static str, String)> = Vec::new();
+        for right in provider::rights(kind).into_iter().filter(|right| right.is_extra == is_extra) {
+            match rights.iter_mut().find(|(privilege, _)| *privilege == right.privilege) {
+                Some((_, lost)) => *lost = format!("{lost}; {}", right.lost),
+                None => rights.push((right.privilege, right.lost.to_owned())),
+            }
+        }
+        rights
+    };
+    Login { grant: mdm.grant, rights: of(false), extra: of(true), hand: mdm.hand, credential: mdm.credential }
 }
 
 /// Where an MDM takes the new certificate, in one paragraph for a verdict that has no room for the walkthrough.

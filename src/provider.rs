@@ -74,3 +74,15 @@ impl Poll for ProviderPoll {
         self.provider.poll(self.source, now)
     }
 }
+
+/// The rights that a login of an MDM needs, whatever a tenant asks for; none where no MDM is asked.
+#[must_use]
+pub fn rights(kind: MdmKind) -> Vec<access::Right> {
+    match kind {
+        MdmKind::Intune => intune::rights(),
+        MdmKind::Jamf => jamf::rights(),
+        MdmKind::Kandji => kandji::rights(),
+        MdmKind::Mosyle => mosyle::rights(),
+        MdmKind::None => Vec::new(),
+    }
+}

@@ -33,8 +33,13 @@ pub fn of_daemon(
 /// As a command sees it, which may run beside a daemon, without one, and as another user. Blocks for a few small files.
 #[must_use]
 pub fn of_command(path: &Path, environment: &BTreeMap<String, String>, config: &Config) -> Installation {
-    let unit = UNITS.iter().find(|path| Path::new(path).exists()).map(|path| (*path).to_owned());
-    Installation { unit, ..of(path, environment, config) }
+    Installation { unit: unit(), ..of(path, environment, config) }
+}
+
+/// The unit of systemd that is installed, by its path.
+#[must_use]
+pub fn unit() -> Option<String> {
+    UNITS.iter().find(|path| Path::new(path).exists()).map(|path| (*path).to_owned())
 }
 
 fn of(path: &Path, environment: &BTreeMap<String, String>, config: &Config) -> Installation {

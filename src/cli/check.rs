@@ -103,7 +103,7 @@ fn probes(probe: &Settings, config: &Config, out: &mut dyn Write) -> io::Result<
 }
 
 /// What would close a blind spot that follows from the configuration; `None` where there is none.
-fn gap(question: Question, tenant: &Tenant, config: &Config) -> Option<String> {
+pub(super) fn gap(question: Question, tenant: &Tenant, config: &Config) -> Option<String> {
     if question == Question::Renewable {
         let missing = unrenewable(tenant, config);
         return (!missing.is_empty()).then(|| format!("add {}", missing.join(", ")));

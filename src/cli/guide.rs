@@ -32,7 +32,7 @@ pub(super) struct Options {
     tenant: Option<TenantName>,
 }
 
-fn kind_of(text: &str) -> Result<MdmKind, String> {
+pub(super) fn kind_of(text: &str) -> Result<MdmKind, String> {
     let word = text.to_ascii_lowercase();
     let kind = MdmKind::ALL.into_iter().find(|kind| kind.as_str() == word);
     // The name that the product has now.

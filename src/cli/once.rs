@@ -54,7 +54,8 @@ pub(super) fn exit_of(worst: Option<Level>) -> u8 {
     }
 }
 
-fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+/// The reading as a table for people.
+pub(super) fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut tenants: Vec<&TenantReport> = report.tenants.iter().collect();
     tenants.sort_by_key(|tenant| (tenant.level, tenant.effective.as_ref().map(|known| known.not_after)));
     let names = |tenant: &&TenantReport| words::clean(tenant.name.as_str(), 128).chars().count();

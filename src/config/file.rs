@@ -49,7 +49,8 @@ fn is_writable_by_others(_: &std::fs::Metadata) -> bool {
     false
 }
 
-fn parse(text: &str) -> Result<Map<String, Value>, String> {
+/// Reads the text of such a file.
+pub(super) fn parse(text: &str) -> Result<Map<String, Value>, String> {
     // Editors of other systems put a byte-order mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     refuse_aliases(text)?;

@@ -8,20 +8,21 @@ use super::defaults::Defaults;
 use super::environment::Overrides;
 use super::table::{Problems, Table};
 use super::tenants::{self, Common, Origin, Taken};
-use super::{AccountPolicy, Config, Tenant, file, sections, unbuilt};
+use super::{AccountPolicy, Config, Draft, Tenant, file, sections, unbuilt};
 use crate::model::{Policy, Problem, TenantName};
 
 pub(super) fn load(
     path: &Path,
     environment: &BTreeMap<String, String>,
     previous: Option<&Config>,
+    draft: Option<Draft<'_>>,
 ) -> Result<Config, Vec<Problem>> {
     // Without a current folder the path stays as it is, and reading it will say what is wrong.
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let base = path.parent().unwrap_or(&path);
     let problems = Problems::default();
     let overrides = Overrides::find(environment, &problems);
-    let merged = file::read(&path).and_then(|file| {
+    let merged = read(&path, draft).and_then(|file| {
         overrides.apply(file).map_err(|_| "cannot be read: its values do not fit together".to_owned())
     });
     let entries = match merged {
@@ -37,8 +38,9 @@ pub(super) fn load(
     root.finish();
     let mut problems = problems.into_vec();
     if problems.is_empty() {
-        let mut loading = Loading { config, taken, base, common: &common };
+        let mut loading = Loading { config, taken, base, common: &common, draft };
         loading.tenant_files(&patterns, previous);
+        loading.config.tenant_file_patterns = patterns;
         return Ok(loading.config);
     }
     for problem in &mut problems {
@@ -80,6 +82,7 @@ fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common,
         probe,
         tenants: tenants.into_iter().map(|tenant| (tenant.name.clone(), tenant)).collect(),
         tenant_files: BTreeMap::new(),
+        tenant_file_patterns: Vec::new(),
         problems: Vec::new(),
         files: vec![path.to_owned()],
     };
@@ -92,6 +95,7 @@ struct Loading<'a> {
     taken: Taken,
     base: &'a Path,
     common: &'a Common,
+    draft: Option<Draft<'a>>,
 }
 
 impl Loading<'_> {
@@ -123,7 +127,7 @@ impl Loading<'_> {
 
     fn read(&self, path: &Path, shown: &str) -> Result<(Vec<Arc<Tenant>>, Taken), Vec<Problem>> {
         let nothing = Overrides::default();
-        let entries = file::read(path)
+        let entries = read(path, self.draft)
             .and_then(|file| nothing.apply(file).map_err(|_| "must be a YAML mapping of keys to values".to_owned()))
             .map_err(|message| vec![Problem::new("", message)])?;
         let problems = Problems::default();
@@ -153,17 +157,16 @@ impl Loading<'_> {
         let mut seen = BTreeSet::from([self.config.files[0].clone()]);
         for pattern in patterns {
             let text = pattern.to_string_lossy();
-            if !text.contains(['*', '?', '[']) {
+            let written = self.draft.map(|draft| draft.path).filter(|path| names(pattern, path));
+            if !has_wildcard(&text) {
                 found.push(pattern.clone());
                 continue;
             }
             // A new file shows in its folder.
-            let folder = pattern.ancestors().skip(1).find(|path| !path.to_string_lossy().contains(['*', '?', '[']));
+            let folder = pattern.ancestors().skip(1).find(|path| !has_wildcard(&path.to_string_lossy()));
             self.config.files.extend(folder.map(Path::to_owned));
             let mut is_whole = folder.is_none_or(|folder| std::fs::read_dir(folder).is_ok());
-            // Hidden files are what editors leave behind.
-            let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-            for entry in glob::glob_with(&text, options).into_iter().flatten() {
+            for entry in glob::glob_with(&text, OPTIONS).into_iter().flatten() {
                 match entry {
                     Ok(path) => found.push(path),
                     Err(error) => {
@@ -173,6 +176,7 @@ impl Loading<'_> {
                     }
                 }
             }
+            found.extend(written.map(Path::to_owned));
             if let (false, Some(previous), Ok(pattern)) = (is_whole, previous, glob::Pattern::new(&text)) {
                 let lost = previous.tenant_files.keys().filter(|path| pattern.matches_path(path));
                 found.extend(lost.cloned());
@@ -185,6 +189,29 @@ impl Loading<'_> {
     /// A file as people wrote it: from the folder of the main file, if it is below.
     fn shown(&self, path: &Path) -> String {
         path.strip_prefix(self.base).unwrap_or(path).display().to_string()
+    }
+}
+
+/// Hidden files are what editors leave behind.
+const OPTIONS: glob::MatchOptions =
+    glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// Whether an entry of `tenant_files` names a file at this path.
+pub(super) fn names(entry: &Path, path: &Path) -> bool {
+    let text = entry.to_string_lossy();
+    entry == path
+        || has_wildcard(&text) && glob::Pattern::new(&text).is_ok_and(|found| found.matches_path_with(path, OPTIONS))
+}
+
+fn has_wildcard(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// Reads a file of the configuration, or the draft that will stand there.
+fn read(path: &Path, draft: Option<Draft<'_>>) -> Result<::config::Map<String, ::config::Value>, String> {
+    match draft.filter(|draft| draft.path == path) {
+        Some(draft) => file::parse(draft.text),
+        None => file::read(path),
     }
 }
 

@@ -184,7 +184,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
 
 /// What to say about an unknown key, and the known one that was probably meant. The value is not looked at: it may be
 /// a secret.
-pub(super) fn unknown_key<'k>(key: &str, known: &[&'k str]) -> (String, Option<&'k str>) {
+pub(crate) fn unknown_key<'k>(key: &str, known: &[&'k str]) -> (String, Option<&'k str>) {
     let file_key = format!("{key}_file");
     if let Some(known) = known.iter().find(|known| **known == file_key) {
         let message =

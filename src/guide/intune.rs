@@ -20,4 +20,16 @@ pub(super) static MDM: Mdm = Mdm {
     ],
     look: "The same page of the admin center shows the certificate as active, with the new end. The old end may stay \
            for a while (reported, no time is promised).",
+    grant: &[
+        "In the Microsoft Entra admin center open App registrations and make a new one, named apnswatch, for this directory \
+         only (the way through the console is not confirmed here: look for \"App registrations\" in its search).",
+        "Under API permissions add these application permissions of Microsoft Graph, no delegated ones, and let an \
+         administrator grant admin consent. Both only read:",
+    ],
+    hand: &[
+        "Under Certificates & secrets make a new client secret and copy its value at once: it is shown once, and its id is \
+         not the secret. The page Overview of the registration has the application (client) id and the directory (tenant) \
+         id.",
+    ],
+    credential: "whether both ids are right, and the secret its value (not its id) and not expired",
 };

@@ -17,4 +17,16 @@ pub(super) static MDM: Mdm = Mdm {
     upload: &["Go back to the same wizard and upload the new file where it asks for the certificate (not confirmed)."],
     look: "The entry under Push certificates shows the new end (not confirmed). A notice about the certificate that is \
            gone proves nothing: anybody can click it away.",
+    grant: &[
+        "In Jamf Pro open Settings > System > API roles and clients (not confirmed here: Jamf's own page was not at hand; \
+         look for \"API roles\" in the search of the settings).",
+        "A role. In the tab for roles make a new one, named apnswatch, with these privileges and no others. All of them \
+         only read:",
+    ],
+    hand: &[
+        "A client. In the tab for clients make a new one with that role, and enable it. Let it give you a client secret: it \
+         is shown once. Note the client id, which stands beside it. When you change the role later, only new logins have \
+         the change; another role may take a new secret.",
+    ],
+    credential: "whether the client id is right, the client enabled, and the secret the one that was shown last",
 };

@@ -15,4 +15,13 @@ pub(super) static MDM: Mdm = Mdm {
     ],
     upload: &["Go back to the same wizard and upload the new file (not confirmed)."],
     look: "The entry of the Apple Push Notification service shows the new end (not confirmed).",
+    grant: &[
+        "In Kandji (Iru) open Access, API tokens, and add a token named apnswatch (the rest of the way is not confirmed here).",
+        "A token has rights to single endpoints. Give it these and no others. All of them only read:",
+    ],
+    hand: &[
+        "Copy the token. On the same page stands the address of the API, such as https://acme.api.kandji.io: take it as it \
+         stands there.",
+    ],
+    credential: "whether the token was copied whole, was not revoked, and belongs to this address",
 };

@@ -18,4 +18,15 @@ pub(super) static MDM: Mdm = Mdm {
     upload: &["Go back to the same wizard and upload the new file (not confirmed)."],
     look: "The page Push Certificate shows the new end, the new serial number, the same topic, and all devices under \
            this one certificate (as in the same copy of the training).",
+    grant: &[
+        "Mosyle's API takes two things: the access token of an integration, and the address and the password of an \
+         administrator. Make an administrator for this alone, with this right and no others (as an integrator found out; \
+         Mosyle's own page was not at hand):",
+    ],
+    hand: &[
+        "Enable the API integration and let it make an access token (not confirmed here where: look for \"API\" among the \
+         integrations). Renewing that token revokes the one before it. Where it is bound to addresses of servers, the one \
+         of this machine must be among them.",
+    ],
+    credential: "whether the access token, the address and the password belong together and to this product",
 };

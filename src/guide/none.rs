@@ -20,4 +20,7 @@ pub(super) static MDM: Mdm = Mdm {
         "An MDM that you run yourself may go on with the old certificate until it is started again (reported of some).",
     ],
     look: "The page of the push certificate in your MDM shows the new end.",
+    grant: &[],
+    hand: &[],
+    credential: "",
 };

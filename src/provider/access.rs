@@ -17,6 +17,17 @@ pub struct Access {
     pub lost: &'static str,
 }
 
+/// A right that a login needs, to be granted before anything is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Right {
+    /// What to grant, by the vendor's exact name.
+    pub privilege: &'static str,
+    /// What nobody knows without it, to follow "without it nobody knows".
+    pub lost: &'static str,
+    /// Whether it is needed only with `enrolment_profile: true`.
+    pub is_extra: bool,
+}
+
 /// Whether something can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -46,11 +46,25 @@ use self::reader::{Entity, Extent, Reader};
 use self::tokens::{ADE, VPP};
 use self::wire::CERTIFICATE;
 use super::Provider;
-use super::access::{Access, Verdict};
+use super::access::{Access, Right, Verdict};
 use super::http::{Client, Origin, TokenCache};
 use super::settings::yes;
 use crate::config::Network;
 use crate::model::{AppleToken, Facts, Failure, MdmKind, Outcome, PushHealth, Reason, Source};
+
+/// What is read: for which source, whether a server may lack it, and what nobody knows without it. A beta read may be missing
+/// in a national cloud.
+const READS: [(Source, &Wanted, bool, &str); 4] = [
+    (Source::Api, &CERTIFICATE, false, "the end and the topic of the push certificate"),
+    (Source::Tokens, &ADE, true, "the end of the tokens for automated enrolment"),
+    (Source::Tokens, &VPP, false, "the end and the state of the tokens for apps and books"),
+    (Source::Push, &DEVICES, false, "when devices last checked in"),
+];
+
+/// The rights that the app needs: application permissions.
+pub(super) fn rights() -> Vec<Right> {
+    READS.iter().map(|(_, wanted, _, lost)| Right { privilege: wanted.permission, lost, is_extra: false }).collect()
+}
 
 /// `mdm` of a tenant with `kind: intune`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -265,15 +279,8 @@ impl Provider for Intune {
 
     fn access(&self, now: DateTime<Utc>) -> BoxFuture<'_, Vec<Access>> {
         Box::pin(async move {
-            // A beta read may be missing in a national cloud.
-            let all: [(Source, &Wanted, bool, &'static str); 4] = [
-                (Source::Api, &CERTIFICATE, false, "the end and the topic of the push certificate"),
-                (Source::Tokens, &ADE, true, "the end of the tokens for automated enrolment"),
-                (Source::Tokens, &VPP, false, "the end and the state of the tokens for apps and books"),
-                (Source::Push, &DEVICES, false, "when devices last checked in"),
-            ];
             let mut told = Vec::new();
-            for (source, wanted, is_optional, lost) in all {
+            for (source, wanted, is_optional, lost) in READS {
                 if !self.sources.contains(&source) {
                     continue;
                 }

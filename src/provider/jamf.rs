@@ -34,11 +34,28 @@ use self::endpoints::Endpoint;
 use self::login::Login;
 use self::session::Session;
 use super::Provider;
-use super::access::{Access, Verdict};
+use super::access::{Access, Right, Verdict};
 use super::http::{BODY_LIMIT, Client, Origin, TokenCache};
 use super::settings::yes;
 use crate::config::Network;
 use crate::model::{Facts, Failure, MdmKind, Outcome, Reason, Source};
+
+/// The rights that the login needs. The notices take none.
+pub(super) fn rights() -> Vec<Right> {
+    let all = [
+        &endpoints::ENROLLMENTS,
+        &endpoints::LOCATIONS,
+        &endpoints::PUSH_STATUS,
+        &endpoints::DEVICES,
+        &endpoints::PROFILES,
+    ];
+    let right = |endpoint: &Endpoint| Right {
+        privilege: endpoint.privilege,
+        lost: endpoint.lost,
+        is_extra: endpoint.source == Source::Profile,
+    };
+    all.into_iter().map(right).collect()
+}
 
 /// `mdm` of a tenant with `kind: jamf`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

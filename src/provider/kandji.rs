@@ -32,7 +32,7 @@ use self::envelope::{Fields, Listing, PRISM, REST};
 use self::paging::Trail;
 use self::refusal::Budget;
 use super::Provider;
-use super::access::{Access, Verdict};
+use super::access::{Access, Right, Verdict};
 use super::http::{self, Answer, Client, Token};
 use super::settings::yes;
 use crate::certificate::profile;
@@ -48,6 +48,16 @@ const PROFILE_LIMIT: usize = 1024 * 1024;
 
 /// How long a failed read of a profile is left alone: each may leave a trace at Kandji.
 const PROFILE_PAUSE: Duration = Duration::from_secs(3600);
+
+/// The rights that the token needs.
+pub(super) fn rights() -> Vec<Right> {
+    let right = |resource: &Resource<'_>| Right {
+        privilege: resource.permission(),
+        lost: resource.lost(),
+        is_extra: resource.source() == Source::Profile,
+    };
+    EVERYTHING.iter().map(right).collect()
+}
 
 /// `mdm` of a tenant with `kind: kandji`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -88,6 +98,10 @@ enum Resource<'a> {
     /// Of the blueprint with this id.
     Profile(&'a str),
 }
+
+/// Every resource, in the order in which they are tried.
+const EVERYTHING: [Resource<'static>; 4] =
+    [Resource::Integrations, Resource::Devices, Resource::Blueprints, Resource::Profile("")];
 
 impl Resource<'_> {
     fn path(&self) -> Vec<&str> {
@@ -353,8 +367,7 @@ impl Kandji {
 
     /// Everything that the sources of this tenant need.
     fn wanted(&self) -> impl Iterator<Item = Resource<'static>> {
-        let all = [Resource::Integrations, Resource::Devices, Resource::Blueprints, Resource::Profile("")];
-        all.into_iter().filter(|resource| self.sources.contains(&resource.source()))
+        EVERYTHING.into_iter().filter(|resource| self.sources.contains(&resource.source()))
     }
 }
 

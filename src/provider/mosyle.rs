@@ -31,13 +31,21 @@ use serde::Deserialize;
 use self::login::Login;
 use self::reader::Reader;
 use super::Provider;
-use super::access::{Access, Verdict};
+use super::access::{Access, Right, Verdict};
 use super::http::{Client, TokenCache};
 use crate::config::Network;
 use crate::model::{Facts, Failure, MdmKind, Outcome, Reason, Source};
 
 /// The right of the administrator that is needed, as the console calls it (tuxudo/mosyle, README).
 const RIGHT: &str = "Device View";
+
+/// What nobody knows without the right.
+const LOST: &str = "whether devices that are alive still answer, which is a weak sign";
+
+/// The rights that the administrator needs.
+pub(super) fn rights() -> Vec<Right> {
+    vec![Right { privilege: RIGHT, lost: LOST, is_extra: false }]
+}
 
 /// `mdm` of a tenant with `kind: mosyle`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -156,7 +164,7 @@ impl Provider for Mosyle {
                 endpoint: format!("POST /{} (list)", self.product.list_path()),
                 verdict: Verdict::from_failure(self.may_list(now).await.err(), false),
                 privilege: RIGHT,
-                lost: "whether devices that are alive still answer, which is a weak sign",
+                lost: LOST,
             }]
         })
     }

@@ -1,7 +1,7 @@
 //! The documents: their commands are real, their links lead somewhere, and the pages that take a reader by the hand are
 //! done from the first block to the last.
 
-mod blocks;
+pub(crate) mod blocks;
 mod page;
 mod security;
 
@@ -12,7 +12,8 @@ use apnswatch::demo::apple::{Behaviour, Certificates, Simulator as Apple};
 use apnswatch::demo::certificates::{Authority, Leaf};
 use apnswatch::demo::intune::{self, Credential, Directory};
 use apnswatch::demo::jamf::{self, Answer, Resource, enrollment, location};
-use apnswatch::model::Role;
+use apnswatch::guide;
+use apnswatch::model::{MdmKind, Role};
 use chrono::TimeDelta;
 
 use self::blocks::{blocks, calls, prose};
@@ -208,6 +209,21 @@ async fn the_page_names_every_privilege_in_jamf() {
         }
     }
     assert_eq!(privileges.len(), 5, "{privileges:?}");
+}
+
+#[test]
+fn the_page_and_setup_say_the_same_of_the_login_and_of_the_certificate() {
+    let page = document(JAMF_PAGE).replace("**", "").replace('`', "");
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let login = guide::login(MdmKind::Jamf);
+    let rights = login.rights.iter().chain(&login.extra).map(|(name, lost)| format!("| {name} | {lost}"));
+    let sentences = login.grant.iter().chain(login.hand).chain(&guide::DOWNLOAD).map(|text| (*text).to_owned());
+    let all: Vec<String> = rights.chain(sentences).collect();
+    assert_eq!(all.len(), 5 + 3 + 4);
+    for text in all {
+        // The page's last words are its own.
+        assert!(page.contains(text.trim_end_matches('.')), "the page does not say: {text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
