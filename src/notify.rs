@@ -5,12 +5,16 @@
 
 pub mod channel;
 pub mod facts;
+mod heartbeat;
 pub mod key;
 pub mod ledger;
 pub mod message;
 pub mod news;
+mod notifier;
 pub mod office;
 pub mod rules;
+pub use notifier::Notifier;
+
 #[cfg(test)]
 mod sample;
 pub mod telling;

@@ -126,6 +126,9 @@ pub(super) fn body(news: &News<'_>, keys: &[&Key], is_in_full: bool) -> Vec<Stri
             out.push(format!("Of the first of them: {}", news.told(first).paragraphs.join("\n")));
         }
     }
+    if is_in_full && let Some(first) = keys.first() {
+        out.push(format!("Runbook: the heading {} of docs/runbook.md.", first.alert));
+    }
     out
 }
 

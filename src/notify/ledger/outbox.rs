@@ -12,8 +12,8 @@ use crate::notify::office;
 /// The pauses after failures, in seconds; the last one stays.
 const PAUSES: [i64; 6] = [10, 30, 60, 120, 300, 600];
 
-/// A message that its receiver refuses for what it is, is given up after so many tries: those behind it must get through.
-const REFUSALS: u32 = 5;
+/// A message that its receiver refuses for what it is lets the others pass, and is given up after so long.
+const REFUSED: TimeDelta = TimeDelta::days(3);
 
 /// More messages than this wait in no channel; the oldest repetitions make room first.
 const MOST: usize = 500;
@@ -26,9 +26,9 @@ pub struct Parcel {
     /// It waits until people are there.
     #[serde(default)]
     pub waits_for_office: bool,
-    /// How often its receiver refused it.
-    #[serde(default)]
-    pub refusals: u32,
+    /// Since when its receiver refuses it for what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<DateTime<Utc>>,
 }
 
 /// How a channel does.
@@ -70,7 +70,7 @@ impl Ledger {
             let parcel = Parcel {
                 message: message.clone(),
                 waits_for_office: tier == Tier::Warning && !message.is_drill,
-                refusals: 0,
+                refused: None,
             };
             self.parcels.insert((*channel, self.next), parcel);
             self.make_room(*channel);
@@ -132,12 +132,23 @@ impl Ledger {
         delivery.since.get_or_insert(now);
         delivery.next = Some(now + pause.min(TimeDelta::hours(1)));
         let Some(parcel) = self.parcels.get_mut(&(channel, number)).filter(|_| is_refused) else { return false };
-        parcel.refusals += 1;
-        if parcel.refusals < REFUSALS {
-            return false;
+        let refused = *parcel.refused.get_or_insert(now);
+        if now - refused >= REFUSED {
+            self.parcels.remove(&(channel, number));
+            return true;
         }
-        self.parcels.remove(&(channel, number));
-        true
+        // Behind the others, with what belongs to it: the receiver may be right about this one alone.
+        let thread = parcel.message.thread.clone();
+        let is_mine = |parcel: &&Parcel| parcel.message.thread == thread;
+        let mine = self.parcels.range((channel, 0)..=(channel, u64::MAX));
+        let numbers: Vec<u64> = mine.filter(|(_, parcel)| is_mine(parcel)).map(|((_, number), _)| *number).collect();
+        for number in numbers {
+            if let Some(parcel) = self.parcels.remove(&(channel, number)) {
+                self.next += 1;
+                self.parcels.insert((channel, self.next), parcel);
+            }
+        }
+        false
     }
 
     /// The channels that cannot be reached.

@@ -289,10 +289,40 @@ fn pauses_grow_and_what_the_receiver_asks_for_counts() {
     ledger.failed(ChannelKind::Slack, number, false, Some(TimeDelta::minutes(20)), moment);
     assert!(ledger.due(ChannelKind::Slack, &policy, moment + TimeDelta::seconds(1199)).is_none());
     assert!(ledger.due(ChannelKind::Slack, &policy, moment + TimeDelta::seconds(1200)).is_some());
-    // What is refused for what it is must not keep the others waiting for ever.
-    let given_up: Vec<bool> = (0..5).map(|_| ledger.failed(ChannelKind::Slack, number, true, None, moment)).collect();
-    assert_eq!(given_up, [false, false, false, false, true]);
+    // What is refused for what it is must not keep the others waiting, and is not tried for ever.
+    assert!(!ledger.failed(ChannelKind::Slack, number, true, None, moment));
+    let (number, _) = ledger.due(ChannelKind::Slack, &policy, moment + HOUR).unwrap();
+    assert!(!ledger.failed(ChannelKind::Slack, number, true, None, moment + DAY));
+    let (number, _) = ledger.due(ChannelKind::Slack, &policy, moment + DAY * 2).unwrap();
+    assert!(ledger.failed(ChannelKind::Slack, number, true, None, moment + DAY * 3));
     assert_eq!(ledger.waiting(ChannelKind::Slack), 0);
+}
+
+#[test]
+fn a_message_that_is_refused_lets_others_pass() {
+    let mut world = World::new(2);
+    world.is_reachable = false;
+    world.phase(0, Phase::Expired);
+    world.wait(MINUTE * 8);
+    world.phase(1, Phase::Expired);
+    world.phase(0, Phase::Ok);
+    world.wait(MINUTE * 10);
+    let now = world.report.now;
+    let (ledger, policy) = (&mut world.ledger, &world.policy);
+    ledger.deliveries.clear();
+    let (number, message) = ledger.due(ChannelKind::Slack, policy, now).unwrap();
+    assert!(message.title.contains("t0000"));
+    ledger.failed(ChannelKind::Slack, number, true, None, now);
+    let mut titles = Vec::new();
+    while let Some((number, message)) = ledger.due(ChannelKind::Slack, policy, now + HOUR) {
+        titles.push(message.title.clone());
+        ledger.delivered(ChannelKind::Slack, number);
+    }
+    assert_eq!(titles.len(), 3, "{titles:?}");
+    assert!(
+        titles[0].contains("t0001") && titles[1].starts_with("t0000") && titles[2].starts_with("Ended: t0000"),
+        "{titles:?}"
+    );
 }
 
 #[test]
