@@ -31,6 +31,7 @@ use crate::config::Network;
 use crate::model::{Failure, Reason};
 
 pub use errand::Errand;
+pub(crate) use failure::tls_trouble;
 pub use failure::{clean, retry_after, status_failure};
 pub use origin::Origin;
 pub use reads::secret_header;

@@ -14,6 +14,7 @@ use crate::config::Network;
 use crate::config::notify::{Smtp, SmtpTls};
 use crate::model::{Failure, Reason};
 use crate::notify::message::Message;
+use crate::provider::http::tls_trouble;
 use crate::secret::SecretFile;
 
 /// What one answer of a server may take: some let strangers wait on purpose.
@@ -108,15 +109,16 @@ fn mail(settings: &Smtp, message: &Message) -> Result<lettre::Message, Failure> 
 }
 
 fn refusal(place: &str, error: &lettre::transport::smtp::Error) -> Refusal {
+    if let Some(trouble) = tls_trouble(error) {
+        return Failure::new(Reason::Tls, format!("{place}: {trouble}")).into();
+    }
     let code = error.status().map(u16::from);
     let (reason, what, is_about_message) = match code {
         Some(530 | 534 | 535 | 538) => (Reason::Auth, "refuses the login".to_owned(), false),
         Some(code @ 500..=599) => (Reason::Malformed, format!("refuses the mail (code {code})"), true),
         Some(code) => (Reason::Http, format!("takes no mail at the moment (code {code})"), false),
         None if error.is_timeout() => (Reason::Timeout, "gives no answer in time".to_owned(), false),
-        None if error.is_tls() => {
-            (Reason::Tls, "speaks no TLS, or with a certificate that is not trusted".to_owned(), false)
-        }
+        None if error.is_tls() => (Reason::Tls, "speaks no TLS that is known here".to_owned(), false),
         None if error.is_client() => {
             (Reason::Auth, "offers no way to log in, or no TLS, that is known here".to_owned(), false)
         }
