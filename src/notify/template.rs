@@ -3,11 +3,13 @@
 //!
 //! A template comes from our own rules, never from outside; what is filled in may hold anything, and is never read as a template.
 
+mod format;
+
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use chrono::DateTime;
+use self::format::{duration, printf, significant, timestamp};
 
 /// Answers the queries of a template.
 pub trait Source {
@@ -358,159 +360,5 @@ impl Filler<'_> {
     }
 }
 
-/// `%q`, `%s`, `%.0f`, each also by its number.
-fn printf(format: &str, values: &[Value]) -> Result<String, Broken> {
-    let mut out = String::new();
-    let mut next = 0;
-    let mut rest = format;
-    while let Some((text, after)) = rest.split_once('%') {
-        out.push_str(text);
-        let after = match after.strip_prefix('[').and_then(|after| after.split_once(']')) {
-            Some((number, after)) => {
-                next = number.parse::<usize>().map_or_else(|_| broken(format), Ok)?.saturating_sub(1);
-                after
-            }
-            None => after,
-        };
-        let Some(value) = values.get(next) else { return broken(format) };
-        next += 1;
-        rest = if let Some(rest) = after.strip_prefix('q') {
-            out.push_str(&quoted(&value.text()));
-            rest
-        } else if let Some(rest) = after.strip_prefix('s') {
-            out.push_str(&value.text());
-            rest
-        } else if let Some(rest) = after.strip_prefix(".0f") {
-            out.push_str(&format!("{:.0}", value.number()?));
-            rest
-        } else {
-            return broken(format);
-        };
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-/// A text in quotes, as Go has it for what can be printed.
-pub(super) fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-fn timestamp(seconds: f64) -> String {
-    #[allow(clippy::cast_possible_truncation, reason = "seconds of a date")]
-    let moment = DateTime::from_timestamp(seconds as i64, 0);
-    moment.map(|moment| moment.format("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default()
-}
-
-/// As Prometheus writes it: the largest unit first, down to the second.
-fn duration(seconds: f64) -> String {
-    let sign = if seconds < 0.0 { "-" } else { "" };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and far below 2^53")]
-    let whole = seconds.abs() as u64;
-    let (days, hours, minutes, rest) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60, whole % 60);
-    if days > 0 {
-        format!("{sign}{days}d {hours}h {minutes}m {rest}s")
-    } else if hours > 0 {
-        format!("{sign}{hours}h {minutes}m {rest}s")
-    } else if minutes > 0 {
-        format!("{sign}{minutes}m {rest}s")
-    } else {
-        format!("{}s", significant(seconds))
-    }
-}
-
-/// A number with four digits that count.
-fn significant(number: f64) -> String {
-    let digits = if number.abs() >= 1000.0 {
-        0
-    } else if number.abs() >= 100.0 {
-        1
-    } else if number.abs() >= 10.0 {
-        2
-    } else {
-        3
-    };
-    let text = format!("{number:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Known;
-
-    impl Source for Known {
-        fn query(&self, query: &str) -> Vec<Sample> {
-            let sample =
-                |name: &str, value| Sample { labels: BTreeMap::from([("tenant".to_owned(), name.to_owned())]), value };
-            match query {
-                r#"x{tenant="a\"b"}"# => vec![sample("one", 1.0), sample("two", 2.5)],
-                _ => Vec::new(),
-            }
-        }
-    }
-
-    fn filled(template: &str) -> String {
-        let labels = BTreeMap::from([("tenant".to_owned(), "a\"b".to_owned()), ("kind".to_owned(), "ade".to_owned())]);
-        fill(template, &labels, -90_061.0, &Known).unwrap()
-    }
-
-    #[test]
-    fn what_the_rules_use_is_understood() {
-        for (template, text) in [
-            ("plain", "plain"),
-            ("{{ $labels.tenant }} ({{ $labels.nothing }})", "a\"b ()"),
-            (r#"{{ if eq $labels.kind "vpp" }}no{{ else if eq $labels.kind "ade" }}yes{{ else }}no{{ end }}"#, "yes"),
-            (
-                r#"{{ with printf "x{tenant=%q}" $labels.tenant | query }}{{ with first . }}{{ .Labels.tenant }} {{ .Value }}{{ end }}{{ else }}none{{ end }}"#,
-                "one 1",
-            ),
-            (r#"{{ with query "y" }}some{{ else }}none, {{ $labels.kind }}{{ end }}"#, "none, ade"),
-            (
-                r#"{{ range $index, $each := printf "%[2]s%[1]s" "{tenant=\"a\\\"b\"}" "x" | query }}{{ if $index }}, {{ end }}{{ $each.Labels.tenant }}{{ end }}"#,
-                "one, two",
-            ),
-            (
-                r#"{{ with printf "x{tenant=%q}" $labels.tenant | query }}{{ . | first | label "tenant" }} {{ . | first | value | printf "%.0f" }}{{ end }}"#,
-                "one 1",
-            ),
-            ("{{ humanizeDuration $value }}", "-1d 1h 1m 1s"),
-            (r#"{{ if or (eq $labels.kind "x") (eq $labels.kind "ade") }}yes{{ end }}"#, "yes"),
-            ("{{ if gt $value 0.0 }}no{{ else }}yes{{ end }}", "yes"),
-        ] {
-            assert_eq!(filled(template), text, "{template}");
-        }
-    }
-
-    #[test]
-    fn what_is_filled_in_is_never_a_template() {
-        let labels = BTreeMap::from([("tenant".to_owned(), "{{ query \"x\" }} %q {{".to_owned())]);
-        let text = fill("{{ $labels.tenant }} {{ printf \"%s\" $labels.tenant }}", &labels, 0.0, &Known).unwrap();
-        assert_eq!(text, "{{ query \"x\" }} %q {{ {{ query \"x\" }} %q {{");
-    }
-
-    #[test]
-    fn what_is_not_known_is_told() {
-        for template in ["{{ env }}", "{{ $nobody }}", "{{ if }}", "{{ if $value }}", "{{ end }}", "{{", "{{ }}"] {
-            assert!(fill(template, &BTreeMap::new(), 0.0, &Known).is_err(), "{template}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_written_as_prometheus_writes_them() {
-        for (seconds, text) in [
-            (0.0, "0s"),
-            (59.5, "59.5s"),
-            (-30.0, "-30s"),
-            (60.0, "1m 0s"),
-            (3661.0, "1h 1m 1s"),
-            (864_000.0, "10d 0h 0m 0s"),
-        ] {
-            assert_eq!(duration(seconds), text);
-        }
-        assert_eq!(format!("{}%", significant(0.6 * 100.0)), "60%");
-        assert_eq!(significant(66.666_666), "66.67");
-        assert_eq!(timestamp(1_789_137_565.0), "2026-09-11 14:39:25 UTC");
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! Notices, from what stands to what a receiver takes: each channel in its own words, and nothing lost or doubled.
 
-mod bench;
+pub(crate) mod bench;
 mod mail;
 
 use apnswatch::model::Reason;

@@ -26,11 +26,11 @@ use crate::support::now;
 
 /// A request that was taken.
 #[derive(Clone, Debug)]
-pub(super) struct Taken {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
+pub(crate) struct Taken {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 #[derive(Clone, Default)]
@@ -42,13 +42,13 @@ struct Desk {
 }
 
 /// Takes every request. It is gone when the test is over.
-pub(super) struct Receiver {
-    pub(super) address: SocketAddr,
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
     desk: Desk,
 }
 
 impl Receiver {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, desk) = (listener.local_addr().unwrap(), Desk::default());
         let router = Router::new().fallback(take).with_state(desk.clone());
@@ -57,22 +57,22 @@ impl Receiver {
     }
 
     /// From now on every request is answered so, and only those are taken that are answered well.
-    pub(super) fn answer(&self, status: u16) {
+    pub(crate) fn answer(&self, status: u16) {
         self.desk.status.store(status, Ordering::SeqCst);
     }
 
     /// How often it was asked for anything.
-    pub(super) fn asked(&self) -> u16 {
+    pub(crate) fn asked(&self) -> u16 {
         self.desk.asked.load(Ordering::SeqCst)
     }
 
     /// All that was taken since it was last asked for.
-    pub(super) fn taken(&self) -> Vec<Taken> {
+    pub(crate) fn taken(&self) -> Vec<Taken> {
         std::mem::take(&mut *self.desk.taken.lock().unwrap())
     }
 
     /// The titles of what came to the webhook since they were last asked for.
-    pub(super) fn titles(&self) -> Vec<String> {
+    pub(crate) fn titles(&self) -> Vec<String> {
         self.taken().iter().map(|taken| taken.body["title"].as_str().unwrap().to_owned()).collect()
     }
 }

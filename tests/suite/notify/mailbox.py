@@ -30,7 +30,7 @@ class Mailbox:
             "tls": session.ssl is not None,
             "user": session.auth_data,
             "headers": {name.lower(): str(value) for name, value in mail.items()},
-            "text": mail.get_content(),
+            "text": mail.get_content().replace("\r\n", "\n"),
             "defects": [repr(defect) for defect in mail.defects],
             "longest": max(map(len, envelope.content.split(b"\r\n"))),
             "bare": b"\n" in envelope.content.replace(b"\r\n", b""),
