@@ -131,7 +131,7 @@ impl<'a> News<'a> {
         };
         if let Some(severity) = expiry {
             let is_planned = tenant.planned.as_ref().is_some_and(|said| said.plan.tier.as_str() == severity.as_str());
-            let hush = muted.or(is_planned.then_some(Hush::Planned));
+            let hush = muted.or_else(|| is_planned.then_some(Hush::Planned));
             self.add("ApnsCertificateExpiry", severity, &[name, mdm], hush);
         }
         if tenant.phase == Phase::Unknown && self.facts.report.clock_plausible {
@@ -165,7 +165,7 @@ impl<'a> News<'a> {
         };
         let notices = tenant.notices.iter().flatten().map(|(notice, _)| *notice);
         for notice in notices.filter(|notice| *notice != Notice::Revoked) {
-            let hush = muted.or(is_known(notice).then_some(Hush::Explained));
+            let hush = muted.or_else(|| is_known(notice).then_some(Hush::Explained));
             self.add("ApnsMdmNotice", Severity::Warning, &[name, mdm, ("notice", notice.as_str())], hush);
         }
     }
@@ -199,7 +199,7 @@ impl<'a> News<'a> {
             if is_refused {
                 self.add("ApnsCredentialRejected", Severity::Warning, &labels, muted);
             }
-            let hush = muted.or(is_refused.then_some(Hush::Explained));
+            let hush = muted.or_else(|| is_refused.then_some(Hush::Explained));
             self.add("ApnsSourceFailing", Severity::Warning, &labels, hush);
         }
     }

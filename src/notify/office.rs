@@ -1,6 +1,6 @@
 //! When people are there.
 
-use chrono::{DateTime, Datelike, Days, FixedOffset, IsoWeek, NaiveTime, Utc, Weekday};
+use chrono::{DateTime, Datelike, FixedOffset, IsoWeek, NaiveTime, Utc, Weekday};
 
 /// Monday at this hour the list is sent where no office hours are set (UTC).
 const LIST_HOUR: NaiveTime = match NaiveTime::from_hms_opt(8, 0, 0) {
@@ -49,14 +49,6 @@ pub fn is_list_due(office: Option<&OfficeHours>, last: DateTime<Utc>, now: DateT
     week(last) < week(now) && is_open(office, now)
 }
 
-/// The next Monday, for what is said of the list.
-#[must_use]
-pub fn next_list(now: DateTime<Utc>) -> DateTime<Utc> {
-    let days = 7 - u64::from(now.weekday().num_days_from_monday());
-    let monday = now.date_naive().checked_add_days(Days::new(days)).unwrap_or(now.date_naive());
-    monday.and_time(LIST_HOUR).and_utc()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,7 +92,5 @@ mod tests {
         assert!(!due(Some(&office()), at("2026-09-14T06:00:00Z"), "2026-09-18T06:00:00Z"));
         assert!(!due(None, friday, "2026-09-14T07:59:59Z"));
         assert!(due(None, friday, "2026-09-14T08:00:00Z"));
-        assert_eq!(next_list(friday), at("2026-09-14T08:00:00Z"));
-        assert_eq!(next_list(at("2026-09-14T08:00:00Z")), at("2026-09-21T08:00:00Z"));
     }
 }

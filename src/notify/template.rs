@@ -131,13 +131,13 @@ enum Node {
 }
 
 /// How a block ended.
-enum End {
-    Whole,
-    Else(Vec<Token>),
-    End,
+enum Closed {
+    WithTemplate,
+    ByElse(Vec<Token>),
+    ByEnd,
 }
 
-fn parse(pieces: &mut Peekable<IntoIter<Piece>>, is_outside: bool) -> Result<(Vec<Node>, End), Broken> {
+fn parse(pieces: &mut Peekable<IntoIter<Piece>>, is_outside: bool) -> Result<(Vec<Node>, Closed), Broken> {
     let mut nodes = Vec::new();
     while let Some(piece) = pieces.next() {
         let mut tokens = match piece {
@@ -159,24 +159,24 @@ fn parse(pieces: &mut Peekable<IntoIter<Piece>>, is_outside: bool) -> Result<(Ve
             "else" | "end" if is_outside => return broken("a block ends that never began"),
             "else" => {
                 tokens.remove(0);
-                return Ok((nodes, End::Else(tokens)));
+                return Ok((nodes, Closed::ByElse(tokens)));
             }
-            "end" => return Ok((nodes, End::End)),
+            "end" => return Ok((nodes, Closed::ByEnd)),
             _ => nodes.push(Node::Show(tokens)),
         }
     }
-    if is_outside { Ok((nodes, End::Whole)) } else { broken("a block does not end") }
+    if is_outside { Ok((nodes, Closed::WithTemplate)) } else { broken("a block does not end") }
 }
 
 fn block(word: &str, tokens: Vec<Token>, pieces: &mut Peekable<IntoIter<Piece>>) -> Result<Node, Broken> {
     let (then, end) = parse(pieces, false)?;
     let otherwise = match end {
-        End::Else(rest) if rest.is_empty() => parse(pieces, false)?.0,
-        End::Else(mut rest) => match rest.remove(0) {
+        Closed::ByElse(rest) if rest.is_empty() => parse(pieces, false)?.0,
+        Closed::ByElse(mut rest) => match rest.remove(0) {
             Token::Word(next) if next == "if" || next == "with" => vec![block(&next, rest, pieces)?],
             _ => return broken("an else of another kind"),
         },
-        End::End | End::Whole => Vec::new(),
+        Closed::ByEnd | Closed::WithTemplate => Vec::new(),
     };
     Ok(match word {
         "if" => Node::If(tokens, then, otherwise),
