@@ -236,6 +236,10 @@ impl Ledger {
 
     /// What is new of a tenant about which the same was told already is no news.
     fn join(&mut self, bucket: &Bucket, keys: &mut Vec<Key>) {
+        // Each source of an MDM is silent when that is; each finding is one of its own.
+        if !matches!(bucket.0.as_str(), "ApnsSourceFailing" | "ApnsCredentialRejected") {
+            return;
+        }
         let mut told: BTreeMap<String, u64> = BTreeMap::new();
         for (key, entry) in &self.entries {
             if let (Some(thread), Some(tenant)) = (entry.thread, key.label("tenant"))
@@ -243,10 +247,6 @@ impl Ledger {
             {
                 told.insert(tenant.to_owned(), thread);
             }
-        }
-        // Each source of an MDM is silent when that is; each finding is one of its own.
-        if !matches!(bucket.0.as_str(), "ApnsSourceFailing" | "ApnsCredentialRejected") {
-            return;
         }
         keys.retain(|key| {
             let thread = key.label("tenant").and_then(|tenant| told.get(tenant));

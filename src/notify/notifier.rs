@@ -60,6 +60,8 @@ pub struct Notifier {
     settings: Option<Notify>,
     heart: Heart,
     warned: bool,
+    /// What was told could not be kept in the last round.
+    is_unkept: bool,
     stop: CancellationToken,
 }
 
@@ -97,6 +99,7 @@ impl Notifier {
             settings: None,
             heart: Heart::default(),
             warned: false,
+            is_unkept: false,
             stop: CancellationToken::new(),
             clock,
         }
@@ -232,11 +235,18 @@ impl Notifier {
             return;
         }
         match self.store.keep_notices(changes).await {
-            Ok(true) => self.kept = rows,
+            Ok(true) => {
+                self.kept = rows;
+                self.is_unkept = false;
+            }
             // Another replica took over.
             Ok(false) => self.ledger = None,
             // It is told all the same; after a restart it may be told again. The next round keeps it.
-            Err(error) => tracing::warn!(%error, "what was told cannot be kept at the moment"),
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_unkept, true) {
+                    tracing::warn!(%error, "what was told cannot be kept at the moment, and may be told again after a restart");
+                }
+            }
         }
     }
 

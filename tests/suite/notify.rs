@@ -7,7 +7,7 @@ use apnswatch::model::Reason;
 use serde_json::{Value, json};
 
 use self::bench::{Receiver, World, ends_in};
-use crate::support::{Daemon, SOON, Site, eventually};
+use crate::support::{Daemon, SOON, Site, eventually, request_with};
 
 /// Every channel that takes a POST, each at a path of its own.
 fn channels(folder: &tempfile::TempDir, receiver: &Receiver) -> String {
@@ -295,6 +295,11 @@ async fn the_running_daemon_tells_a_drill_and_beats() {
     let scrape = daemon.scrape().await;
     assert_eq!(scrape.one("apnswatch_notifications_total", &[("channel", "webhook")]), 1.0);
     assert!(scrape.one("apnswatch_notifications_total", &[("channel", "heartbeat")]) >= 1.0);
+    // Whoever has a Prometheus, too, may be told twice.
+    let twice = "people, they are told everything twice";
+    assert!(!daemon.log().contains(twice), "{}", daemon.log());
+    request_with(daemon.address, "GET", "/metrics", "Host: localhost\r\nUser-Agent: Prometheus/2.42.0").await;
+    eventually("it is said once", SOON, || async { daemon.log().contains(twice).then_some(()) }).await;
     for secret in ["/hook", "/beat"] {
         assert!(!daemon.log().contains(&format!("{}{secret}", receiver.address)), "{}", daemon.log());
     }
