@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use crate::notify::bench::Receiver;
+use crate::notify::bench::{Receiver, World, ends_in};
 use crate::support::{Daemon, SOON, Site, answer, ended, eventually, topic};
 
 /// How often each source is polled.
@@ -427,4 +427,36 @@ async fn of_several_one_sends_notices_and_another_goes_on() {
     let rows = postgres.sql("SELECT count(*) FROM notices WHERE name LIKE 'thread %'").await;
     assert_eq!(rows.trim(), "2");
     stays.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_is_told_by_who_cannot_reach_it_and_nothing_else_is() {
+    let (mut postgres, receiver, folder) =
+        (Postgres::start().await, Receiver::start().await, tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("hook"), format!("http://{}/hook", receiver.address)).unwrap();
+    let yaml = format!(
+        "store: postgres://apnswatch@127.0.0.1:{}/postgres\nnotify: {{ webhook: {{ url_file: FOLDER/hook }} }}\ntenants:\n{}",
+        postgres.port,
+        ends_in("acme", -3)
+    );
+    let mut world = World::new(folder, &yaml).await;
+    world.minutes(7).await;
+    let titles = receiver.titles();
+    assert!(titles.len() == 1 && titles[0].starts_with("acme, expired"), "{titles:?}");
+    postgres.stop().await;
+    world.minutes(30).await;
+    let titles = receiver.titles();
+    assert!(titles.len() == 1 && titles[0].ends_with(": apnswatch cannot write what it learns"), "{titles:?}");
+    postgres.run().await;
+    // The connection is tried again by itself.
+    let end = Instant::now() + SOON;
+    let mut titles = Vec::new();
+    while titles.is_empty() {
+        assert!(Instant::now() < end, "nobody says that the database is back");
+        world.minutes(1).await;
+        titles = receiver.titles();
+    }
+    assert!(titles.len() == 1 && titles[0].starts_with("Ended: "), "{titles:?}");
+    world.minutes(10).await;
+    assert_eq!(receiver.titles(), [""; 0], "what was told before stays told");
 }

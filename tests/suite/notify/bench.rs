@@ -97,7 +97,7 @@ async fn take(
 }
 
 /// A folder, a store, and a notifier whose clock the test winds.
-pub(super) struct World {
+pub(crate) struct World {
     pub(super) folder: tempfile::TempDir,
     seconds: Arc<AtomicI64>,
     store: Store,
@@ -114,11 +114,15 @@ fn clock(seconds: &Arc<AtomicI64>) -> Clock {
 
 impl World {
     /// `yaml` may name files of the folder by `FOLDER`.
-    pub(super) async fn new(folder: tempfile::TempDir, yaml: &str) -> Self {
+    pub(crate) async fn new(folder: tempfile::TempDir, yaml: &str) -> Self {
         let seconds = Arc::new(AtomicI64::new(0));
         let clock = clock(&seconds);
         let running = running(&folder, yaml, &clock);
-        let store = Store::open(&Place::Sqlite(folder.path().join("state.db"))).await;
+        // A store on PostgreSQL is the one that the configuration names.
+        let store = match &running.config.store {
+            shared @ Place::Postgres(_) => Store::open(shared).await,
+            _ => Store::open(&Place::Sqlite(folder.path().join("state.db"))).await,
+        };
         let counters = Counters::new().unwrap();
         let notifier = Notifier::new(store.clone(), clock, counters.clone());
         Self { folder, seconds, store, notifier, running, counters }
@@ -142,7 +146,7 @@ impl World {
     }
 
     /// So many minutes pass, with a round each.
-    pub(super) async fn minutes(&mut self, minutes: u32) {
+    pub(crate) async fn minutes(&mut self, minutes: u32) {
         for _ in 0..minutes {
             self.seconds.fetch_add(60, Ordering::SeqCst);
             self.round().await;
@@ -178,7 +182,7 @@ fn running(folder: &tempfile::TempDir, yaml: &str, clock: &Clock) -> Running {
 }
 
 /// A tenant whose certificate ends after so many days.
-pub(super) fn ends_in(name: &str, days: i64) -> String {
+pub(crate) fn ends_in(name: &str, days: i64) -> String {
     let end = (now() + chrono::TimeDelta::days(days)).format("%Y-%m-%d");
     format!("  - {{ name: '{name}', certificate: {{ declared: {{ not_after: {end} }} }} }}\n")
 }
