@@ -27,6 +27,7 @@ use crate::evaluate::{NetworkReport, Report, evaluate, network};
 use crate::handover::Installation;
 use crate::metrics::Counters;
 use crate::model::{Memory, Problem, TenantName};
+use crate::notify::Notifier;
 use crate::poller::probe::Probing;
 use crate::poller::{self, FirstRound, Limits, Surroundings};
 use crate::store::{self, Store};
@@ -156,6 +157,7 @@ impl Daemon {
         // Listened to before the pollers begin: what is attested from now on is a change.
         let mut words = store.words();
         let mut opened = store.opened();
+        let reports = counters.clone();
         let round = pollers.apply(&running.borrow().config.clone(), options.spread);
         let (ready, is_ready) = tokio::sync::watch::channel(false);
         tokio::spawn(announce_ready(round, ready));
@@ -192,6 +194,9 @@ impl Daemon {
         if let Some(path) = running.borrow().config.web.config_file.clone() {
             drop(tokio::spawn(web::access::follow(path, access, stop.clone())));
         }
+        let notifier = Notifier::new(store.clone(), options.clock.clone(), reports);
+        let telling = CancellationToken::new();
+        let mut notices = tokio::spawn(notifier.run(running.subscribe(), telling.clone()));
         service::running(&running.borrow().config, address);
         let mut questions = service::watch(&store);
         let mut look = tokio::time::interval(LOOK);
@@ -259,6 +264,12 @@ impl Daemon {
         tracing::info!("stopping");
         pollers.stop().await;
         stop.cancel();
+        telling.cancel();
+        // A message under way is waited for: whether it was taken must be kept.
+        if tokio::time::timeout(GRACE, &mut notices).await.is_err() {
+            tracing::warn!("a notice was still under way after {} s; it may be sent again", GRACE.as_secs());
+            notices.abort();
+        }
         let result = match ended {
             Some(ended) => Err(match ended {
                 Ok(()) => anyhow::anyhow!("the HTTP side ended by itself").into(),

@@ -18,6 +18,7 @@ mod environment;
 mod file;
 mod load;
 mod mdm;
+pub mod notify;
 mod postgres;
 mod probe;
 mod schema;
@@ -29,6 +30,7 @@ mod values;
 pub mod web_access;
 mod wire;
 
+pub use notify::Notify;
 pub use postgres::Postgres;
 pub use schema::{schema, schema_text};
 pub(crate) use table::unknown_key;
@@ -93,6 +95,8 @@ pub struct Config {
     pub certificate_pool: Vec<PathBuf>,
     /// What is probed; `None` if nothing is.
     pub probe: Option<crate::probe::Settings>,
+    /// Whom to tell, for people without Alertmanager; `None` if nobody.
+    pub notify: Option<Notify>,
     /// The tenants, defaults merged in, those of the tenant files among them.
     pub tenants: BTreeMap<TenantName, Arc<Tenant>>,
     /// The names of the tenants that came from each tenant file, so that a reload can keep those of a bad one.

@@ -31,6 +31,7 @@ pub mod guide;
 pub mod handover;
 pub mod metrics;
 pub mod model;
+pub mod notify;
 pub mod poller;
 pub mod probe;
 pub mod provider;

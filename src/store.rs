@@ -8,6 +8,7 @@ mod contents;
 mod database;
 mod desk;
 mod error;
+mod notices;
 mod postgres;
 mod said;
 mod shared;
@@ -29,6 +30,7 @@ use self::contents::{Damage, HumanWords};
 use self::database::Database;
 pub use self::desk::{Desk, peek};
 pub use self::error::Error;
+pub use self::notices::{Hold, NoticeChanges};
 use self::postgres::leases::{self, Wish};
 use self::said::Said;
 use self::shared::{Dirty, PoolView, Shared};
@@ -76,6 +78,8 @@ enum Request {
     Refresh(oneshot::Sender<()>),
     /// Keep what a person said.
     Keep(Said, oneshot::Sender<Result<(), Error>>),
+    /// Read or keep the notices.
+    Notices(notices::Asked),
     /// Write everything, then say so and end.
     Close(oneshot::Sender<()>),
 }

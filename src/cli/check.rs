@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 
 use super::{End, Scene};
-use crate::config::{Config, Mdm, Tenant};
+use crate::config::{Config, Mdm, Notify, Tenant};
 use crate::evaluate::account::{HOLDERS, SECOND_FACTOR_AUDIT, SIGN_IN};
 use crate::evaluate::report::polled_sources;
 use crate::evaluate::summary::cannot_know;
 use crate::guide::MAC_COMMAND;
 use crate::model::Question;
+use crate::notify::key::Tier;
 use crate::probe::Settings;
 use crate::web::access::{self, Access};
 use crate::words;
@@ -48,6 +49,9 @@ pub(super) fn run(scene: &Scene) -> Result<u8, End> {
         if let Some(note) = super::doctor::proxies(&scene.environment) {
             writeln!(out, "  {note}")?;
         }
+    }
+    if let Some(notify) = &config.notify {
+        notices(notify, &mut out)?;
     }
     for tenant in config.tenants.values().filter(|tenant| !tenant.retired) {
         writeln!(out)?;
@@ -99,6 +103,26 @@ fn probes(probe: &Settings, config: &Config, out: &mut dyn Write) -> io::Result<
     match probe.control {
         Some(control) => writeln!(out, "  control   {control} must stay closed"),
         None => Ok(()),
+    }
+}
+
+/// Who is told what.
+fn notices(notify: &Notify, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nWho is told, where no Alertmanager tells:")?;
+    for (kind, channel) in &notify.channels {
+        let tiers: Vec<&str> = channel.tiers.iter().map(|tier| tier.as_str()).collect();
+        writeln!(out, "  {:9}  {}", kind.as_str(), tiers.join(", "))?;
+    }
+    for tier in Tier::ALL {
+        if !notify.channels.values().any(|channel| channel.tiers.contains(&tier)) {
+            writeln!(out, "  nobody is told of the tier {}", tier.as_str())?;
+        }
+    }
+    match &notify.heartbeat {
+        Some(heartbeat) => {
+            writeln!(out, "  heartbeat  every {}", humantime::format_duration(heartbeat.interval))
+        }
+        None => writeln!(out, "  nobody notices if this program dies: set notify.heartbeat"),
     }
 }
 

@@ -13,6 +13,7 @@ use super::attest::person;
 use super::{End, Scene};
 use crate::config::{Config, Web};
 use crate::model::{Drill, DrillSeverity};
+use crate::notify::key::Tier;
 use crate::store::Desk;
 
 /// How long the daemon has to show it. It looks into the store at every scrape, and this is one.
@@ -80,6 +81,19 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
         drill.severity,
         drill.until.format("%Y-%m-%d %H:%M:%S UTC"),
     )?;
+    let tier = match drill.severity {
+        DrillSeverity::Critical => Tier::Critical,
+        DrillSeverity::Warning => Tier::Warning,
+        DrillSeverity::Info => Tier::Digest,
+    };
+    if let Some(notify) = &config.notify {
+        let takes = notify.channels.iter().filter(|(_, channel)| channel.tiers.contains(&tier));
+        let names: Vec<&str> = takes.map(|(kind, _)| kind.as_str()).collect();
+        match names.as_slice() {
+            [] => writeln!(out, "No channel of notify takes it.")?,
+            names => writeln!(out, "By notify it goes to {} within half a minute.", names.join(", "))?,
+        }
+    }
     if config.web.config_file.is_some() {
         writeln!(out, "Whether the daemon shows it was not looked at, for its web side asks for TLS or a login.")?;
         return Ok(0);

@@ -8,7 +8,7 @@ use super::defaults::Defaults;
 use super::environment::Overrides;
 use super::table::{Problems, Table};
 use super::tenants::{self, Common, Origin, Taken};
-use super::{AccountPolicy, Config, Draft, Tenant, file, sections, unbuilt};
+use super::{AccountPolicy, Config, Draft, Tenant, file, sections};
 use crate::model::{Policy, Problem, TenantName};
 
 pub(super) fn load(
@@ -69,7 +69,7 @@ fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common,
     let (tenants, taken) = tenants::read(root, &origin, &common, &Taken::default());
     let patterns = tenants::tenant_files(root, base);
     let probe = super::probe::probe(root, site.as_ref(), base);
-    unbuilt::notify(root);
+    let notify = super::notify::notify(root, &store, base);
     let config = Config {
         certificate_pool,
         site,
@@ -80,6 +80,7 @@ fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common,
         tenant_labels,
         accounts,
         probe,
+        notify,
         tenants: tenants.into_iter().map(|tenant| (tenant.name.clone(), tenant)).collect(),
         tenant_files: BTreeMap::new(),
         tenant_file_patterns: Vec::new(),

@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
+mod notify;
 mod tenants;
 
 /// Text with something in it.
@@ -49,7 +50,7 @@ pub fn schema() -> Value {
             ("tenant_files", patterns("Files with further tenants, and patterns.")),
             ("certificate_pool", patterns("Certificate files that belong to whichever tenant keeps their topic.")),
             ("probe", probe()),
-            ("notify", notify()),
+            ("notify", notify::notify()),
         ],
     );
     let more = json!({
@@ -294,27 +295,6 @@ fn probe() -> Value {
                 list("Addresses that are meant though they are not Apple's.", text("Such as 10.20.30.0/24.")),
             ),
             ("control", matching("An address that must not open, such as 192.0.2.1:5223.", SOCKET)),
-        ],
-    )
-}
-
-fn notify() -> Value {
-    let heartbeat =
-        object("Not built yet.", &[], [("url_file", unbuilt()), ("interval", matching("How often.", DURATION))]);
-    let letter = object("Not built yet.", &[], [("to", unbuilt()), ("every", matching("How often.", DURATION))]);
-    object(
-        "Not built yet.",
-        &[],
-        [
-            ("smtp", unbuilt()),
-            ("slack", unbuilt()),
-            ("teams", unbuilt()),
-            ("ntfy", unbuilt()),
-            ("pagerduty", unbuilt()),
-            ("webhook", unbuilt()),
-            ("office_hours", unbuilt()),
-            ("heartbeat", heartbeat),
-            ("letter", letter),
         ],
     )
 }

@@ -233,16 +233,7 @@ pub(super) fn is_empty(value: &Value) -> bool {
 pub(super) const NOT_BUILT: &str = "is not built yet: remove it";
 
 impl Table<'_> {
-    /// Takes a key that is not built: its shape is checked, and then it is refused unless it is empty.
-    pub(super) fn unbuilt<T>(&mut self, key: &'static str, parse: impl FnOnce(&Value) -> Result<T, String>) {
-        let Some(value) = self.take(key).filter(|value| !is_empty(value)) else { return };
-        if let Err(message) = parse(&value) {
-            self.tell(key, message);
-        }
-        self.tell(key, NOT_BUILT);
-    }
-
-    /// As [`Table::unbuilt`], for a list.
+    /// Takes a list that is not built: its shape is checked, and then it is refused unless it is empty.
     pub(super) fn unbuilt_list<T>(&mut self, key: &'static str, parse: impl FnMut(&Value) -> Result<T, String>) {
         let set = self.entries.get(key).is_some_and(|value| !is_empty(value));
         self.list(key, parse);

@@ -4,21 +4,11 @@
 use super::table::Table;
 use super::values;
 
-/// `notify`. The shape of a channel is decided with the channel.
-pub(super) fn notify(root: &mut Table<'_>) {
-    let Some(mut notify) = root.table("notify") else { return };
-    for channel in ["smtp", "slack", "teams", "ntfy", "pagerduty", "webhook", "office_hours"] {
-        notify.unbuilt(channel, |_| Ok(()));
-    }
-    if let Some(mut heartbeat) = notify.table("heartbeat") {
-        heartbeat.unbuilt("url_file", values::text);
-        heartbeat.read("interval", values::duration);
-        heartbeat.finish();
-    }
+/// `notify.letter`.
+pub(super) fn letter(notify: &mut Table<'_>) {
     if let Some(mut letter) = notify.table("letter") {
         letter.unbuilt_list("to", values::text);
         letter.read("every", values::duration);
         letter.finish();
     }
-    notify.finish();
 }

@@ -1,8 +1,13 @@
 //! What this process did since it started.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use prometheus::core::Collector as _;
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 use crate::model::probe::Attempt;
@@ -19,6 +24,10 @@ pub struct Counters {
     attempts: IntCounterVec,
     attempt_failures: IntCounterVec,
     connects: HistogramVec,
+    notices: IntCounterVec,
+    notice_failures: IntCounterVec,
+    /// When a Prometheus last asked, in seconds of the Unix epoch; 0 if never.
+    scraped: Arc<AtomicI64>,
 }
 
 impl Counters {
@@ -54,6 +63,16 @@ impl Counters {
                 .buckets(vec![0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]),
             &["site", "role", "port"],
         )?;
+        let notices = IntCounterVec::new(
+            Opts::new("apnswatch_notifications_total", "Notices that their receiver acknowledged."),
+            &["channel"],
+        )?;
+        let notice_failures = IntCounterVec::new(
+            Opts::new("apnswatch_notification_failures_total", "Tries to send a notice that failed, by reason."),
+            &["channel", "reason"],
+        )?;
+        registry.register(Box::new(notices.clone()))?;
+        registry.register(Box::new(notice_failures.clone()))?;
         registry.register(Box::new(attempts.clone()))?;
         registry.register(Box::new(attempt_failures.clone()))?;
         registry.register(Box::new(connects.clone()))?;
@@ -71,7 +90,19 @@ impl Counters {
                 }
             }
         }
-        Ok(Self { registry, polls, failures, duration, attempts, attempt_failures, connects })
+        let scraped = Arc::default();
+        Ok(Self {
+            registry,
+            polls,
+            failures,
+            duration,
+            attempts,
+            attempt_failures,
+            connects,
+            notices,
+            notice_failures,
+            scraped,
+        })
     }
 
     /// Counts one poll.
@@ -116,6 +147,43 @@ impl Counters {
         self.connects.reset();
     }
 
+    /// Notices are sent by these channels from now on: their series exist at zero, and those of others go.
+    pub fn expect_notices(&self, channels: &[&str]) {
+        let known: Vec<String> = self.notices.collect().iter().flat_map(channels_of).collect();
+        for gone in known.iter().filter(|known| !channels.contains(&known.as_str())) {
+            // It was there a moment ago.
+            let _ = self.notices.remove_label_values(&[gone]);
+            for reason in Reason::ALL {
+                let _ = self.notice_failures.remove_label_values(&[gone, reason.as_str()]);
+            }
+        }
+        for channel in channels {
+            self.notices.with_label_values(&[*channel]);
+            for reason in Reason::ALL {
+                self.notice_failures.with_label_values(&[*channel, reason.as_str()]);
+            }
+        }
+    }
+
+    /// Counts a notice that was acknowledged, or why it was not.
+    pub fn count_notice(&self, channel: &str, failure: Option<Reason>) {
+        match failure {
+            None => self.notices.with_label_values(&[channel]).inc(),
+            Some(reason) => self.notice_failures.with_label_values(&[channel, reason.as_str()]).inc(),
+        }
+    }
+
+    /// A Prometheus asked for the metrics.
+    pub fn count_scrape(&self, at: DateTime<Utc>) {
+        self.scraped.store(at.timestamp(), Ordering::Relaxed);
+    }
+
+    /// When a Prometheus last asked for the metrics.
+    #[must_use]
+    pub fn scraped(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(self.scraped.load(Ordering::Relaxed), 0).filter(|at| *at != DateTime::UNIX_EPOCH)
+    }
+
     /// All series.
     ///
     /// # Errors
@@ -124,6 +192,12 @@ impl Counters {
     pub fn text(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
+}
+
+/// The values of the label `channel`.
+fn channels_of(family: &MetricFamily) -> Vec<String> {
+    let labels = family.get_metric().iter().flat_map(|metric| metric.get_label());
+    labels.map(|label| label.value().to_owned()).collect()
 }
 
 /// The sources of an MDM that can be polled. Any tenant may have a profile, files and topics of devices.

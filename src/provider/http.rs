@@ -7,6 +7,7 @@
 //! secret.
 
 mod basic;
+mod errand;
 mod failure;
 mod origin;
 mod reads;
@@ -29,6 +30,8 @@ use crate::blocking::Guard;
 use crate::config::Network;
 use crate::model::{Failure, Reason};
 
+pub use errand::Errand;
+pub(crate) use failure::tls_trouble;
 pub use failure::{clean, retry_after, status_failure};
 pub use origin::Origin;
 pub use reads::secret_header;

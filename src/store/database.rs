@@ -1,7 +1,11 @@
 //! One database or the other.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use futures::FutureExt;
 
+use super::notices::{Hold, NoticeChanges};
 use super::writer::Changes;
 use super::{Contents, Damage, Error, HumanWords, postgres, sqlite};
 use crate::model::{AccountId, Attestation, Drill, DutyDone, PinChange, Source, SourceMemory, TenantName};
@@ -100,6 +104,28 @@ impl Database {
         match self {
             Self::Sqlite(database) => database.drill(drill).await,
             Self::Postgres(database) => database.drill(drill).boxed().await,
+        }
+    }
+
+    pub(super) async fn hold_notices(&mut self, hold: Duration) -> Result<Hold, Error> {
+        match self {
+            Self::Sqlite(_) => Ok(Hold::Mine),
+            Self::Postgres(database) => database.hold_notices(hold).boxed().await,
+        }
+    }
+
+    pub(super) async fn notices(&mut self) -> Result<BTreeMap<String, String>, Error> {
+        match self {
+            Self::Sqlite(database) => database.notices().await,
+            Self::Postgres(database) => database.notices().boxed().await,
+        }
+    }
+
+    /// Writes rows of the notices; false if another replica sends them.
+    pub(super) async fn keep_notices(&mut self, changes: &NoticeChanges) -> Result<bool, Error> {
+        match self {
+            Self::Sqlite(database) => database.keep_notices(changes).await.map(|()| true),
+            Self::Postgres(database) => database.keep_notices(changes).boxed().await,
         }
     }
 

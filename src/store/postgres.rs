@@ -4,6 +4,7 @@
 //! next try; nothing waits for longer than [`PATIENCE`].
 
 pub(super) mod leases;
+mod notices;
 mod rows;
 
 use std::collections::BTreeMap;

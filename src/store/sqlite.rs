@@ -1,5 +1,6 @@
 //! The durable part on `SQLite`.
 
+mod notices;
 mod opening;
 
 use std::collections::{BTreeMap, BTreeSet};

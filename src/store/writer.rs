@@ -60,7 +60,7 @@ impl Writer {
             let is_gone = match &wake {
                 Wake::Asked(Some(Request::Refresh(done))) => done.is_closed(),
                 Wake::Asked(Some(Request::Keep(_, done))) => done.is_closed(),
-                Wake::Asked(Some(Request::Close(_)) | None) | Wake::Changed => false,
+                Wake::Asked(Some(Request::Close(_) | Request::Notices(_)) | None) | Wake::Changed => false,
             };
             if is_gone {
                 continue;
@@ -84,6 +84,7 @@ impl Writer {
                     let kept = if is_known { self.keep(said, &shared).await } else { Err(Error::Closed) };
                     let _ = done.send(kept);
                 }
+                Wake::Asked(Some(Request::Notices(asked))) => asked.serve(&mut self.database).await,
                 Wake::Asked(Some(Request::Close(done))) => {
                     self.database.close().await;
                     let _ = done.send(());

@@ -33,6 +33,10 @@ impl Scrapes {
 /// Answers with every series, compressed for who takes that. There is no secret among them that lengths could give away.
 pub(super) async fn serve(State(scrapes): State<Scrapes>, headers: HeaderMap) -> Response {
     let Scrapes { context, turn } = scrapes;
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    if agent.is_some_and(|agent| agent.starts_with("Prometheus/")) {
+        context.counters.count_scrape(context.clock.now());
+    }
     let encoding = if takes_gzip(&headers) { Encoding::Gzip } else { Encoding::Plain };
     let Ok(turn) = turn.acquire_owned().await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     context.store.refresh().await;

@@ -5,9 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use apnswatch::config::notify::{Place, SmtpTls};
 use apnswatch::config::{Config, Declared, Mdm, Reload, Store, Tenant, load};
 use apnswatch::evaluate::report::polled_sources;
 use apnswatch::model::{AccountId, Policy, Problem, Role, Source, Step, TenantName, TokenKind, Topic};
+use apnswatch::notify::channel::ChannelKind;
+use apnswatch::notify::key::Tier;
 use apnswatch::probe::{Host, Settings, Target};
 use apnswatch::provider::mosyle::Product;
 
@@ -166,6 +169,24 @@ fn a_full_file_is_read_to_the_last_key() {
     let ranges: Vec<String> = probe.allowed_ranges.iter().map(ToString::to_string).collect();
     assert_eq!(ranges, ["10.20.30.0/24", "127.0.0.1/32"]);
     assert_eq!(probe.control, Some("192.0.2.1:5223".parse().unwrap()));
+}
+
+#[test]
+fn every_channel_is_read_and_has_the_defaults_of_its_kind() {
+    let notify = fixture("notify.yaml").notify.unwrap();
+    let tiers = |kind: ChannelKind| notify.channels[&kind].tiers.clone();
+    assert_eq!(notify.channels.keys().copied().collect::<Vec<_>>(), ChannelKind::ALL);
+    assert_eq!(tiers(ChannelKind::Teams), Tier::ALL);
+    assert_eq!(tiers(ChannelKind::Slack), [Tier::Critical, Tier::Warning]);
+    let Place::Smtp(smtp) = &notify.channels[&ChannelKind::Smtp].place else { panic!() };
+    assert_eq!((smtp.host.as_str(), smtp.port, smtp.tls), ("mail.example.com", 587, SmtpTls::Starttls));
+    assert_eq!(smtp.password_file, Some(fixtures().join("secrets/mail")));
+    let office = notify.office_hours.unwrap();
+    assert!(office.is_open("2026-09-11T15:59:00Z".parse().unwrap()), "an hour ahead of UTC, on a Friday");
+    assert!(!office.is_open("2026-09-11T16:00:00Z".parse().unwrap()));
+    assert_eq!(notify.repeat_warning, Duration::from_secs(48 * 3600));
+    assert_eq!(notify.heartbeat.unwrap().interval, Duration::from_secs(60));
+    assert_eq!(fixture("minimal.yaml").notify, None);
 }
 
 #[test]

@@ -29,10 +29,13 @@ async fn exported() -> Series {
     let any = "127.0.0.1:0".parse().unwrap();
     let resolver = Resolver::start(any).await.unwrap();
     resolver.set("api.push.apple.com", resolver::Answer::Addresses(vec!["127.0.0.1".parse().unwrap()]));
+    // Nobody takes its notices, which is counted, too.
+    let hook = site.write("hook", "http://127.0.0.1:9/");
     let head = format!(
-        "site: desk\nweb: {{ external_url: 'https://apns.example.com/' }}\n\
+        "site: desk\nnotify: {{ webhook: {{ url_file: '{}' }} }}\nweb: {{ external_url: 'https://apns.example.com/' }}\n\
          probe: {{ interval: 1s, timeout: 200ms, resolver: '{}', allowed_ranges: [127.0.0.0/8], targets: [{{ role: server, \
          host: api.push.apple.com, port: 1 }}] }}",
+        hook.display(),
         resolver.address()
     );
     site.configure(&head, &[site.intune("acme", answer("acme", 20), muted), filed("desk", &file)]);

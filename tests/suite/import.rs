@@ -103,7 +103,7 @@ async fn a_dry_run_says_what_each_tenant_can_know_and_writing_makes_it_so() {
     let tenant = config.tenants.values().find(|tenant| tenant.name.as_str() == "4711").unwrap();
     assert_eq!(
         tenant.labels,
-        BTreeMap::from([("team", "mac"), ("customer", "0815")].map(|(a, b)| (a.into(), b.into())))
+        BTreeMap::from([("team", "mac"), ("customer", "0815")].map(|(a, b)| (a.into(), b.into()))).into()
     );
     assert_eq!(tenant.account.as_ref().map(|id| id.as_str()), Some("shared"));
 

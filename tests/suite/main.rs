@@ -38,6 +38,7 @@ mod kandji;
 mod many;
 mod mosyle;
 mod network;
+mod notify;
 mod openapi;
 mod package;
 mod pages;

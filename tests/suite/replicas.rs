@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use crate::notify::bench::{Receiver, World, ends_in};
 use crate::support::{Daemon, SOON, Site, answer, ended, eventually, topic};
 
 /// How often each source is polled.
@@ -395,4 +396,67 @@ async fn a_server_is_known_by_its_certificate_and_asks_for_the_password_in_the_f
         assert!(!log.contains(PASSWORD) && !log.contains(wrong), "{log}");
         daemon.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_one_sends_notices_and_another_goes_on() {
+    let (postgres, site, receiver) = (Postgres::start().await, Site::new().await, Receiver::start().await);
+    let hook = site.write("hook", format!("http://{}/hook", receiver.address));
+    let config = configure(&site, "one.yaml", postgres.port, &tenants(&site));
+    let mut yaml = std::fs::read_to_string(&config).unwrap();
+    yaml.push_str(&format!("notify: {{ webhook: {{ url_file: '{}' }} }}\n", hook.display()));
+    std::fs::write(&config, yaml).unwrap();
+    let (one, two) = tokio::join!(replica(&config), replica(&config));
+    tokio::join!(serves(&one, 4), serves(&two, 4));
+    let drill = async |severity: &str| {
+        let said = command(&config, &["drill", "--severity", severity, "--by", "kim"]).await;
+        assert!(said.stdout.contains("By notify it goes to webhook"), "{}", said.stderr);
+        eventually("it is told", SOON, || async { receiver.titles().pop() }).await
+    };
+    assert!(drill("critical").await.contains("severity critical"));
+    let sent =
+        async |daemon: &Daemon| daemon.scrape().await.one("apnswatch_notifications_total", &[("channel", "webhook")]);
+    let by_one = sent(&one).await;
+    assert_eq!(by_one + sent(&two).await, 1.0, "one of them sends");
+    // Whoever sends leaves. What was told stays told, and what comes is told by the other.
+    let (leaves, stays) = if by_one == 1.0 { (one, two) } else { (two, one) };
+    leaves.stop().await;
+    assert!(drill("warning").await.contains("severity warning"));
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert_eq!((sent(&stays).await, receiver.titles().len()), (1.0, 0));
+    let rows = postgres.sql("SELECT count(*) FROM notices WHERE name LIKE 'thread %'").await;
+    assert_eq!(rows.trim(), "2");
+    stays.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_is_told_by_who_cannot_reach_it_and_nothing_else_is() {
+    let (mut postgres, receiver, folder) =
+        (Postgres::start().await, Receiver::start().await, tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("hook"), format!("http://{}/hook", receiver.address)).unwrap();
+    let yaml = format!(
+        "store: postgres://apnswatch@127.0.0.1:{}/postgres\nnotify: {{ webhook: {{ url_file: FOLDER/hook }} }}\ntenants:\n{}",
+        postgres.port,
+        ends_in("acme", -3)
+    );
+    let mut world = World::new(folder, &yaml).await;
+    world.minutes(7).await;
+    let titles = receiver.titles();
+    assert!(titles.len() == 1 && titles[0].starts_with("acme, expired"), "{titles:?}");
+    postgres.stop().await;
+    world.minutes(30).await;
+    let titles = receiver.titles();
+    assert!(titles.len() == 1 && titles[0].ends_with(": apnswatch cannot write what it learns"), "{titles:?}");
+    postgres.run().await;
+    // The connection is tried again by itself.
+    let end = Instant::now() + SOON;
+    let mut titles = Vec::new();
+    while titles.is_empty() {
+        assert!(Instant::now() < end, "nobody says that the database is back");
+        world.minutes(1).await;
+        titles = receiver.titles();
+    }
+    assert!(titles.len() == 1 && titles[0].starts_with("Ended: "), "{titles:?}");
+    world.minutes(10).await;
+    assert_eq!(receiver.titles(), [""; 0], "what was told before stays told");
 }

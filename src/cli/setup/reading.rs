@@ -120,7 +120,7 @@ pub(super) fn document(reading: &Reading, answers: &Answers, files: &[PathBuf], 
         "told": trial.told,
         "level": tenant.map(|tenant| tenant.level.as_str()),
         "phase": tenant.map(|tenant| tenant.phase.as_str()),
-        "sentence": tenant.map(|tenant| unplaced(&tenant.sentence, &answers.credentials)),
+        "sentence": tenant.map(|tenant| unplaced(&tenant.sentence(), &answers.credentials)),
         "cannot_know": open.collect::<Vec<_>>(),
     })
 }

@@ -145,6 +145,11 @@ pub(super) fn classify(host: &str, error: &reqwest::Error) -> Failure {
     }
 }
 
+/// What is wrong with TLS, where that is what an error is about.
+pub(crate) fn tls_trouble(error: &(dyn Error + 'static)) -> Option<String> {
+    chain(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()).map(tls_text)
+}
+
 fn tls_text(error: &rustls::Error) -> String {
     use rustls::{CertificateError as Bad, Error as Tls};
     match error {
@@ -168,7 +173,7 @@ fn tls_text(error: &rustls::Error) -> String {
 }
 
 /// An error and its causes. An I/O error hides the error it carries from `source`, so that one is looked up too.
-fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let start: Option<&'a (dyn Error + 'static)> = Some(error);
     let next = |cause: &&'a (dyn Error + 'static)| -> Option<&'a (dyn Error + 'static)> {
         let cause: &'a (dyn Error + 'static) = *cause;

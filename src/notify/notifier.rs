@@ -1,0 +1,375 @@
+//! The task that looks what stands, keeps the ledger, and sends.
+//!
+//! What is to be sent is kept before it is sent, and that it was acknowledged is kept right after: a restart loses nothing, and
+//! sends twice only what was acknowledged in the moment between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::channel::{Channel, ChannelKind, Refusal};
+use super::heartbeat::Heart;
+use super::key::Key;
+use super::ledger::{Ledger, Policy};
+use super::message::Message;
+use super::news::{Around, News};
+use crate::clock::Clock;
+use crate::config::{Config, Notify};
+use crate::evaluate::evaluate;
+use crate::evaluate::report::Snapshot;
+use crate::metrics::Counters;
+use crate::model::Failure;
+use crate::store::{Hold, NoticeChanges, Store};
+use crate::web::Running;
+
+/// From the end of one look to the next.
+const PACE: Duration = Duration::from_secs(10);
+
+/// For how long nobody else sends once this process may.
+const HOLD: Duration = Duration::from_secs(90);
+
+/// So many messages are sent to one channel in one round at most, so that the next look is not far.
+const WAVES: usize = 30;
+
+/// Who scraped the metrics within this long may tell people, too.
+const SCRAPED: TimeDelta = TimeDelta::hours(1);
+
+/// The label of the heartbeat among the channels.
+const HEARTBEAT: &str = "heartbeat";
+
+/// The task. One a process.
+#[derive(Debug)]
+pub struct Notifier {
+    store: Store,
+    clock: Clock,
+    counters: Counters,
+    instance: String,
+    /// `None` until it was read, and while another replica sends.
+    ledger: Option<Ledger>,
+    /// The rows that are on disk.
+    kept: BTreeMap<String, String>,
+    /// What is told of this process alone, where others may be well: that it cannot reach the store. In memory, since that is away.
+    own: Ledger,
+    held_until: Option<Instant>,
+    channels: BTreeMap<ChannelKind, Channel>,
+    settings: Option<Notify>,
+    heart: Heart,
+    warned: bool,
+    /// What was told could not be kept in the last round.
+    is_unkept: bool,
+    stop: CancellationToken,
+}
+
+/// What one look needs, to be taken to another thread.
+struct Look {
+    snapshot: Snapshot,
+    config: Arc<Config>,
+    policy: Policy,
+    failing: BTreeSet<String>,
+    instance: String,
+    since: DateTime<Utc>,
+    is_current: bool,
+    /// The ledger of all, if this process sends.
+    ledger: Option<Ledger>,
+    own: Ledger,
+    /// Whether several share the store.
+    is_shared: bool,
+}
+
+impl Notifier {
+    /// A notifier that knows nothing yet.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, counters: Counters) -> Self {
+        let now = clock.now();
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Self {
+            store,
+            counters,
+            instance: host.trim().to_owned(),
+            ledger: None,
+            kept: BTreeMap::new(),
+            own: Ledger::new(uuid::Uuid::new_v4().to_string(), now),
+            held_until: None,
+            channels: BTreeMap::new(),
+            settings: None,
+            heart: Heart::default(),
+            warned: false,
+            is_unkept: false,
+            stop: CancellationToken::new(),
+            clock,
+        }
+    }
+
+    /// Looks and sends until it is told to stop. What is under way is ended first.
+    pub async fn run(mut self, mut running: watch::Receiver<Running>, stop: CancellationToken) {
+        self.stop = stop.clone();
+        loop {
+            let current = running.borrow_and_update().clone();
+            let is_on = current.config.notify.is_some();
+            self.round(&current).await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = running.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(PACE), if is_on => {}
+            }
+        }
+    }
+
+    /// One look, and what follows from it.
+    pub async fn round(&mut self, running: &Running) {
+        self.configure(running.config.notify.as_ref());
+        let Some(settings) = self.settings.clone() else {
+            // Whoever switches it on again begins with what is on disk.
+            self.ledger = None;
+            return;
+        };
+        self.store.refresh().await;
+        self.beat(&settings, running).await;
+        if settings.channels.is_empty() {
+            return;
+        }
+        self.warn_of_scrapes();
+        let policy = policy(&settings);
+        if !self.hold().await {
+            self.ledger = None;
+        }
+        if !self.look(running, &policy).await {
+            return;
+        }
+        self.keep().await;
+        self.send(&policy).await;
+    }
+
+    /// Takes in the settings. Messages that wait stay where they are: they are the ledger's.
+    fn configure(&mut self, settings: Option<&Notify>) {
+        if self.settings.as_ref() == settings {
+            return;
+        }
+        self.channels = settings
+            .iter()
+            .flat_map(|settings| settings.channels.iter().map(|(kind, channel)| (*kind, channel, &settings.network)))
+            .map(|(kind, channel, network)| (kind, Channel::new(&channel.place, network)))
+            .collect();
+        let names = self.channels.keys().map(|kind| kind.as_str());
+        let heartbeat = settings.and_then(|settings| settings.heartbeat.as_ref()).map(|_| HEARTBEAT);
+        self.counters.expect_notices(&names.chain(heartbeat).collect::<Vec<_>>());
+        self.settings = settings.cloned();
+    }
+
+    /// Whether this process sends, with the ledger read.
+    async fn hold(&mut self) -> bool {
+        match self.store.hold_notices(HOLD).await {
+            Ok(Hold::Mine) => {}
+            Ok(Hold::Anew) => self.ledger = None,
+            Ok(Hold::Others) => return false,
+            // Nobody else sends before it is over.
+            Err(_) => return self.held_until.is_some_and(|until| Instant::now() < until) && self.ledger.is_some(),
+        }
+        self.held_until = Some(Instant::now() + HOLD / 2);
+        if self.ledger.is_some() {
+            return true;
+        }
+        match self.store.notices().await {
+            Ok(rows) => {
+                let fresh = || Ledger::new(uuid::Uuid::new_v4().to_string(), self.clock.now());
+                self.ledger = Some(Ledger::from_rows(&rows).unwrap_or_else(fresh));
+                self.kept = rows;
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "what was told cannot be read, so nothing is told until it can be");
+                false
+            }
+        }
+    }
+
+    /// Judges everything and takes that into the ledgers, on a thread where it keeps nobody waiting. False if that failed.
+    async fn look(&mut self, running: &Running, policy: &Policy) -> bool {
+        let now = self.clock.moment();
+        let failing = self.ledger.iter().flat_map(Ledger::failing).map(|kind| kind.as_str().to_owned());
+        let failing = failing.chain(self.heart.is_failing().then(|| HEARTBEAT.to_owned())).collect();
+        let mut look = Look {
+            snapshot: self.store.snapshot(),
+            config: Arc::clone(&running.config),
+            policy: policy.clone(),
+            failing,
+            instance: self.instance.clone(),
+            since: running.since,
+            is_current: running.is_current,
+            ledger: self.ledger.clone(),
+            own: self.own.clone(),
+            is_shared: self.store.is_shared(),
+        };
+        let taken = tokio::task::spawn_blocking(move || {
+            look.take_in(now);
+            (look.ledger, look.own)
+        });
+        match taken.await {
+            Ok((ledger, own)) => {
+                (self.ledger, self.own) = (ledger, own);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the look for what is to be told ended in a defect");
+                false
+            }
+        }
+    }
+
+    /// Keeps what changed in the ledger.
+    async fn keep(&mut self) {
+        let Some(ledger) = &self.ledger else { return };
+        let rows = ledger.rows();
+        let mut changes: NoticeChanges = rows
+            .iter()
+            .filter(|(name, document)| self.kept.get(*name) != Some(*document))
+            .map(|(name, document)| (name.clone(), Some(document.clone())))
+            .collect();
+        changes.extend(self.kept.keys().filter(|name| !rows.contains_key(*name)).map(|name| (name.clone(), None)));
+        if changes.is_empty() {
+            return;
+        }
+        match self.store.keep_notices(changes).await {
+            Ok(true) => {
+                self.kept = rows;
+                self.is_unkept = false;
+            }
+            // Another replica took over.
+            Ok(false) => self.ledger = None,
+            // It is told all the same; after a restart it may be told again. The next round keeps it.
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_unkept, true) {
+                    tracing::warn!(%error, "what was told cannot be kept at the moment, and may be told again after a restart");
+                }
+            }
+        }
+    }
+
+    /// Sends what is due, to all channels at once and to each in its order.
+    async fn send(&mut self, policy: &Policy) {
+        for _ in 0..WAVES {
+            let now = self.clock.now();
+            let due = |ledger: &Ledger, kind: ChannelKind| {
+                ledger.due(kind, policy, now).map(|(number, message)| (number, message.clone()))
+            };
+            let wave: Vec<(ChannelKind, bool, u64, Message)> = self
+                .channels
+                .keys()
+                .filter_map(|kind| {
+                    let of_all = self.ledger.as_ref().and_then(|ledger| due(ledger, *kind));
+                    let found = of_all.map(|found| (true, found)).or_else(|| Some((false, due(&self.own, *kind)?)));
+                    found.map(|(is_of_all, (number, message))| (*kind, is_of_all, number, message))
+                })
+                .collect();
+            if wave.is_empty() || self.stop.is_cancelled() {
+                return;
+            }
+            let sends = wave.iter().filter_map(|(kind, _, _, message)| {
+                let channel = self.channels.get(kind)?;
+                Some(async move { channel.send(*kind, message, now).await })
+            });
+            let results = futures::future::join_all(sends).await;
+            for ((kind, is_of_all, number, message), result) in wave.into_iter().zip(results) {
+                self.acknowledge(kind, is_of_all, number, &message, result);
+            }
+            self.keep().await;
+        }
+    }
+
+    fn acknowledge(
+        &mut self,
+        kind: ChannelKind,
+        is_of_all: bool,
+        number: u64,
+        message: &Message,
+        result: Result<(), Refusal>,
+    ) {
+        let now = self.clock.now();
+        let channel = kind.as_str();
+        self.counters.count_notice(channel, result.as_ref().err().map(|refusal| refusal.failure.reason));
+        let ledger = match &mut self.ledger {
+            Some(ledger) if is_of_all => ledger,
+            None if is_of_all => return,
+            _ => &mut self.own,
+        };
+        match result {
+            Ok(()) => {
+                tracing::info!(channel, title = message.title, "a notice was sent");
+                ledger.delivered(kind, number);
+            }
+            Err(Refusal { failure, is_about_message }) => {
+                let Failure { reason, message: why, retry_after } = failure;
+                tracing::warn!(channel, %reason, why, title = message.title, "a notice could not be sent and waits");
+                let retry_after = retry_after.and_then(|pause| TimeDelta::from_std(pause).ok());
+                if ledger.failed(kind, number, is_about_message, retry_after, now) {
+                    tracing::error!(channel, title = message.title, "a notice was refused for days and is given up");
+                }
+            }
+        }
+    }
+
+    async fn beat(&mut self, settings: &Notify, running: &Running) {
+        let Some(heartbeat) = &settings.heartbeat else {
+            self.heart = Heart::default();
+            return;
+        };
+        let snapshot = self.store.snapshot();
+        let now = self.clock.now();
+        let result = self.heart.beat(heartbeat, &settings.network, &snapshot, running, now).await;
+        if let Some(result) = result {
+            self.counters.count_notice(HEARTBEAT, result.err().map(|failure| failure.reason));
+        }
+    }
+
+    /// Says once that people may be told twice.
+    fn warn_of_scrapes(&mut self) {
+        let is_scraped = self.counters.scraped().is_some_and(|scraped| self.clock.now() - scraped <= SCRAPED);
+        if is_scraped && !std::mem::replace(&mut self.warned, true) {
+            tracing::warn!(
+                "a Prometheus scrapes the metrics and notify has channels: if its alerts reach people, they are told everything \
+                 twice; use one of the two"
+            );
+        }
+    }
+}
+
+impl Look {
+    fn take_in(&mut self, moment: crate::evaluate::report::Moment) {
+        let mut report = evaluate(&self.snapshot, &self.config, moment);
+        report.whole.is_outdated = !self.is_current;
+        let around = Around {
+            since: self.since,
+            page: self.config.web.external_url.as_ref(),
+            is_probing: self.config.probe.is_some(),
+            instance: &self.instance,
+            failing: &self.failing,
+        };
+        let mut news = News::new(&report, &around);
+        let is_own = |key: &Key| key.alert == "ApnswatchStoreDown";
+        if self.is_shared {
+            let standing = news.standing.clone();
+            news.standing.retain(|key, _| is_own(key));
+            self.own.step(&news, &self.policy, moment.now);
+            news.standing = standing;
+            news.standing.retain(|key, _| !is_own(key));
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.step(&news, &self.policy, moment.now);
+        }
+    }
+}
+
+fn policy(settings: &Notify) -> Policy {
+    let length = |length: Duration| TimeDelta::from_std(length).unwrap_or(TimeDelta::days(1));
+    Policy {
+        repeat_critical: length(settings.repeat_critical),
+        repeat_warning: length(settings.repeat_warning),
+        office: settings.office_hours.clone(),
+        channels: settings.channels.iter().map(|(kind, channel)| (*kind, channel.tiers.clone())).collect(),
+    }
+}

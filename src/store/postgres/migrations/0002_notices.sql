@@ -1,0 +1,6 @@
+-- What was told to whom, and what waits to be sent: the ledger of the notices, written by the replica that holds their lease, which
+-- is the one without a tenant.
+CREATE TABLE notices (
+    name TEXT NOT NULL PRIMARY KEY,
+    document TEXT NOT NULL
+);
