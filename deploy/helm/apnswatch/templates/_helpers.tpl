@@ -49,10 +49,41 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if not (or .Values.existingConfig.secret .Values.existingConfig.configMap) -}}yes{{- end -}}
 {{- end -}}
 
+{{- /* Whether the store is a database, which several pods can share. What stands in existingConfig cannot be seen. */ -}}
+{{- define "apnswatch.isShared" -}}
+{{- if and (include "apnswatch.hasOwnConfig" .) (hasPrefix "postgres" .Values.config.store) -}}yes{{- end -}}
+{{- end -}}
+
 {{- /* Whether the store is a file on a volume that outlives the pod. */ -}}
 {{- define "apnswatch.isPersistent" -}}
 {{- $remembers := or (not (include "apnswatch.hasOwnConfig" .)) (ne .Values.config.store "sqlite::memory:") -}}
-{{- if and .Values.persistence.enabled $remembers -}}yes{{- end -}}
+{{- if and .Values.persistence.enabled $remembers (not (include "apnswatch.isShared" .)) -}}yes{{- end -}}
+{{- end -}}
+
+{{- define "apnswatch.hasCa" -}}
+{{- if or .Values.postgres.ca.secret .Values.postgres.ca.configMap -}}yes{{- end -}}
+{{- end -}}
+
+{{- /* The address of the store, with the files that the chart mounts for it. */ -}}
+{{- define "apnswatch.store" -}}
+{{- $files := list -}}
+{{- if .Values.postgres.password.existingSecret -}}
+{{- $files = append $files "password_file=/run/postgres/password" -}}
+{{- end -}}
+{{- if include "apnswatch.hasCa" . -}}
+{{- $files = append $files "sslrootcert=/run/postgres-ca/ca.crt" -}}
+{{- end -}}
+{{- $store := .Values.config.store -}}
+{{- if $files -}}
+{{- $store = printf "%s%s%s" $store (contains "?" $store | ternary "&" "?") (join "&" $files) -}}
+{{- end -}}
+{{- $store -}}
+{{- end -}}
+
+{{- /* The port of the database. */ -}}
+{{- define "apnswatch.databasePort" -}}
+{{- $port := regexReplaceAll "^postgres(ql)?://[^/?#@]*@[^/?#]*?(:([0-9]+))?/.*$" .Values.config.store "${3}" -}}
+{{- default "5432" $port -}}
 {{- end -}}
 
 {{- /* The port that the kubelet asks. */ -}}
@@ -73,6 +104,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $service := list $name (printf "%s.%s" $name .Release.Namespace) (printf "%s.%s.svc" $name .Release.Namespace) -}}
 {{- $_ := set $web "allowed_hosts" (concat (default list $web.allowed_hosts) $service | uniq) -}}
 {{- $_ := set $config "web" $web -}}
+{{- $_ := set $config "store" (include "apnswatch.store" .) -}}
 {{- /* A key without a value means the same as none. */ -}}
 {{- range $key, $value := $config -}}
 {{- if kindIs "invalid" $value -}}{{- $_ := unset $config $key -}}{{- end -}}
@@ -100,6 +132,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- else if gt (len .Values.config.tenants) 0 -}}
 {{- fail "config.tenants would not be read, because existingConfig is set: write them into that, or leave existingConfig out" -}}
 {{- end -}}
+{{- include "apnswatch.checkStore" . -}}
 {{- if and .Values.web.webConfig.existingSecret (eq (int .Values.web.port) (int .Values.web.healthPort)) -}}
 {{- fail "web.healthPort must be another port than web.port" -}}
 {{- end -}}
@@ -110,5 +143,50 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- if and (not .Values.serviceAccount.create) .Values.serviceAccount.annotations -}}
 {{- fail "serviceAccount.annotations need serviceAccount.create" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The same of the store. No sentence repeats the address: a password may stand in a wrong one. */ -}}
+{{- define "apnswatch.checkStore" -}}
+{{- $store := .Values.config.store -}}
+{{- $form := "postgres://USER@HOST/DATABASE?sslmode=verify-full" -}}
+{{- if include "apnswatch.isShared" . -}}
+{{- if regexMatch "^postgres(ql)?://[^/?#@]*:[^@]*@" $store -}}
+{{- fail "config.store must not have the password in it: put it into a Secret and name that in postgres.password.existingSecret" -}}
+{{- end -}}
+{{- if not (regexMatch "^postgres(ql)?://[^/?#@]+@[^/?#@]+/[^/?#]+([?][^#]*)?$" $store) -}}
+{{- fail (printf "config.store must have user, host and database: %s" $form) -}}
+{{- end -}}
+{{- if not (regexMatch "[?&]sslmode=" $store) -}}
+{{- fail "config.store must say how the server is known: sslmode=verify-full (or disable, in a network that you trust)" -}}
+{{- end -}}
+{{- if and .Values.postgres.password.existingSecret (regexMatch "[?&]password_file=" $store) -}}
+{{- fail "config.store names a password_file, and postgres.password a Secret: leave one of them out" -}}
+{{- end -}}
+{{- if include "apnswatch.hasCa" . -}}
+{{- if and .Values.postgres.ca.secret .Values.postgres.ca.configMap -}}
+{{- fail "postgres.ca: name a secret or a configMap, not both" -}}
+{{- end -}}
+{{- if regexMatch "[?&]sslrootcert=" $store -}}
+{{- fail "config.store names an sslrootcert, and postgres.ca another one: leave one of them out" -}}
+{{- end -}}
+{{- if not (regexMatch "[?&]sslmode=verify-(full|ca)(&|$)" $store) -}}
+{{- fail "postgres.ca proves nothing without sslmode=verify-full in config.store" -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.persistence.existingClaim -}}
+{{- fail "persistence.existingClaim would not be used: config.store is on PostgreSQL" -}}
+{{- end -}}
+{{- else -}}
+{{- $why := printf "config.store is not on PostgreSQL (%s)" $form -}}
+{{- if not (include "apnswatch.hasOwnConfig" .) -}}
+{{- $why = "the chart cannot see the store within existingConfig: write config instead" -}}
+{{- end -}}
+{{- if gt (int .Values.replicas) 1 -}}
+{{- fail (printf "replicas: several need a database that they share, and %s" $why) -}}
+{{- end -}}
+{{- if or .Values.postgres.password.existingSecret (include "apnswatch.hasCa" .) -}}
+{{- fail (printf "postgres would not be used: %s" $why) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
