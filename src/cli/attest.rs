@@ -1,5 +1,7 @@
 //! `pin` and `confirm`: what a person attests, with who and when, kept in the store.
 
+mod export;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -19,6 +21,13 @@ use crate::words;
 pub(super) enum Pin {
     /// Print every pinned topic and why it is trusted
     List,
+    /// Print the topics as YAML for the configuration, to be kept under version control
+    #[command(after_help = export::HELP)]
+    Export {
+        /// Only of this tenant
+        #[arg(long, value_name = "NAME", value_parser = TenantName::parse)]
+        tenant: Option<TenantName>,
+    },
     /// Say that an enrolled device listens on this topic
     #[command(after_help = confirm_help())]
     Confirm {
@@ -137,6 +146,7 @@ impl<'a> Case<'a> {
 pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
     match command {
         Pin::List => list(scene).await?,
+        Pin::Export { tenant } => export::run(scene, tenant.as_ref()).await?,
         Pin::Confirm { who, topic } => {
             Case::open(scene, &who).await?.keep(None, |case| case.confirm_pin(topic)).await?;
         }
