@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 pub use self::certificate::{TOO_EARLY, found_in, of_kept};
 pub use self::duty::duty_done;
 pub use self::export::{Doubt, Exported, exported};
+pub use self::pin::NewTopic;
 pub use self::plan::{PlanWish, last_day};
 use crate::config::{Config, Tenant};
 use crate::model::{Attestation, Memory, PinChange, Statement, TenantName, Topic};
