@@ -25,7 +25,7 @@ pub struct PinChanged {
     pub at: DateTime<Utc>,
     /// Who.
     pub by: String,
-    /// The topic since then; `None`: it was forgotten, and the next one seen is taken.
+    /// The topic that it became; `None`: it was forgotten, and the next one seen is taken.
     pub topic: Option<Topic>,
     /// The topic before.
     pub before: Topic,
@@ -45,21 +45,22 @@ impl PinChanged {
             _ => format!("on {}", self.at.format("%Y-%m-%d")),
         };
         let reason = self.reason.as_ref().map(|reason| format!(": {}", clean(reason, REASON))).unwrap_or_default();
-        let since = self.topic.as_ref().map(|topic| format!(", and since then it is {topic}")).unwrap_or_default();
-        format!("the topic was {what} by {by} {when}{reason}; before it was {}{since}", self.before)
+        let after = self.topic.as_ref().map(|topic| format!(", and it became {topic}")).unwrap_or_default();
+        format!("the topic was {what} by {by} {when}{reason}; before it was {}{after}", self.before)
     }
 }
 
 /// The changes that are shown now, the latest first. One that was dated by a clock that was ahead is shown, too, and while this
 /// clock cannot be right, every one.
 pub(super) fn changed(memory: &Memory, moment: Moment) -> Vec<PinChanged> {
-    let mut known: Option<&Topic> = None;
+    // Whoever speaks next after it was forgotten knows of no topic before. Between other words the configuration may have
+    // changed it, which is nobody's word.
+    let mut forgotten: Option<&Topic> = None;
     let mut changes = Vec::new();
     for said in &memory.attestations {
         let (topic, before) = match &said.statement {
-            Statement::PinSet { topic, before } => (Some(topic), before.as_ref().or(known)),
-            // Of another one than before only where that was forgotten.
-            Statement::PinConfirmed { topic } => (Some(topic), known),
+            Statement::PinSet { topic, before } => (Some(topic), before.as_ref().or(forgotten)),
+            Statement::PinConfirmed { topic } => (Some(topic), forgotten),
             Statement::PinForgotten { topic } => (None, Some(topic)),
             _ => continue,
         };
@@ -73,7 +74,7 @@ pub(super) fn changed(memory: &Memory, moment: Moment) -> Vec<PinChanged> {
                 reason: said.note.clone(),
             });
         }
-        known = topic.or(before);
+        forgotten = before.filter(|_| topic.is_none());
     }
     changes.reverse();
     changes.truncate(MOST);

@@ -160,7 +160,7 @@ async fn a_topic_is_replaced_with_a_reason_and_the_typed_name_and_everybody_sees
     let said = set(&site, &new, &["--reason", "the account is lost", "--confirm-name", "acme"]).await;
     assert_eq!(said.status, Some(0), "{said:?}");
     let once = site.run(&["once"]).await;
-    let wanted = format!(": the account is lost; before it was {}, and since then it is {new}\n", topic("acme"));
+    let wanted = format!(": the account is lost; before it was {}, and it became {new}\n", topic("acme"));
     assert!(once.stdout.contains("acme: the topic was changed by kim less than a minute ago"), "{}", once.stdout);
     assert!(once.stdout.contains(&wanted), "{}", once.stdout);
     let status = document(&site.run(&["once", "--json"]).await);

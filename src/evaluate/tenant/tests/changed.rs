@@ -27,9 +27,8 @@ fn a_change_is_shown_for_a_week_with_who_and_why() {
     assert_eq!(shown(&world, at(17) - TimeDelta::seconds(1)), changed);
     assert_eq!(shown(&world, at(17)), []);
     let sentence = world.report(at(12)).pin_changes[0].sentence(at(12));
-    let wanted = format!(
-        "the topic was changed by kim 2 days ago: enrolled\\nagain; before it was {T1}, and since then it is {T2}"
-    );
+    let wanted =
+        format!("the topic was changed by kim 2 days ago: enrolled\\nagain; before it was {T1}, and it became {T2}");
     assert_eq!(sentence, wanted);
     // A clock that was ahead, or that cannot be right now, hides nothing.
     assert_eq!(shown(&world, at(0)), changed);
@@ -63,6 +62,11 @@ fn forgetting_first_is_a_change_too() {
     world.say(Statement::PinConfirmed { topic: t(T2) }, at(12));
     let both = [(Some(T2.to_owned()), T1.to_owned()), (None, T1.to_owned())];
     assert_eq!(shown(&world, at(12)), both);
+    // The configuration made it T2 in between: whoever confirms that changed nothing.
+    let mut world = World::new(&[Source::Api]);
+    world.say(Statement::PinConfirmed { topic: t(T1) }, at(9));
+    world.say(Statement::PinConfirmed { topic: t(T2) }, at(10));
+    assert_eq!(shown(&world, at(11)), []);
     let mut other = World::new(&[Source::Api]);
     other.say(Statement::PinForgotten { topic: t(T1) }, at(10));
     other.say(set(T2, None), at(12));
