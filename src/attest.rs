@@ -3,6 +3,7 @@
 
 mod certificate;
 mod duty;
+mod export;
 mod pin;
 mod plan;
 mod upload;
@@ -13,6 +14,8 @@ use chrono::{DateTime, Utc};
 
 pub use self::certificate::{TOO_EARLY, found_in, of_kept};
 pub use self::duty::duty_done;
+pub use self::export::{Doubt, Exported, exported};
+pub use self::pin::NewTopic;
 pub use self::plan::{PlanWish, last_day};
 use crate::config::{Config, Tenant};
 use crate::model::{Attestation, Memory, PinChange, Statement, TenantName, Topic};

@@ -8,6 +8,7 @@ pub mod account;
 pub mod answers;
 pub mod baseline;
 pub mod certificate;
+mod changed;
 mod findings;
 pub mod history;
 pub mod learn;
@@ -20,6 +21,7 @@ pub mod tokens;
 mod undated;
 pub mod verification;
 
+pub use changed::PinChanged;
 pub use network::NetworkReport;
 pub use planned::Planned;
 pub use report::{Judge, Report, Whole, evaluate};

@@ -8,10 +8,10 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::evaluate::Report;
 use crate::evaluate::account::AccountReport;
 use crate::evaluate::tenant::{SourceReport, TenantReport, Verdict};
 use crate::evaluate::tokens::TokenReport;
+use crate::evaluate::{PinChanged, Report};
 use crate::model::{Drill, Pin, Plan, PooledCertificate, PushHealth};
 
 /// The value of `schema`. A change that breaks a reader gets another number.
@@ -104,6 +104,9 @@ fn tenant(tenant: &TenantReport, report: &Report) -> Value {
     if let Some(pin) = &tenant.pin {
         put("pin", self::pin(pin));
     }
+    if !tenant.pin_changes.is_empty() {
+        put("pin_changes", tenant.pin_changes.iter().map(pin_changed).collect());
+    }
     let findings = tenant.findings.iter().map(|(finding, text)| json!({ "finding": finding, "text": text }));
     put("findings", findings.collect());
     put("blind_spots", json!(tenant.blind_spots));
@@ -135,6 +138,17 @@ fn pin(pin: &Pin) -> Value {
     put("origin", json!(pin.origin));
     put("since", json!(time(pin.since)));
     put_some(&mut put, "by", pin.by.as_ref());
+    Value::Object(object)
+}
+
+fn pin_changed(change: &PinChanged) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("at", json!(time(change.at)));
+    put("by", json!(change.by));
+    put_some(&mut put, "topic", change.topic.as_ref());
+    put("before", json!(change.before));
+    put_some(&mut put, "reason", change.reason.as_ref());
     Value::Object(object)
 }
 

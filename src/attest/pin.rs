@@ -1,7 +1,22 @@
 //! The topic that must stay.
 
+use std::collections::BTreeMap;
+
 use super::{Case, Kept, Refusal};
-use crate::model::{Pin, PinChange, PinOrigin, Statement, Topic};
+use crate::evaluate::tenant::Verdict;
+use crate::model::{Memory, Pin, PinChange, PinOrigin, Source, Statement, TenantName, Topic};
+use crate::words::clean;
+
+/// What a person says who makes another topic the one that must stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTopic {
+    /// The topic.
+    pub topic: Topic,
+    /// Why it is another one now.
+    pub reason: String,
+    /// The name of the tenant as the person typed it, if they did.
+    pub typed: Option<String>,
+}
 
 impl Case<'_> {
     /// "An enrolled device listens on this topic."
@@ -24,17 +39,87 @@ impl Case<'_> {
         Ok(Kept::of(Statement::PinConfirmed { topic }, PinChange::Set(pin), told))
     }
 
-    /// "From now on this is the topic."
+    /// "From now on this is the topic." `remembered` is what is remembered of each other tenant.
     ///
     /// # Errors
     ///
-    /// If the configuration fixes it.
-    pub fn set_pin(&self, topic: Topic) -> Result<Kept, Refusal> {
+    /// If the configuration fixes the topic, another tenant keeps this one, no reason is given, or there was another topic before
+    /// and the name of the tenant was not typed.
+    pub fn set_pin<'m>(
+        &self,
+        wish: NewTopic,
+        remembered: impl Fn(&TenantName) -> Option<&'m Memory>,
+    ) -> Result<Kept, Refusal> {
         self.refuse_if_configured()?;
-        let before = self.memory.pin.as_ref().map(|pin| pin.topic.clone());
+        let NewTopic { topic, reason, typed } = wish;
+        if let Some(owner) = self.owner(&topic, remembered) {
+            return Err(Refusal::new(format!(
+                "{topic} is the topic of {owner:?}, which keeps it: no two tenants have the same one, so nothing was changed. If it \
+                 moved from there to here, let {owner:?} be retired, or have its topic forgotten, first"
+            )));
+        }
+        if reason.trim().is_empty() {
+            return Err(Refusal::new("it needs a reason why the topic is another one now; nothing was changed"));
+        }
+        let before = self.topic_before().cloned();
+        if let Some(before) = self.replaced_by(&topic)
+            && typed.as_deref().map(str::trim) != Some(self.name.as_str().trim())
+        {
+            let what = match &typed {
+                Some(typed) => format!("{:?} is not it", clean(typed.trim(), 128)),
+                None => "it was not (--confirm-name)".to_owned(),
+            };
+            return Err(Refusal::new(format!(
+                "{:?} had the topic {before}, and devices that listen on it are not reached with {topic}. To make that the topic all \
+                 the same, the name of the tenant must be typed, and {what}; nothing was changed",
+                self.name
+            )));
+        }
         let told = format!("{:?} keeps {topic} from now on; whatever tells another topic is drift.", self.name);
         let pin = self.pinned(topic.clone());
         Ok(Kept::of(Statement::PinSet { topic, before }, PinChange::Set(pin), told))
+    }
+
+    /// "From now on this topic, which a source tells, is the right one": as [`Case::set_pin`], for somebody who was shown that
+    /// it drifts. `drift` is what sources tell now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Case::set_pin`], and if no source tells this topic in the place of the pinned one any more.
+    pub fn accept_pin<'m>(
+        &self,
+        wish: NewTopic,
+        drift: &BTreeMap<Source, Verdict>,
+        remembered: impl Fn(&TenantName) -> Option<&'m Memory>,
+    ) -> Result<Kept, Refusal> {
+        let is_told = drift.values().any(|verdict| matches!(verdict, Verdict::Drifts(told, ..) if *told == wish.topic));
+        if !is_told {
+            return Err(Refusal::new(format!(
+                "no source tells {} in the place of the pinned topic now: look again",
+                clean(wish.topic.as_str(), 256)
+            )));
+        }
+        self.set_pin(wish, remembered)
+    }
+
+    /// The topic that would be replaced by this one: the pin, or the one that was forgotten last.
+    #[must_use]
+    pub fn replaced_by(&self, topic: &Topic) -> Option<&Topic> {
+        self.topic_before().filter(|before| *before != topic)
+    }
+
+    /// The topic so far. Forgetting it first is no way around typing the name.
+    fn topic_before(&self) -> Option<&Topic> {
+        fn said(statement: &Statement) -> Option<&Topic> {
+            match statement {
+                Statement::PinSet { topic, .. }
+                | Statement::PinConfirmed { topic }
+                | Statement::PinForgotten { topic } => Some(topic),
+                _ => None,
+            }
+        }
+        let pinned = self.memory.pin.as_ref().map(|pin| &pin.topic);
+        pinned.or_else(|| self.memory.attestations.iter().rev().find_map(|word| said(&word.statement)))
     }
 
     /// "Forget the topic."

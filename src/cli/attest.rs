@@ -1,13 +1,15 @@
 //! `pin` and `confirm`: what a person attests, with who and when, kept in the store.
 
+mod export;
+
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
 use super::{End, Scene};
-use crate::attest::{self, Kept, Refusal, Remarks};
+use crate::attest::{self, Kept, NewTopic, Refusal, Remarks};
 use crate::config::Config;
 use crate::guide::MAC_COMMAND;
 use crate::model::{Attestation, Memory, Serial, TenantName, Topic};
@@ -19,6 +21,13 @@ use crate::words;
 pub(super) enum Pin {
     /// Print every pinned topic and why it is trusted
     List,
+    /// Print the topics as YAML for the configuration, to be kept under version control
+    #[command(after_help = export::HELP)]
+    Export {
+        /// Only of this tenant
+        #[arg(long, value_name = "NAME", value_parser = TenantName::parse)]
+        tenant: Option<TenantName>,
+    },
     /// Say that an enrolled device listens on this topic
     #[command(after_help = confirm_help())]
     Confirm {
@@ -35,9 +44,12 @@ pub(super) enum Pin {
         /// The new topic
         #[arg(long, value_parser = topic_of)]
         topic: Topic,
-        /// Why it is another one now
+        /// Why it is another one now; everybody sees it for a week
         #[arg(long)]
         reason: String,
+        /// The name of the tenant once more, where there was another topic before. Without it, it is asked for at the terminal
+        #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+        confirm_name: Option<String>,
     },
     /// Forget the topic; the next one seen is pinned
     Forget {
@@ -105,6 +117,12 @@ impl<'a> Case<'a> {
         Ok(Self { scene, config, name, by, desk, memory, remembered: contents.tenants })
     }
 
+    /// What may be said of the tenant.
+    fn judge(&self) -> Result<attest::Case<'_>, End> {
+        let Self { config, name, memory, by, .. } = self;
+        Ok(attest::Case { config, name, memory, by, now: self.scene.now()? })
+    }
+
     /// Asks whether it may be kept, keeps it, and says so.
     pub(super) async fn keep(
         self,
@@ -121,8 +139,7 @@ impl<'a> Case<'a> {
         note: Option<String>,
         word: impl FnOnce(&attest::Case<'_>) -> Result<Kept, Refusal>,
     ) -> Result<(Kept, Vec<Attestation>), End> {
-        let Self { config, name, memory, by, .. } = &self;
-        let case = attest::Case { config, name, memory, by, now: self.scene.now()? };
+        let case = self.judge()?;
         let kept = word(&case).map_err(anyhow::Error::from)?;
         let words = case.attestations(&kept, &Remarks { note, ..Remarks::default() });
         if !words.is_empty() {
@@ -137,17 +154,48 @@ impl<'a> Case<'a> {
 pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
     match command {
         Pin::List => list(scene).await?,
+        Pin::Export { tenant } => export::run(scene, tenant.as_ref()).await?,
         Pin::Confirm { who, topic } => {
             Case::open(scene, &who).await?.keep(None, |case| case.confirm_pin(topic)).await?;
         }
-        Pin::Set { who, topic, reason } => {
-            Case::open(scene, &who).await?.keep(Some(reason), |case| case.set_pin(topic)).await?;
-        }
+        Pin::Set { who, topic, reason, confirm_name } => set(scene, &who, topic, reason, confirm_name).await?,
         Pin::Forget { who, reason } => {
             Case::open(scene, &who).await?.keep(reason, |case| case.forget_pin()).await?;
         }
     }
     Ok(0)
+}
+
+/// Runs `pin set`.
+async fn set(scene: &Scene, who: &Who, topic: Topic, reason: String, confirm_name: Option<String>) -> Result<(), End> {
+    let mut case = Case::open(scene, who).await?;
+    let mut wish = NewTopic { topic, reason, typed: confirm_name };
+    let is_asked = wish.typed.is_none() && io::stdin().is_terminal() && io::stderr().is_terminal();
+    if is_asked && let Some(before) = case.judge()?.replaced_by(&wish.topic).cloned() {
+        // Whatever else is in the way is told before anybody types.
+        let sure = NewTopic { typed: Some(case.name.to_string()), ..wish.clone() };
+        case.judge()?.set_pin(sure, |name| case.remembered.get(name)).map_err(anyhow::Error::from)?;
+        wish.typed = Some(asked(&case.name, &before, &wish.topic)?);
+        // Somebody else may have said something while this person typed.
+        case.desk.close().await;
+        case = Case::open(scene, who).await?;
+    }
+    let remembered = std::mem::take(&mut case.remembered);
+    let note = Some(words::clean(wish.reason.trim(), attest::NOTE));
+    case.keep(note, |case| case.set_pin(wish, |name| remembered.get(name))).await
+}
+
+/// The name of the tenant, as somebody types it who was told what it is for.
+fn asked(name: &TenantName, before: &Topic, topic: &Topic) -> io::Result<String> {
+    let name = words::clean(name.as_str(), 128);
+    write!(
+        io::stderr(),
+        "The topic of {name} was {before}. Devices that listen on it are not reached with {topic}.\n\
+         To make {topic} its topic from now on, type the name of the tenant: "
+    )?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line)
 }
 
 /// Runs `confirm`.

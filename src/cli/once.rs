@@ -79,6 +79,12 @@ pub(super) fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "the control opened, and must not: something on the way accepts everything")?;
         }
     }
+    for tenant in &report.tenants {
+        let name = words::clean(tenant.name.as_str(), 128);
+        for change in &tenant.pin_changes {
+            writeln!(out, "{name}: {}", change.sentence(report.now))?;
+        }
+    }
     for stray in &report.strays {
         let path = words::clean(&stray.path.to_string_lossy(), 4096);
         let topic = stray.topic.as_ref().map_or("no single topic", |topic| topic.as_str());

@@ -19,7 +19,6 @@ use self::builder::{Builder, Later, Simulators};
 use super::{intune, jamf, kandji, mosyle};
 use crate::clock::Clock;
 use crate::config;
-use crate::model::{Attestation, PinChange, TenantName};
 use crate::store::{self, Desk};
 
 pub use self::scenes::{SCENES, Scene};
@@ -124,10 +123,10 @@ impl Drop for World {
 }
 
 /// Keeps what people said before the demo began.
-async fn attest(path: &Path, said: Vec<(TenantName, Attestation)>) -> Result<(), store::Error> {
+async fn attest(path: &Path, said: Vec<builder::Word>) -> Result<(), store::Error> {
     let mut desk = Desk::open(&config::Store::Sqlite(path.to_owned())).await?;
-    for (tenant, word) in said {
-        desk.attest(&tenant, &[word], &PinChange::Keep).await?;
+    for (tenant, word, pin) in said {
+        desk.attest(&tenant, &[word], &pin).await?;
     }
     desk.close().await;
     Ok(())

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::account::{AccountReport, not_renewable};
 use super::certificate::{Effective, Known, effective};
+use super::changed::{PinChanged, changed};
 use super::network::NetworkReport;
 use super::planned::{Planned, planned};
 use super::report::{Moment, Owners};
@@ -47,6 +48,8 @@ pub struct TenantReport {
     pub effective: Option<Known>,
     /// The topic that must stay.
     pub pin: Option<Pin>,
+    /// When people made it another one within the last seven days, the latest first.
+    pub pin_changes: Vec<PinChanged>,
     /// By source, for those whose word can be compared with the pin now.
     pub drift: BTreeMap<Source, Verdict>,
     /// Whether the account that the MDM shows is another than the configured one, where both are known.
@@ -331,6 +334,7 @@ impl Case<'_> {
             blind_spots: Vec::new(),
             effective,
             pin: self.pin(moment),
+            pin_changes: changed(self.memory, moment),
             drift,
             account_mismatch,
             account_reported,

@@ -45,6 +45,7 @@ mod pages;
 mod polls;
 mod preflight;
 mod prometheus;
+mod repin;
 mod replicas;
 mod said;
 mod schema;

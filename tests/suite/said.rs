@@ -14,17 +14,17 @@ use crate::support::{Answered, Daemon, Site, filed, now, pem, send, tenant, topi
 use crate::upload::{BOUNDARY, form};
 
 /// Somebody with a browser.
-struct Person<'d> {
+pub(crate) struct Person<'d> {
     daemon: &'d Daemon,
     login: String,
 }
 
 impl<'d> Person<'d> {
-    fn new(daemon: &'d Daemon, user: &str) -> Self {
+    pub(crate) fn new(daemon: &'d Daemon, user: &str) -> Self {
         Self { daemon, login: format!("Authorization: Basic {}", STANDARD.encode(format!("{user}:s3cret"))) }
     }
 
-    async fn get(&self, path: &str) -> Answered {
+    pub(crate) async fn get(&self, path: &str) -> Answered {
         send(self.daemon.address, "GET", path, &format!("Host: localhost\r\n{}", self.login), b"").await
     }
 
@@ -35,13 +35,13 @@ impl<'d> Person<'d> {
         rest.split('"').next().unwrap().to_owned()
     }
 
-    async fn post(&self, path: &str, headers: &str, parts: &[(&str, &[u8])]) -> Answered {
+    pub(crate) async fn post(&self, path: &str, headers: &str, parts: &[(&str, &[u8])]) -> Answered {
         let headers = format!("{headers}\r\n{}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}", self.login);
         send(self.daemon.address, "POST", path, &headers, &form(parts)).await
     }
 
     /// Says something with the right token, from the right page.
-    async fn say(&self, path: &str, parts: &[(&str, &str)]) -> Answered {
+    pub(crate) async fn say(&self, path: &str, parts: &[(&str, &str)]) -> Answered {
         let token = self.token(path.split("/said/").next().unwrap()).await;
         let mut all: Vec<(&str, &[u8])> = vec![("token", token.as_bytes())];
         all.extend(parts.iter().map(|(name, value)| (*name, value.as_bytes())));

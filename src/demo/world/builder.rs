@@ -12,7 +12,7 @@ use super::{serial, write};
 use crate::demo::apple::{self, Behaviour};
 use crate::demo::certificates::{Authority, Leaf};
 use crate::demo::{intune, jamf, kandji, mosyle};
-use crate::model::{Attestation, Plan, Role, Statement, TenantName, Tier};
+use crate::model::{Attestation, Pin, PinChange, PinOrigin, Plan, Role, Statement, TenantName, Tier, Topic};
 use crate::provider::mosyle::Product;
 
 /// The app id of every tenant.
@@ -32,6 +32,9 @@ const PROBE_INTERVAL: &str = "5s";
 
 /// A push certificate lives for a year.
 const YEAR: i64 = 365;
+
+/// What somebody said of a tenant before the demo, and what that did to the pin.
+pub(super) type Word = (TenantName, Attestation, PinChange);
 
 /// The simulated vendors.
 #[derive(Debug)]
@@ -91,7 +94,7 @@ pub(super) struct Builder<'a> {
     authority: Authority,
     pub(super) now: DateTime<Utc>,
     later: Later,
-    said: Vec<(TenantName, Attestation)>,
+    said: Vec<Word>,
 }
 
 /// The entry of a tenant in the configuration.
@@ -218,12 +221,30 @@ impl<'a> Builder<'a> {
             ticket: None,
         };
         let name = TenantName::parse(name).map_err(|why| anyhow::anyhow!("{name} {why}"))?;
-        self.said.push((name, word));
+        self.said.push((name, word, PinChange::Keep));
+        Ok(())
+    }
+
+    /// Somebody made this the topic two days ago, in the place of another.
+    pub(super) fn changes(&mut self, name: &str, [topic, before]: [&str; 2]) -> anyhow::Result<()> {
+        let topic = Topic::parse(topic).context("the demo has a topic that is none")?;
+        let (at, by) = (self.now - TimeDelta::days(2), "mac-team".to_owned());
+        let pin = Pin { topic: topic.clone(), origin: PinOrigin::Confirmed, since: at, by: Some(by.clone()) };
+        let word = Attestation {
+            statement: Statement::PinSet { topic, before: Topic::parse(before) },
+            at,
+            by,
+            note: Some("enrolled again, the account of the old row is lost".to_owned()),
+            witness: None,
+            ticket: None,
+        };
+        let name = TenantName::parse(name).map_err(|why| anyhow::anyhow!("{name} {why}"))?;
+        self.said.push((name, word, PinChange::Set(pin)));
         Ok(())
     }
 
     /// What is to be done while the demo runs, and what people said before it.
-    pub(super) fn into_parts(self) -> (Later, Vec<(TenantName, Attestation)>) {
+    pub(super) fn into_parts(self) -> (Later, Vec<Word>) {
         (self.later, self.said)
     }
 

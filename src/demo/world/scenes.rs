@@ -165,8 +165,9 @@ pub const SCENES: &[Scene] = &[
         let profile = b.write("gate/enrol.mobileconfig", enrolment_profile(Some(&topic(name))))?;
         Ok(Entry::unasked().file(&file).certificate(format!("profiles: [{}]", profile.display())))
     }),
-    scene("camp", "topics read on devices: they confirm the pin, and three devices are off it", |b, name| {
+    scene("camp", "its topic was changed two days ago, devices confirm it, and three are still off it", |b, name| {
         let file = b.certificate("camp/push.pem", name, 1, 250)?;
+        b.changes(name, [&topic(name), &topic("camp, before")])?;
         let topics = b.write("camp/topics.csv", device_topics(&topic(name), &topic("camp, before")))?;
         Ok(Entry::unasked().file(&file).certificate(format!("device_topics: [{}]", topics.display())))
     }),

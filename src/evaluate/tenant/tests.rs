@@ -1,3 +1,4 @@
+mod changed;
 mod files;
 mod mdm;
 mod planned;

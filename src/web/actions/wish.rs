@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::NaiveDate;
 
-use crate::attest::{Case, Kept, NAME, NOTE, PlanWish, Refusal, Remarks, found_in};
+use crate::attest::{Case, Kept, NAME, NOTE, NewTopic, PlanWish, Refusal, Remarks, found_in};
 use crate::certificate::Certificate;
 use crate::evaluate::TenantReport;
 use crate::model::{HumanStep, Memory, Serial, TenantName, Tier, Topic};
@@ -17,6 +17,8 @@ use crate::words::clean;
 pub(super) enum Wish {
     /// An enrolled device listens on this topic.
     Pin(Topic),
+    /// This topic is the right one from now on.
+    Accept(NewTopic),
     /// This certificate was uploaded; without a serial number, the newest file.
     Uploaded(Option<Serial>),
     /// This was seen after a renewal. With the SHA-256 of the file that counts as uploaded then, as it was shown.
@@ -38,20 +40,20 @@ pub(super) enum Wish {
 
 impl Wish {
     /// The parts of every form.
-    pub(super) const PARTS: [&str; 14] = [
-        "token", "room", "topic", "serial", "step", "sha256", "on", "who", "tier", "witness", "ticket", "note", "der",
-        "file",
+    pub(super) const PARTS: [&str; 15] = [
+        "token", "room", "topic", "serial", "step", "sha256", "on", "who", "tier", "name", "witness", "ticket", "note",
+        "der", "file",
     ];
 
     /// What a form says that was sent to `word`.
     pub(super) fn read(word: &str, parts: &Parts) -> Result<Self, Problem> {
         Ok(match word {
-            "pin" => {
-                let topic = parts.typed("topic").and_then(Topic::parse).filter(Topic::is_mdm);
-                Self::Pin(topic.ok_or_else(|| {
-                    wrong("the topic is what the device prints, such as com.apple.mgmt.External. and a GUID")
-                })?)
-            }
+            "pin" => Self::Pin(topic(parts)?),
+            "topic" => Self::Accept(NewTopic {
+                topic: topic(parts)?,
+                reason: remarks(parts).note.unwrap_or_default(),
+                typed: parts.typed("name").map(ToOwned::to_owned),
+            }),
             "uploaded" => Self::Uploaded(serial(parts)?),
             "verified" => {
                 let step = parts.typed("step");
@@ -83,6 +85,7 @@ impl Wish {
     ) -> Result<Kept, Refusal> {
         match self {
             Self::Pin(topic) => case.confirm_pin(topic),
+            Self::Accept(wish) => case.accept_pin(wish, &tenant.drift, remembered),
             Self::Uploaded(serial) => case.uploaded(serial.as_ref()),
             Self::Verified(step, shown) => case.verified_as_shown(step, shown.as_deref()),
             Self::Planned(wish) => {
@@ -110,6 +113,11 @@ fn tier(text: &str) -> Result<Tier, Problem> {
 pub(super) fn day(parts: &Parts, name: &str) -> Result<Option<NaiveDate>, Problem> {
     let Some(text) = parts.typed(name) else { return Ok(None) };
     text.parse().map(Some).map_err(|_| wrong("the day is no date such as 2027-03-01"))
+}
+
+fn topic(parts: &Parts) -> Result<Topic, Problem> {
+    let topic = parts.typed("topic").and_then(Topic::parse).filter(Topic::is_mdm);
+    topic.ok_or_else(|| wrong("the topic is what the device prints, such as com.apple.mgmt.External. and a GUID"))
 }
 
 fn serial(parts: &Parts) -> Result<Option<Serial>, Problem> {

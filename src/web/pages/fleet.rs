@@ -50,6 +50,7 @@ pub(super) fn page(report: &Report, filter: &Filter) -> Markup {
                 (pager("/", filter, number, pages))
             }
         }
+        div data-part="changes" { (changes(report)) }
         div data-part="strays" {
             @if !report.strays.is_empty() {
                 h2 { "Files in the pool that belong to no tenant" }
@@ -62,6 +63,22 @@ pub(super) fn page(report: &Report, filter: &Filter) -> Markup {
         }
     };
     layout("Tenants", Place::Fleet, report, &main)
+}
+
+/// The topics that people changed lately, whatever the filter: of a fleet on many pages, too, everybody sees it.
+fn changes(report: &Report) -> Markup {
+    let all = report.tenants.iter().flat_map(|tenant| tenant.pin_changes.iter().map(move |change| (tenant, change)));
+    let mut all: Vec<_> = all.collect();
+    all.sort_by_key(|(_, change)| std::cmp::Reverse(change.at));
+    html! {
+        @if !all.is_empty() {
+            h2 { "Topics that were changed in the last seven days" }
+            ul { @for (tenant, change) in all.iter().take(PAGE) { li {
+                a href=(address::of_tenant(&tenant.name)) { (tenant.name) } ": " (change.sentence(report.now)) "."
+            } } }
+            @if all.len() > PAGE { p.soft { "The latest " (PAGE) " of " (all.len()) "." } }
+        }
+    }
 }
 
 /// The part of a list that is asked for, its number, and how many parts there are.
@@ -176,6 +193,7 @@ fn row(tenant: &TenantReport, report: &Report) -> Markup {
             div {
                 div.name { a href=(address::of_tenant(&tenant.name)) { (tenant.name) } " " (tenant_badge(tenant))
                     @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } }
+                    @if !tenant.pin_changes.is_empty() { " " span.badge.attention { "topic changed" } }
                     @if let Some(planned) = &tenant.planned { " " span.badge { "planned for " (planned.plan.on) } } }
                 div.soft.small { (tenant.mdm) ", phase " (tenant.phase)
                     @for (name, value) in tenant.labels.iter() { ", " (name) " " (value) } }

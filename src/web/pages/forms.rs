@@ -12,10 +12,13 @@ use crate::attest::{Case, TOO_EARLY, last_day, of_kept};
 use crate::certificate::Certificate;
 use crate::config::Config;
 use crate::evaluate::history::history;
+use crate::evaluate::tenant::Verdict;
 use crate::evaluate::verification::Step;
 use crate::evaluate::{Planned, Report, TenantReport};
 use crate::guide::MAC_COMMAND;
-use crate::model::{AccountId, Attestation, HumanStep, Memory, PushCertificate, Statement, TenantName, Tier};
+use crate::model::{
+    AccountId, Attestation, HumanStep, Memory, PinOrigin, PushCertificate, Statement, TenantName, Tier, Topic,
+};
 use crate::web::actions::Actor;
 use crate::words::sentence;
 
@@ -84,6 +87,35 @@ pub(super) fn pin(tenant: &TenantReport, desk: &Desk) -> Markup {
             None => p { "Then " code { "apnswatch pin confirm --tenant NAME --topic TOPIC" } "." },
         }
     }
+}
+
+/// "This topic is the right one from now on", where a source tells another than the pinned one: for each that could be meant.
+/// Never for one that another tenant keeps, and not where the configuration fixes the topic.
+pub(super) fn accept(tenant: &TenantReport, desk: &Desk) -> Markup {
+    let Some(actor) = desk.hand.actor() else { return html! {} };
+    let Some(pin) = tenant.pin.as_ref().filter(|pin| pin.origin != PinOrigin::Config) else { return html! {} };
+    let mut topics: Vec<&Topic> = Vec::new();
+    for verdict in tenant.drift.values() {
+        if let Verdict::Drifts(topic, _, None) = verdict
+            && topic.is_mdm()
+            && !topics.contains(&topic)
+        {
+            topics.push(topic);
+        }
+    }
+    let is_typed = |topic: &Topic| desk.typed("topic", "topic") == Some(topic.as_str());
+    html! { @for topic in topics { details open[is_typed(topic)] {
+        summary { "Accept the topic " span.mono { (topic) } " from now on" }
+        p { "Only if every device was enrolled again, or an enrolled device prints this topic. Devices that listen on "
+            span.mono { (pin.topic) } " are not reached with it, and nothing warns of that any more. Everybody sees for seven days who did this, and why." }
+        (form(&tenant.name, Room::Tenant, "topic", actor, "", &html! {
+            @let typed = |field| desk.typed("topic", field).filter(|_| is_typed(topic));
+            input type="hidden" name="topic" value=(topic);
+            label.wide { "Why it is another one now" input name="note" value=[typed("note")] required autocomplete="off"; }
+            label { "The name of the tenant, typed" input name="name" value=[typed("name")] required autocomplete="off" spellcheck="false"; }
+            button type="submit" { "This is the topic from now on, says " (actor.by) }
+        }))
+    } } }
 }
 
 /// A certificate that is handed over, and those that were.

@@ -26,6 +26,7 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
             h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
             p { (words::sentence(&tenant.sentence())) }
             div.card.glance { (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
+            @for change in &tenant.pin_changes { p.alarm.warn { (words::sentence(&change.sentence(report.now))) } }
             @if let Some(planned) = &tenant.planned { p.note { (forms::planned(planned)) } }
             p.go { a.button.main href=(Room::Renewal.address(&tenant.name)) { "Renewal: step by step" } " "
                 a href=(calendar("tenant", tenant.name.as_str())) { "Its dates as a calendar" } }
@@ -38,6 +39,7 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
         (forms::certificate(tenant, memory, desk))
         div data-part="pin" { (pin(tenant, report)) }
         @if tenant.pin.as_ref().is_some_and(|pin| pin.origin == PinOrigin::FirstSeen) { (forms::pin(tenant, desk)) }
+        (forms::accept(tenant, desk))
         div data-part="more" {
             (drift(tenant))
             (sources(tenant, report))

@@ -168,15 +168,40 @@ async fn what_a_person_says_is_seen_at_the_next_scrape_and_survives_a_kill() {
     assert_eq!(origin(&daemon.scrape().await), confirmed, "at the next scrape");
 
     // Killed when the command has returned, before the daemon could have seen it.
-    let said =
-        site.run(&["pin", "set", "--tenant", "acme", "--topic", &topic("new"), "--reason", "enrolled again"]).await;
+    let said = site
+        .run(&[
+            "pin",
+            "set",
+            "--tenant",
+            "acme",
+            "--topic",
+            &topic("new"),
+            "--reason",
+            "enrolled again",
+            "--confirm-name",
+            "acme",
+        ])
+        .await;
     daemon.kill().await;
     assert_eq!(said.status, Some(0), "{}", said.stderr);
     let daemon = site.serve().await;
     let scrape = daemon.scrape().await;
     assert_eq!(origin(&scrape), Some((topic("new"), "confirmed".to_owned())));
     daemon.until("what the MDM tells is drift now", |scrape| scrape.drift("acme") == Some(1.0)).await;
-    let back = site.run(&["pin", "set", "--tenant", "acme", "--topic", &topic("acme"), "--reason", "a mistake"]).await;
+    let back = site
+        .run(&[
+            "pin",
+            "set",
+            "--tenant",
+            "acme",
+            "--topic",
+            &topic("acme"),
+            "--reason",
+            "a mistake",
+            "--confirm-name",
+            "acme",
+        ])
+        .await;
     assert_eq!(back.status, Some(0), "{}", back.stderr);
     let scrape = daemon.scrape().await;
     assert_eq!((origin(&scrape), scrape.drift("acme")), (confirmed, Some(0.0)), "changed on purpose: at once");
