@@ -8,9 +8,8 @@ WORKDIR /src
 COPY . .
 # Static, for the image holds no libc. The explicit target keeps the flag away from build scripts and proc macros, which
 # cannot be static.
-RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$TARGET" \
-    && mkdir -p /files/state \
-    && cp "target/$TARGET/release/apnswatch" /files/apnswatch \
+RUN mkdir -p /files/state \
+    && cp "$(scripts/static "$TARGET")" /files/apnswatch \
     && cp /etc/ssl/certs/ca-certificates.crt /files/ca-certificates.crt
 
 # What goes into the image: apnswatch, ca-certificates.crt, and an empty folder `state`.

@@ -202,6 +202,11 @@ impl Answers {
         self.tenant(paths, &mut yaml);
         yaml.push_str("\n# Further tenants, in files of their own: apnswatch setup and apnswatch import write them.\n");
         yaml.push_str("tenant_files: [tenants.d/*.yaml]\n\n");
+        yaml.push_str(
+            "# Who is told, where no Prometheus is: by mail, chat or pager. docs/notify.md has all of it; then try it with apnswatch \
+             drill.\n# notify:\n#   smtp:\n#     server: mail.example.com:587\n#     from: apnswatch <apnswatch@example.com>\n#     \
+             to: [it-apns@example.com]\n#     username: apnswatch\n#     password_file: /etc/apnswatch/secrets/mail\n\n",
+        );
         yaml.push_str("# The way to Apple, tried from here. device: the one that devices need, server: the one of an MDM that runs here.\n");
         match (self.ways.device, self.ways.server) {
             (true, false) => yaml.push_str("probe:\n  roles: [device]\n"),
