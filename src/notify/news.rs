@@ -296,6 +296,16 @@ impl<'a> News<'a> {
         if let Some(name) = key.label("tenant") {
             let Some(tenant) = self.tenant(name) else { return Fate::Unwatched };
             let source = |source: &str| tenant.sources.iter().find(|known| known.source.as_str() == source);
+            if let Some(teller) = teller(key, tenant) {
+                match source(teller) {
+                    None => return Fate::Unwatched,
+                    // Somebody else is asked now, who has not said anything yet. Whether it answers is known all the same.
+                    Some(teller) if teller.polled && teller.told.is_none() && !is_of_source(key) => {
+                        return Fate::Unjudged;
+                    }
+                    Some(_) => {}
+                }
+            }
             let is_unjudged = match key.alert.as_str() {
                 "ApnsCertificateExpiry" => tenant.phase == Phase::Unknown,
                 // It fails otherwise now, and whether the login would be taken nobody knows.
@@ -350,6 +360,27 @@ impl<'a> News<'a> {
     pub fn is_muted(&self, key: &Key) -> bool {
         key.label("tenant").and_then(|name| self.tenant(name)).is_some_and(|tenant| tenant.muted.is_some())
     }
+}
+
+/// The source without which nobody can say whether it is over.
+fn teller<'k>(key: &'k Key, tenant: &TenantReport) -> Option<&'k str> {
+    match key.alert.as_str() {
+        "ApnsMdmNotice" | "ApnsAccountMismatch" | "ApnsCertificateRevoked" | "ApnsCertificateRemoved" => {
+            Some(Source::Api.as_str())
+        }
+        "ApnsPushSilent" => Some(Source::Push.as_str()),
+        "AppleTokenExpiry" | "AppleTokenUnusable" => {
+            let is_it = |label: &str| key.label("token") == Some(label);
+            let is_there = tenant.tokens.iter().any(|token| is_it(&token.label));
+            (!is_there).then_some(Source::Tokens.as_str())
+        }
+        _ => key.label("source"),
+    }
+}
+
+/// Whether it is about a source itself, and not about what that tells.
+fn is_of_source(key: &Key) -> bool {
+    matches!(key.alert.as_str(), "ApnsSourceFailing" | "ApnsCredentialRejected")
 }
 
 fn of(tenant: &TenantReport) -> [(&'static str, &str); 2] {

@@ -267,6 +267,35 @@ fn what_no_round_tells_is_not_over() {
 }
 
 #[test]
+fn what_its_source_cannot_say_any_more_is_not_over() {
+    let mut world = World::new(1);
+    let of = |alert: &str, labels: &[(&str, &str)]| {
+        let labels = [&[("tenant", "t0000"), ("mdm", "kandji")], labels].concat();
+        Key::new(alert, Severity::Warning, &labels)
+    };
+    let told = [
+        of("ApnsTopicDrift", &[("source", "tokens")]),
+        of("AppleTokenUnusable", &[("kind", "vpp"), ("token", "gone")]),
+    ];
+    let failing = of("ApnsSourceFailing", &[("source", "tokens")]);
+    let fates = |world: &World| {
+        let all = told.iter().chain([&failing]);
+        world.news(|news| all.map(|key| news.fate(key)).collect::<Vec<_>>())
+    };
+    // It answers somebody else's question, or has not been asked since the login is another one.
+    assert_eq!(fates(&world), [Fate::Unjudged, Fate::Unjudged, Fate::Over]);
+    tokens(&mut world.report.tenants[0]).told = Some(at("2026-09-09T09:00:00Z"));
+    assert_eq!(fates(&world), [Fate::Over, Fate::Over, Fate::Over]);
+    // It left the configuration.
+    world.report.tenants[0].sources.retain(|source| source.source != Source::Tokens);
+    assert_eq!(fates(&world), [Fate::Unwatched, Fate::Unwatched, Fate::Unwatched]);
+    // The MDM that told it is another one now.
+    for alert in ["ApnsMdmNotice", "ApnsAccountMismatch", "ApnsCertificateRevoked", "ApnsPushSilent"] {
+        assert_eq!(world.news(|news| news.fate(&of(alert, &[]))), Fate::Unwatched, "{alert}");
+    }
+}
+
+#[test]
 fn a_name_from_outside_moves_nothing() {
     let key = Key::new("ApnsTopicDrift", Severity::Critical, &[("tenant", "a\u{202e}b"), ("source", "api")]);
     assert_eq!((key.name(), key.detail()), ("a\\u{202e}b".to_owned(), "api".to_owned()));
