@@ -58,8 +58,10 @@ impl Database {
 
     /// What is in it; `None` of one that holds nothing yet.
     async fn contents(&mut self) -> Result<Option<Contents>, Error> {
-        if !self.has_table("_sqlx_migrations").await? {
-            let tables = sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(&mut self.connection).await?;
+        // In one statement: between two of them another process may make all tables, and its store would look like somebody else's.
+        let tables = "SELECT count(*), count(*) FILTER (WHERE name = '_sqlx_migrations') FROM sqlite_schema";
+        let tables = sqlx::query(tables).fetch_one(&mut self.connection).await?;
+        if tables.try_get::<i64, _>(1)? == 0 {
             if tables.try_get::<i64, _>(0)? == 0 {
                 return Ok(None);
             }
@@ -80,4 +82,39 @@ fn is_busy(error: &Error) -> bool {
     let Error::Database(sqlx::Error::Database(error)) = error else { return false };
     // The lower byte of the code: 5 is SQLITE_BUSY, whatever for.
     error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs on a thread of its own: each process that comes has its own clock of steps.
+    fn beside<T: Send + 'static>(work: impl AsyncFnOnce() -> T + Send + 'static) -> std::thread::JoinHandle<T> {
+        std::thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(work())
+        })
+    }
+
+    #[test]
+    fn a_store_that_is_being_made_is_nobody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..60 {
+            let path = folder.path().join(format!("{round}.db"));
+            let place = path.clone();
+            let making = beside(async move || Database::open(&place).await.unwrap().close().await);
+            let looking = beside(async move || {
+                loop {
+                    match Database::look(&path).await {
+                        Ok(Some((database, _))) => return database.close().await,
+                        Ok(None) => {}
+                        Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}"),
+                        Err(error) => assert!(is_busy(&error), "{error}"),
+                    }
+                }
+            });
+            making.join().unwrap();
+            looking.join().unwrap();
+        }
+    }
 }
