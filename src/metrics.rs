@@ -8,8 +8,9 @@ pub mod counters;
 pub mod inventory;
 mod mdm;
 mod network;
+mod short;
 mod tenants;
 mod text;
 
 pub use counters::Counters;
-pub use inventory::{Encoding, ProcessState, render};
+pub use inventory::{Answer, Encoding, ProcessState, render};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::tenants::{Scene, Written};
-use super::text::Text;
+use super::text::{Pieces, Text};
 use super::{Counters, network};
 use crate::config::Config;
 use crate::evaluate::{Judge, Whole};
@@ -31,7 +31,39 @@ pub enum Encoding {
     Gzip,
 }
 
-/// Writes everything, in pieces: what is judged as series, and the counters.
+/// An answer to a scrape, in pieces, which are written out as they are asked for.
+#[derive(Debug)]
+pub struct Answer(Form);
+
+#[derive(Debug)]
+enum Form {
+    Plain(Pieces),
+    Packed(Option<Bytes>),
+}
+
+impl Answer {
+    /// How many bytes are still to come.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        match &self.0 {
+            Form::Plain(pieces) => pieces.left(),
+            Form::Packed(packed) => packed.as_ref().map_or(0, Bytes::len),
+        }
+    }
+}
+
+impl Iterator for Answer {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        match &mut self.0 {
+            Form::Plain(pieces) => pieces.next(),
+            Form::Packed(packed) => packed.take(),
+        }
+    }
+}
+
+/// Answers with everything: what is judged as series, and the counters.
 ///
 /// # Errors
 ///
@@ -42,7 +74,7 @@ pub fn render(
     process: ProcessState,
     counters: &Counters,
     encoding: Encoding,
-) -> Result<Vec<Bytes>, prometheus::Error> {
+) -> Result<Answer, prometheus::Error> {
     let (whole, mut text) = (&judge.whole, Text::default());
     let days_from = (config.web.days_gauge && whole.clock_plausible).then_some(whole.now);
     let scene = Scene { days_from, labels: &config.tenant_labels };
@@ -51,10 +83,10 @@ pub fn render(
     network::render(&mut text, whole.network.as_ref());
     own(&mut text, whole, config, process);
     text.append(&counters.text()?);
-    Ok(match encoding {
-        Encoding::Plain => text.plain(),
-        Encoding::Gzip => text.compressed(),
-    })
+    Ok(Answer(match encoding {
+        Encoding::Plain => Form::Plain(text.plain()),
+        Encoding::Gzip => Form::Packed(Some(text.compressed())),
+    }))
 }
 
 fn duties(text: &mut Text, whole: &Whole) {

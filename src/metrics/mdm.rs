@@ -1,8 +1,8 @@
 //! The families of what an MDM tells of a tenant besides the certificate: notices, tokens, check-ins, logins.
 
 use super::inventory::{days, flag, seconds};
+use super::short::Lines;
 use super::tenants::Family;
-use super::text::Lines;
 use crate::evaluate::TenantReport;
 use crate::evaluate::tokens::{MOST, TokenReport};
 use crate::model::push::SILENT_RATIO;

@@ -3,11 +3,14 @@
 //! Tenants are judged one after the other, and each is written into all of its families before the next one is judged. So
 //! nobody ever holds the reports of all of them, and a family is put together of what the tenants left there.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::inventory::{days, flag, seconds};
 use super::mdm;
-use super::text::{Lines, Text, labels};
+use super::short::{Lines, Short};
+use super::text::{Text, labels};
 use crate::evaluate::TenantReport;
 use crate::evaluate::tenant::Verdict;
 use crate::model::{AccountId, Topic};
@@ -35,29 +38,41 @@ fn families() -> impl Iterator<Item = &'static Family> {
 
 /// What some tenants left in each family.
 #[derive(Debug)]
-pub(super) struct Written(Vec<Text>);
+pub(super) struct Written {
+    /// Those that each sample of a tenant has, a line for each.
+    labels: String,
+    families: Vec<Short>,
+}
 
 impl Written {
     /// Writes these tenants.
     pub(super) fn by(tenants: &mut dyn Iterator<Item = TenantReport>, scene: Scene<'_>) -> Self {
-        let mut texts: Vec<Text> = families().map(|_| Text::default()).collect();
-        let mut of_tenant = String::new();
+        let mut shorts: Vec<Short> = families().map(|Family(name, ..)| Short::new(name)).collect();
+        let mut all = String::new();
         for tenant in tenants {
-            of_tenant.clear();
-            labels(&mut of_tenant, &[("tenant", tenant.name.as_str()), ("mdm", tenant.mdm.as_str())]);
-            for (Family(name, _, write), text) in families().zip(&mut texts) {
-                write(&tenant, scene, &mut Lines::new(text, name, &of_tenant));
+            let before = all.len();
+            labels(&mut all, &[("tenant", tenant.name.as_str()), ("mdm", tenant.mdm.as_str())]);
+            let length = all.len() - before;
+            all.push('\n');
+            for (Family(_, _, write), short) in families().zip(&mut shorts) {
+                let mut lines = short.tenant(length);
+                write(&tenant, scene, &mut lines);
+                lines.end();
             }
         }
-        Self(texts)
+        Self { labels: all, families: shorts }
     }
 
     /// Puts the families together: each with its head, if any tenant has a sample, and then what all of `parts` left there.
     pub(super) fn assemble(parts: Vec<Self>, text: &mut Text) {
-        let mut parts: Vec<_> = parts.into_iter().map(|part| part.0.into_iter()).collect();
+        let mut parts: Vec<(Arc<str>, _)> =
+            parts.into_iter().map(|Self { labels, families }| (labels.into(), families.into_iter())).collect();
         for Family(name, help, _) in families() {
-            let samples: Vec<Text> = parts.iter_mut().filter_map(Iterator::next).collect();
-            if samples.iter().any(|samples| !samples.is_empty()) {
+            let of_part = |(labels, families): &mut (Arc<str>, std::vec::IntoIter<Short>)| {
+                families.next().filter(|samples| !samples.is_empty()).map(|samples| samples.unfold(Arc::clone(labels)))
+            };
+            let samples: Vec<_> = parts.iter_mut().filter_map(of_part).collect();
+            if !samples.is_empty() {
                 text.head(name, "gauge", help);
             }
             samples.into_iter().for_each(|samples| text.extend(samples));

@@ -1,5 +1,6 @@
 //! The text format: a family's head, then its samples.
 
+use std::collections::VecDeque;
 use std::fmt::{Display, Write};
 use std::io::Write as _;
 
@@ -7,30 +8,40 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// How long a piece of text becomes before the next one is begun.
+use super::short::Unfolding;
+
+/// How long a piece of text becomes before it is sent.
 const PIECE: usize = 64 * 1024;
+
+/// What a piece may have more than that, so that it seldom has to grow.
+const MORE: usize = 32 * 1024;
 
 /// The level at which one label after the other is found again and little more is tried: a third of the size of level 1 at
 /// the same speed, and higher ones cost several times as much for nothing.
 const LEVEL: Compression = Compression::new(2);
 
-/// Text in pieces: nothing is copied for it to grow, and what was sent leaves memory while the rest is being sent.
+/// A whole text, as it is put together.
 #[derive(Debug, Default)]
 pub(super) struct Text {
-    full: Vec<String>,
+    parts: VecDeque<Part>,
     open: String,
+}
+
+#[derive(Debug)]
+enum Part {
+    Whole(String),
+    Short(Unfolding),
 }
 
 impl Text {
     /// Begins a family of which no tenant has samples. `kind` is `gauge` or `counter`.
     pub(super) fn family<'a>(&'a mut self, name: &'static str, kind: &'a str, help: &'a str) -> Family<'a> {
-        Family { text: self, name, kind, help, is_begun: false }
+        Family { text: &mut self.open, name, kind, help, is_begun: false }
     }
 
     /// Writes the head of a family.
     pub(super) fn head(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.open, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        head(&mut self.open, name, kind, help);
     }
 
     /// Writes families that somebody else put into words.
@@ -38,93 +49,87 @@ impl Text {
         self.open.push_str(families);
     }
 
-    /// Puts what another one holds behind it.
-    pub(super) fn extend(&mut self, other: Self) {
-        for piece in other.into_pieces() {
-            if self.open.len() + piece.len() <= PIECE {
-                self.open.push_str(&piece);
-            } else {
-                self.close();
-                self.full.push(piece);
-            }
-        }
-    }
-
-    /// Whether there is nothing in it.
-    pub(super) fn is_empty(&self) -> bool {
-        self.full.is_empty() && self.open.is_empty()
+    /// Puts what tenants left in a family behind it.
+    pub(super) fn extend(&mut self, samples: Unfolding) {
+        self.close();
+        self.parts.push_back(Part::Short(samples));
     }
 
     /// What was written.
-    pub(super) fn plain(self) -> Vec<Bytes> {
-        self.into_pieces().map(Bytes::from).collect()
+    pub(super) fn plain(mut self) -> Pieces {
+        self.close();
+        let left = self.parts.iter().map(Part::len).sum();
+        Pieces { parts: self.parts, left }
     }
 
     /// What was written, compressed.
-    pub(super) fn compressed(self) -> Vec<Bytes> {
+    pub(super) fn compressed(self) -> Bytes {
         let mut packed = GzEncoder::new(Vec::new(), LEVEL);
-        for piece in self.into_pieces() {
+        for piece in self.plain() {
             // Writing into memory cannot fail.
-            let _ = packed.write_all(piece.as_bytes());
+            let _ = packed.write_all(&piece);
         }
-        vec![packed.finish().unwrap_or_default().into()]
-    }
-
-    fn into_pieces(mut self) -> impl Iterator<Item = String> {
-        self.close();
-        self.full.into_iter()
+        packed.finish().unwrap_or_default().into()
     }
 
     fn close(&mut self) {
         if !self.open.is_empty() {
-            self.full.push(std::mem::take(&mut self.open));
+            self.parts.push_back(Part::Whole(std::mem::take(&mut self.open)));
         }
-    }
-
-    /// Begins a sample: its name, and labels that are text already.
-    fn begin(&mut self, name: &str, labels: &str) -> Sample<'_> {
-        self.open.push_str(name);
-        let has_labels = !labels.is_empty();
-        if has_labels {
-            self.open.push('{');
-            self.open.push_str(labels);
-        }
-        Sample { text: self, has_labels }
     }
 }
 
-/// A sample that is being written.
+impl Part {
+    fn len(&self) -> usize {
+        match self {
+            Self::Whole(text) => text.len(),
+            Self::Short(samples) => samples.left(),
+        }
+    }
+}
+
+/// A text while it is sent. What was sent leaves memory, and the samples of tenants are written out piece by piece: whoever
+/// reads slowly keeps a third of the text waiting, and not all of it.
 #[derive(Debug)]
-pub(super) struct Sample<'a> {
-    text: &'a mut Text,
-    has_labels: bool,
+pub(super) struct Pieces {
+    parts: VecDeque<Part>,
+    left: usize,
 }
 
-impl Sample<'_> {
-    /// Writes a label.
-    pub(super) fn label(&mut self, name: &str, value: &str) {
-        let text = &mut self.text.open;
-        text.push(if self.has_labels { ',' } else { '{' });
-        self.has_labels = true;
-        label(text, name, value);
+impl Pieces {
+    /// How many bytes are still to come.
+    pub(super) fn left(&self) -> usize {
+        self.left
     }
+}
 
-    /// Writes the value.
-    pub(super) fn end(self, value: f64) {
-        let text = &mut self.text.open;
-        text.push_str(if self.has_labels { "} " } else { " " });
-        number(text, value);
-        text.push('\n');
-        if text.len() >= PIECE {
-            self.text.close();
+impl Iterator for Pieces {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let mut piece = String::with_capacity(self.left.min(PIECE + MORE));
+        while piece.len() < PIECE {
+            let is_done = match self.parts.front_mut() {
+                None => break,
+                Some(Part::Short(samples)) => !samples.write(&mut piece),
+                Some(Part::Whole(text)) => {
+                    piece.push_str(text);
+                    true
+                }
+            };
+            if is_done {
+                self.parts.pop_front();
+            }
         }
+        self.left -= piece.len();
+        (!piece.is_empty()).then(|| piece.into())
     }
 }
 
 /// A family that is being written. A family without a sample leaves no trace.
 #[derive(Debug)]
 pub(super) struct Family<'a> {
-    text: &'a mut Text,
+    text: &'a mut String,
     name: &'static str,
     kind: &'a str,
     help: &'a str,
@@ -138,46 +143,21 @@ impl Family<'_> {
             return;
         }
         if !std::mem::replace(&mut self.is_begun, true) {
-            self.text.head(self.name, self.kind, self.help);
+            head(self.text, self.name, self.kind, self.help);
         }
-        let mut sample = self.text.begin(self.name, "");
-        for (name, value) in labels {
-            sample.label(name, value);
+        self.text.push_str(self.name);
+        if !labels.is_empty() {
+            self.text.push('{');
+            self::labels(self.text, labels);
+            self.text.push('}');
         }
-        sample.end(value);
+        end(self.text, value);
     }
 }
 
-/// The samples of one tenant in one family. The head of the family is written by whoever puts the tenants together.
-#[derive(Debug)]
-pub(super) struct Lines<'a> {
-    text: &'a mut Text,
-    name: &'static str,
-    labels: &'a str,
-}
-
-impl<'a> Lines<'a> {
-    /// `labels` is what [`labels`] made of those that each sample of the tenant has.
-    pub(super) fn new(text: &'a mut Text, name: &'static str, labels: &'a str) -> Self {
-        Self { text, name, labels }
-    }
-
-    /// Writes one sample with these labels behind those of the tenant. A value that is not finite is left out: nobody knows it.
-    pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: f64) {
-        if !value.is_finite() {
-            return;
-        }
-        let mut sample = self.begin();
-        for (name, value) in labels {
-            sample.label(name, value);
-        }
-        sample.end(value);
-    }
-
-    /// Begins one sample, for who has its labels one after the other.
-    pub(super) fn begin(&mut self) -> Sample<'_> {
-        self.text.begin(self.name, self.labels)
-    }
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
 /// Labels as they stand in the text, without brackets.
@@ -190,7 +170,8 @@ pub(super) fn labels(text: &mut String, labels: &[(&str, &str)]) {
     }
 }
 
-fn label(text: &mut String, name: &str, value: &str) {
+/// A label: its name, and its value in quotes.
+pub(super) fn label(text: &mut String, name: &str, value: &str) {
     text.push_str(name);
     text.push_str("=\"");
     escape(text, value);
@@ -210,6 +191,13 @@ fn escape(text: &mut String, content: &str) {
         rest = &rest[at + 1..];
     }
     text.push_str(rest);
+}
+
+/// The end of a line: its value.
+pub(super) fn end(text: &mut String, value: f64) {
+    text.push(' ');
+    number(text, value);
+    text.push('\n');
 }
 
 /// Nearly every value is a whole number, for which there is a shorter way than for the others.
@@ -236,7 +224,11 @@ mod tests {
     use super::*;
 
     fn string(text: Text) -> String {
-        String::from_utf8(text.plain().concat()).unwrap()
+        let pieces = text.plain();
+        let length = pieces.left();
+        let text = String::from_utf8(pieces.collect::<Vec<_>>().concat()).unwrap();
+        assert_eq!(text.len(), length, "that was announced");
+        text
     }
 
     #[test]
@@ -251,22 +243,6 @@ mod tests {
             string(text),
             "# HELP x_info Help.\n# TYPE x_info gauge\nx_info{a=\"say \\\"no\\\"\\\\\\n\",b=\"\u{fc}\"} 1\nx_info -0.5\n"
         );
-    }
-
-    #[test]
-    fn the_labels_of_a_tenant_come_first() {
-        let mut text = Text::default();
-        let mut of_tenant = String::new();
-        labels(&mut of_tenant, &[("tenant", "a\"b"), ("mdm", "jamf")]);
-        let mut lines = Lines::new(&mut text, "x", &of_tenant);
-        lines.sample(&[("source", "api")], 1.0);
-        lines.sample(&[], f64::INFINITY);
-        let mut sample = lines.begin();
-        sample.label("z", "\n");
-        sample.end(2.0);
-        let expected =
-            "x{tenant=\"a\\\"b\",mdm=\"jamf\",source=\"api\"} 1\nx{tenant=\"a\\\"b\",mdm=\"jamf\",z=\"\\n\"} 2\n";
-        assert_eq!(string(text), expected);
     }
 
     #[test]
@@ -296,38 +272,33 @@ mod tests {
         }
     }
 
-    /// Ten thousand samples, and with them more than one piece.
-    fn long(name: &'static str) -> Text {
+    /// Text of several pieces, of which no part is as long as a piece.
+    fn long() -> Text {
         let mut text = Text::default();
-        let mut family = text.family(name, "gauge", "Help.");
-        for index in 0..10_000 {
-            family.sample(&[("tenant", &index.to_string())], 1.0);
+        for part in 0..50 {
+            for index in 0..1000 {
+                text.family("x", "gauge", "Help.")
+                    .sample(&[("part", &part.to_string()), ("index", &index.to_string())], 1.0);
+            }
+            text.close();
         }
         text
     }
 
     #[test]
-    fn what_is_put_together_is_all_of_it_in_its_order() {
-        let mut all = long("x");
-        let small = || {
-            let mut small = Text::default();
-            small.append("# HELP y Help.\ny 1\n");
-            small
-        };
-        for part in [small(), small(), long("z"), Text::default(), small()] {
-            all.extend(part);
-        }
-        let small = string(small());
-        assert_eq!(string(all), [string(long("x")), small.clone(), small.clone(), string(long("z")), small].concat());
-        assert!(Text::default().is_empty() && !long("x").is_empty());
+    fn a_long_text_is_sent_in_pieces() {
+        let (pieces, whole) = (long().plain().collect::<Vec<_>>(), string(long()));
+        assert_eq!(pieces.concat(), whole.as_bytes());
+        assert!(pieces.len() > 10 && pieces[..pieces.len() - 1].iter().all(|piece| piece.len() >= PIECE));
+        assert!(Text::default().plain().next().is_none());
     }
 
     #[test]
     fn what_is_compressed_is_the_same_text() {
-        let (plain, packed) = (long("x").plain().concat(), long("x").compressed().concat());
-        assert!(plain.len() > 2 * PIECE && packed.len() * 6 < plain.len(), "{}, {}", plain.len(), packed.len());
+        let (plain, packed) = (string(long()), long().compressed());
+        assert!(packed.len() * 6 < plain.len(), "{}, {}", plain.len(), packed.len());
         let mut text = String::new();
         flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
-        assert_eq!(text.as_bytes(), plain);
+        assert_eq!(text, plain);
     }
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -50,8 +50,8 @@ pub(super) async fn serve(State(scrapes): State<Scrapes>, headers: HeaderMap) ->
         let process = ProcessState { reload_successful: running.is_current, reload_success: running.since, tasks };
         metrics::render(&judge, &running.config, process, &context.counters, encoding)
     });
-    let pieces = match written.await {
-        Ok(Ok(pieces)) => pieces,
+    let answer = match written.await {
+        Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {
             tracing::error!(%error, "the metrics cannot be written");
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -62,9 +62,9 @@ pub(super) async fn serve(State(scrapes): State<Scrapes>, headers: HeaderMap) ->
         }
     };
     let varies = (header::VARY, HeaderValue::from_static("accept-encoding"));
-    let length = (header::CONTENT_LENGTH, HeaderValue::from(pieces.iter().map(Bytes::len).sum::<usize>()));
-    // Each piece is gone from memory as soon as it is sent.
-    let body = Body::from_stream(futures::stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
+    let length = (header::CONTENT_LENGTH, HeaderValue::from(answer.left()));
+    // Each piece is written when it is sent, and gone from memory then.
+    let body = Body::from_stream(futures::stream::iter(answer.map(Ok::<_, Infallible>)));
     let mut response = ([(header::CONTENT_TYPE, TEXT_FORMAT), varies, length], body).into_response();
     if encoding == Encoding::Gzip {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
