@@ -1,13 +1,14 @@
 //! The only loop: ask, record, wait.
 //!
-//! One task polls one source of one tenant. The next poll begins an interval after the last one ended, a little
-//! earlier or later each time, so that missed ticks are never made up and tenants do not march in step. A failure that
-//! may pass soon is tried again after a short pause that doubles up to the interval.
+//! One poll asks one source of one tenant, in a task of its own. The next one begins an interval after the last one ended, a
+//! little earlier or later each time, so that missed ticks are never made up and tenants do not march in step. A failure that
+//! may pass soon is tried again after a short pause that doubles up to the interval. Until then the source waits in the
+//! [`Schedule`].
 
 pub mod probe;
+mod schedule;
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +18,6 @@ use futures::FutureExt;
 use rand::Rng;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::evaluate::learn::Expectations;
@@ -25,6 +25,8 @@ use crate::metrics::Counters;
 use crate::model::{Failure, MdmKind, Outcome, Reason, TenantName};
 use crate::source::Poll;
 use crate::store::{Lease, Store, Turn};
+
+pub use schedule::{Key, Schedule};
 
 /// The first pause after a failure that may pass soon.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -138,48 +140,6 @@ impl FirstRound {
         notified.as_mut().enable();
         if !self.is_done() {
             notified.await;
-        }
-    }
-}
-
-/// Polls a source again and again, first after `delay`, until it is stopped. A poll that is under way is dropped then.
-#[expect(clippy::manual_async_fn, reason = "an async fn would keep what it is given twice")]
-pub fn run(
-    job: Job,
-    around: Arc<Surroundings>,
-    delay: Duration,
-    round: Arc<FirstRound>,
-    stop: CancellationToken,
-) -> impl Future<Output = ()> + Send {
-    async move {
-        around.store.ask(&job.tenant, job.poll.source(), &job.poll.identity());
-        let mut course = Course::default();
-        let mut first = Some(round);
-        let mut next = {
-            let rest = rest(&job, &around);
-            if !rest.is_zero()
-                && let Some(round) = first.take()
-            {
-                round.tried();
-            }
-            Instant::now() + delay.max(rest)
-        };
-        loop {
-            let pause = tokio::select! {
-                () = stop.cancelled() => break,
-                pause = async {
-                    tokio::time::sleep_until(next).await;
-                    // Boxed: tens of thousands wait here, and what they need to wait should be all they have.
-                    Box::pin(course.poll(&job, &around)).await
-                } => pause,
-            };
-            if let Some(round) = first.take() {
-                round.tried();
-            }
-            next = Instant::now() + pause;
-        }
-        if let Some(round) = first {
-            round.tried();
         }
     }
 }

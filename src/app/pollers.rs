@@ -1,8 +1,9 @@
-//! The poller tasks of the configuration in force, started and stopped as it changes.
+//! What of the configuration in force is polled, started and stopped as it changes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -13,13 +14,14 @@ use crate::config::{self, Config, Tenant};
 use crate::metrics::Counters;
 use crate::model::{KeptCertificate, Source, TenantName};
 use crate::poller::probe::{self, Probing};
-use crate::poller::{self, FirstRound, Limits, Surroundings, first_delay};
+use crate::poller::{FirstRound, Job, Key, Limits, Schedule, Surroundings, first_delay};
 use crate::probe::Settings;
 use crate::store::Store;
 
 /// The running pollers.
 pub(super) struct Pollers {
     around: Arc<Surroundings>,
+    schedule: Schedule,
     limits: config::Limits,
     shared: Shared,
     /// The paths of the certificate pool.
@@ -36,33 +38,25 @@ struct Probes {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// The pollers of one tenant.
+/// What of one tenant is polled.
 struct Running {
     tenant: Arc<Tenant>,
     /// What people added for it when they were started.
     added: Vec<KeptCertificate>,
-    stop: CancellationToken,
-    tasks: Vec<Task>,
+    sources: Vec<(Source, Key)>,
 }
 
-/// The poller of one source.
-struct Task {
-    source: Source,
-    stop: CancellationToken,
-    handle: JoinHandle<()>,
-}
-
-impl Task {
-    fn start(
-        job: poller::Job,
-        around: &Arc<Surroundings>,
-        delay: std::time::Duration,
-        round: &Arc<FirstRound>,
-        stop: &CancellationToken,
-    ) -> Self {
-        let (source, stop) = (job.poll.source(), stop.child_token());
-        let run = poller::run(job, Arc::clone(around), delay, Arc::clone(round), stop.clone());
-        Self { source, stop, handle: tokio::spawn(run) }
+impl Running {
+    /// Stops those of its sources that are meant.
+    fn stop(&mut self, schedule: &Schedule, is_meant: impl Fn(Source) -> bool) {
+        self.sources.retain(|(source, key)| {
+            let is_meant = is_meant(*source);
+            if is_meant {
+                // A poll that is dropped ends by itself.
+                drop(schedule.stop(*key));
+            }
+            !is_meant
+        });
     }
 }
 
@@ -72,7 +66,8 @@ impl Pollers {
         let limits = config::Limits { polls: 1, per_host: 1 };
         let shared = Shared::new(&[], store.clone());
         let around = Arc::new(Surroundings { store, clock, counters, limits: Arc::new(Limits::new(1, 1)) });
-        Self { around, limits, shared, pool: Vec::new(), running: BTreeMap::new(), probes: None }
+        let schedule = Schedule::new(Arc::clone(&around));
+        Self { around, schedule, limits, shared, pool: Vec::new(), running: BTreeMap::new(), probes: None }
     }
 
     /// Makes the running pollers those of `config`. A tenant that did not change keeps its own, in the middle of
@@ -82,18 +77,19 @@ impl Pollers {
             // Whoever waits at the old limits would not see the new ones.
             self.limits = config.limits;
             Arc::make_mut(&mut self.around).limits = Arc::new(Limits::new(config.limits.polls, config.limits.per_host));
-            self.stop_all();
+            self.begin_anew();
         }
         if config.certificate_pool != self.pool {
             // Whoever claims from the old pool would not see the new one.
             self.pool.clone_from(&config.certificate_pool);
             self.shared = Shared::new(&self.pool, self.around.store.clone());
-            self.stop_all();
+            self.begin_anew();
         }
-        self.running.retain(|name, running| {
+        let Self { running, schedule, .. } = self;
+        running.retain(|name, running| {
             let is_same = config.tenants.get(name).is_some_and(|tenant| *tenant == running.tenant);
             if !is_same {
-                running.stop.cancel();
+                running.stop(schedule, |_| true);
             }
             is_same
         });
@@ -115,14 +111,13 @@ impl Pollers {
         }
         let mut index = 0;
         for (tenant, (added, jobs)) in jobs {
-            let stop = CancellationToken::new();
-            let mut tasks = Vec::with_capacity(jobs.len());
-            for job in jobs {
-                let delay = if spread { first_delay(index, count) } else { std::time::Duration::ZERO };
+            let mut start = |job: Job| {
+                let delay = if spread { first_delay(index, count) } else { Duration::ZERO };
                 index += 1;
-                tasks.push(Task::start(job, &self.around, delay, &round, &stop));
-            }
-            self.running.insert(tenant.name.clone(), Running { tenant: Arc::clone(tenant), added, stop, tasks });
+                (job.poll.source(), self.schedule.start(job, delay, Arc::clone(&round)))
+            };
+            let sources = jobs.into_iter().map(&mut start).collect();
+            self.running.insert(tenant.name.clone(), Running { tenant: Arc::clone(tenant), added, sources });
         }
         round
     }
@@ -130,24 +125,19 @@ impl Pollers {
     /// Looks at once at the files of tenants for which people added a certificate or took one away. The MDM is not asked
     /// any earlier for it, and keeps its back-off.
     fn look_at_added(&mut self) {
-        let Self { running, shared, around, .. } = self;
+        let Self { running, shared, schedule, .. } = self;
         for running in running.values_mut() {
             let added = shared.added(&running.tenant.name);
             if added == running.added {
                 continue;
             }
             running.added = added;
-            running.tasks.retain(|task| {
-                if task.source == Source::File {
-                    task.stop.cancel();
-                }
-                task.source != Source::File
-            });
+            running.stop(schedule, |source| source == Source::File);
             let files = jobs(&running.tenant, shared).into_iter().filter(|job| job.poll.source() == Source::File);
             for job in files {
                 // Nobody waits for this round: the process has been ready since the first.
                 let round = Arc::new(FirstRound::new(1));
-                running.tasks.push(Task::start(job, around, std::time::Duration::ZERO, &round, &running.stop));
+                running.sources.push((Source::File, schedule.start(job, Duration::ZERO, round)));
             }
         }
     }
@@ -192,29 +182,22 @@ impl Pollers {
         if let Some(probes) = self.probes.take() {
             probes.stop.cancel();
             for task in probes.tasks {
-                // As below.
+                // One that panicked has stopped too.
                 let _ = task.await;
             }
         }
-        for running in std::mem::take(&mut self.running).into_values() {
-            running.stop.cancel();
-            for Task { handle: task, .. } in running.tasks {
-                // A poller catches panics itself; one that panicked outside a poll has stopped too.
-                let _ = task.await;
-            }
-        }
+        self.schedule.end().await;
     }
 
-    fn stop_all(&mut self) {
-        for running in std::mem::take(&mut self.running).into_values() {
-            running.stop.cancel();
-        }
+    /// Stops whatever is polled. What is started then sees what is new around it.
+    fn begin_anew(&mut self) {
+        self.running.clear();
+        self.schedule = Schedule::new(Arc::clone(&self.around));
     }
 }
 
 impl Drop for Pollers {
     fn drop(&mut self) {
-        self.stop_all();
         if let Some(probes) = self.probes.take() {
             probes.stop.cancel();
         }

@@ -132,7 +132,7 @@ fn own(text: &mut Text, whole: &Whole, config: &Config, process: ProcessState) {
         ),
         (
             "apnswatch_tasks",
-            "Tasks under way: a few, one for each source that is polled, and those of open connections.",
+            "Tasks under way: a few, one for each poll and each probed target, and those of open connections.",
             count_of(process.tasks),
         ),
     ] {

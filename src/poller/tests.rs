@@ -7,6 +7,9 @@ use super::*;
 use crate::config::Store as StoreConfig;
 use crate::model::{Facts, Source};
 
+/// A host of which the place for a poll cannot even be asked for.
+const DEFECT: &str = "defect.example.com";
+
 /// What a fake source does when it is asked.
 #[derive(Clone, Copy)]
 enum Act {
@@ -62,6 +65,7 @@ impl Poll for Fake {
     }
 
     fn host(&self) -> Option<String> {
+        assert_ne!(self.host.as_deref(), Some(DEFECT));
         self.host.clone()
     }
 
@@ -121,15 +125,15 @@ async fn around(limits: Limits) -> Surroundings {
 struct Running {
     around: Surroundings,
     round: Arc<FirstRound>,
-    stop: CancellationToken,
-    task: tokio::task::JoinHandle<()>,
+    schedule: Schedule,
+    key: Key,
 }
 
 async fn start(fake: &Arc<Fake>) -> Running {
     let around = around(Limits::new(64, 5)).await;
-    let (round, stop) = (Arc::new(FirstRound::new(1)), CancellationToken::new());
-    let task = tokio::spawn(run(job(fake), Arc::new(around.clone()), Duration::ZERO, Arc::clone(&round), stop.clone()));
-    Running { around, round, stop, task }
+    let (schedule, round) = (Schedule::new(Arc::new(around.clone())), Arc::new(FirstRound::new(1)));
+    let key = schedule.start(job(fake), Duration::ZERO, Arc::clone(&round));
+    Running { around, round, schedule, key }
 }
 
 /// Whether each pause is the wanted one, give or take the jitter.
@@ -148,57 +152,54 @@ async fn a_good_source_is_asked_once_an_interval() {
     tokio::time::sleep(Duration::from_secs(1510)).await;
     assert_pauses(&fake, &[300.0; 4]);
     assert!(fake.count() <= 6);
-    running.stop.cancel();
-    running.task.await.unwrap();
+    assert!(running.schedule.stop(running.key).is_none(), "it waits");
+    let before = fake.count();
+    tokio::time::sleep(Duration::from_secs(1510)).await;
+    assert_eq!(fake.count(), before);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_may_pass_is_tried_again_soon_and_then_less() {
     let fake = Fake::new(&[Act::Fail(Reason::Timeout)]);
-    let running = start(&fake).await;
+    let _running = start(&fake).await;
     tokio::time::sleep(Duration::from_secs(2000)).await;
     assert_pauses(&fake, &[10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]);
-    running.stop.cancel();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_login_waits_for_its_interval() {
     let fake = Fake::new(&[Act::Fail(Reason::Auth), Act::Fail(Reason::Forbidden), Act::Answer]);
-    let running = start(&fake).await;
+    let _running = start(&fake).await;
     tokio::time::sleep(Duration::from_secs(1000)).await;
     assert_pauses(&fake, &[300.0, 300.0]);
-    running.stop.cancel();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_vendors_wish_is_granted_within_reason() {
     let fake = Fake::new(&[Act::Wish(Reason::RateLimited, 900), Act::Wish(Reason::Http, 1_000_000), Act::Answer]);
-    let running = start(&fake).await;
+    let _running = start(&fake).await;
     tokio::time::sleep(Duration::from_secs(9000)).await;
     assert_pauses(&fake, &[900.0, 3600.0]);
-    running.stop.cancel();
 }
 
 #[tokio::test(start_paused = true)]
 async fn nobody_comes_back_before_a_vendor_wished() {
     let fake = Fake::new(&[Act::Wish(Reason::RateLimited, 600)]);
-    let running = start(&fake).await;
+    let _running = start(&fake).await;
     tokio::time::sleep(Duration::from_secs(20_000)).await;
     let pauses = fake.pauses();
     assert!(pauses.len() > 20 && pauses.iter().all(|pause| (600.0..=661.0).contains(pause)), "{pauses:?}");
-    running.stop.cancel();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_sleep_makes_one_poll_and_no_burst() {
     let fake = Fake::new(&[Act::Answer]);
-    let running = start(&fake).await;
+    let _running = start(&fake).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(fake.count(), 1);
     tokio::time::advance(Duration::from_secs(8 * 3600)).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(fake.count(), 2);
-    running.stop.cancel();
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,8 +211,17 @@ async fn a_defect_is_counted_and_the_loop_goes_on() {
     let text = running.around.counters.text().unwrap();
     assert!(text.contains("apns_source_failures_total{mdm=\"intune\",reason=\"panic\",source=\"api\"} 1"), "{text}");
     assert!(text.contains("apns_source_polls_total{mdm=\"intune\",source=\"api\"} 2"), "{text}");
-    running.stop.cancel();
-    running.task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_defect_around_a_poll_does_not_end_the_loop_either() {
+    let around = around(Limits::new(64, 5)).await;
+    let schedule = Schedule::new(Arc::new(around));
+    let (fake, round) = (Fake::at(&[Act::Answer], Some(DEFECT)), Arc::new(FirstRound::new(1)));
+    let key = schedule.start(job(&fake), Duration::ZERO, Arc::clone(&round));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(round.is_done());
+    assert!(schedule.stop(key).is_none(), "it waits for the next time");
 }
 
 #[tokio::test(start_paused = true)]
@@ -224,7 +234,6 @@ async fn a_hanging_source_ends_at_its_deadline() {
     assert!(running.round.is_done());
     let memory = running.around.store.memory(&TenantName::parse("acme").unwrap()).unwrap();
     assert_eq!(memory.sources[&Source::Api].failure().unwrap().reason, Reason::Timeout);
-    running.stop.cancel();
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,10 +242,62 @@ async fn stopping_drops_a_poll_that_is_under_way() {
     let running = start(&fake).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let before = Instant::now();
-    running.stop.cancel();
-    running.task.await.unwrap();
+    let task = running.schedule.stop(running.key).unwrap();
+    assert!(task.await.unwrap_err().is_cancelled());
     assert_eq!(Instant::now(), before);
     assert!(running.round.is_done(), "a stopped source holds up nobody");
+    assert_eq!(Arc::strong_count(&fake), 1, "and nothing of it is kept");
+    tokio::time::sleep(2 * INTERVAL).await;
+    assert_eq!(fake.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_schedule_is_the_end_of_its_polls() {
+    for is_dropped in [false, true] {
+        let (hanging, waiting) = (Fake::new(&[Act::Hang]), Fake::new(&[Act::Answer]));
+        let running = start(&hanging).await;
+        let round = Arc::new(FirstRound::new(1));
+        running.schedule.start(job(&waiting), INTERVAL, Arc::clone(&round));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if is_dropped {
+            drop(running.schedule);
+            tokio::task::yield_now().await;
+        } else {
+            running.schedule.end().await;
+        }
+        assert!(running.round.is_done() && round.is_done());
+        assert_eq!((Arc::strong_count(&hanging), Arc::strong_count(&waiting)), (1, 1));
+        tokio::time::sleep(2 * INTERVAL).await;
+        assert_eq!((hanging.count(), waiting.count()), (1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_source_has_its_own_time_and_its_own_trouble() {
+    let fakes = [Fake::new(&[Act::Panic]), Fake::new(&[Act::Hang]), Fake::new(&[Act::Answer])];
+    let around = Arc::new(around(Limits::new(64, 5)).await);
+    let schedule = Schedule::new(around);
+    let round = Arc::new(FirstRound::new(3));
+    // The last one to come is the first to be due.
+    let keys = [20, 10, 0].map(Duration::from_secs);
+    let keys: Vec<Key> =
+        fakes.iter().zip(keys).map(|(fake, delay)| schedule.start(job(fake), delay, Arc::clone(&round))).collect();
+    let counts = || fakes.iter().map(|fake| fake.count()).collect::<Vec<_>>();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(counts(), [0, 0, 1]);
+    tokio::time::sleep(Duration::from_secs(17)).await;
+    assert_eq!(counts(), [1, 1, 1]);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(counts()[0] > 4 && counts()[1] > 4 && (2..=3).contains(&counts()[2]), "{:?}", counts());
+    assert!(round.is_done());
+    // A place that was left is another source's then.
+    let late = Fake::new(&[Act::Answer]);
+    drop(schedule.stop(keys[1]));
+    schedule.start(job(&late), Duration::ZERO, Arc::new(FirstRound::new(1)));
+    let before = counts();
+    tokio::time::sleep(Duration::from_secs(1000)).await;
+    assert!((3..=5).contains(&late.count()), "{}", late.count());
+    assert_eq!(counts()[1], before[1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,27 +354,11 @@ async fn a_daily_source_is_asked_once_a_day_over_restarts() {
     let day = Duration::from_secs(24 * 3600);
     let daily = Job { interval: day, ..job(&fake) };
     for _ in 0..3 {
-        let (round, stop) = (Arc::new(FirstRound::new(1)), CancellationToken::new());
-        let task = tokio::spawn(run(
-            daily.clone(),
-            Arc::new(around.clone()),
-            Duration::ZERO,
-            Arc::clone(&round),
-            stop.clone(),
-        ));
+        let (schedule, round) = (Schedule::new(Arc::new(around.clone())), Arc::new(FirstRound::new(1)));
+        schedule.start(daily.clone(), Duration::ZERO, Arc::clone(&round));
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert!(round.is_done());
-        stop.cancel();
-        task.await.unwrap();
+        schedule.end().await;
     }
     assert_eq!(fake.count(), 1);
-}
-
-#[tokio::test]
-async fn who_waits_has_little_memory() {
-    let around = around(Limits::new(1, 1)).await;
-    let fake = Fake::new(&[Act::Answer]);
-    let run = run(job(&fake), Arc::new(around), Duration::ZERO, Arc::new(FirstRound::new(1)), CancellationToken::new());
-    let size = size_of_val(&run);
-    assert!(size <= 448, "a fleet of 10,000 tenants has 40,000 of these: {size} bytes");
 }
