@@ -169,7 +169,9 @@ impl Scene {
                 None => Fate::Open,
                 Some((303, _)) => Fate::Acknowledged,
                 Some((status, body)) => {
-                    println!("{path} was refused with {status}: {}", body.lines().next().unwrap_or_default());
+                    // The page around the sentence says nothing more.
+                    let alarm = body.split_once("</strong>").and_then(|(_, rest)| rest.split_once("</p>"));
+                    println!("{path} was refused with {status}: {}", alarm.map_or(&*body, |(alarm, _)| alarm));
                     Fate::Refused
                 }
             };

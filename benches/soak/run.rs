@@ -66,6 +66,8 @@ pub(crate) async fn run(plan: Plan) -> Told {
     );
     let mut fleet = Fleet::start(plan.tenants, &head).await.unwrap();
     let mut command = program();
+    // As its unit and its image start it: with a heap for each thread, the holes of a busy hour look like a leak.
+    command.env("MALLOC_ARENA_MAX", "2");
     command.arg("--config").arg(fleet.config()).args(["serve", "--listen", "127.0.0.1:0"]);
     let daemon = Daemon::start(command).await;
     let wanted = series::Wanted::of(plan.tenants);
