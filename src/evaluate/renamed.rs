@@ -15,7 +15,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::learn::{self, MOST_SEEN, Told};
-use crate::model::{Attestation, Drift, Memory, Pin, PinOrigin, Seen, Source, SourceMemory, Statement, TenantName, Topic};
+use crate::model::{
+    Attestation, Drift, Memory, Pin, PinOrigin, Seen, Source, SourceMemory, Statement, TenantName, Topic,
+};
 use crate::words::clean;
 
 /// Who says in the history that two topics met.
@@ -93,10 +95,7 @@ fn is_word(pin: &Pin) -> bool {
 /// The last word about the topic, and when it was said.
 fn last_word(memory: &Memory) -> Option<(&Statement, DateTime<Utc>)> {
     let is_of_topic = |statement: &Statement| {
-        matches!(
-            statement,
-            Statement::PinSet { .. } | Statement::PinConfirmed { .. } | Statement::PinForgotten { .. }
-        )
+        matches!(statement, Statement::PinSet { .. } | Statement::PinConfirmed { .. } | Statement::PinForgotten { .. })
     };
     let words = memory.attestations.iter().rev();
     words.map(|word| (&word.statement, word.at)).find(|(statement, _)| is_of_topic(statement))
@@ -104,9 +103,7 @@ fn last_word(memory: &Memory) -> Option<(&Statement, DateTime<Utc>)> {
 
 /// The pin, unless a person had that topic forgotten under the other name.
 fn alive<'m>(memory: &'m Memory, other: &Memory) -> Option<&'m Pin> {
-    let is_forgotten = |pin: &&Pin| {
-        matches!(last_word(other), Some((Statement::PinForgotten { topic }, at)) if *topic == pin.topic && at >= pin.since)
-    };
+    let is_forgotten = |pin: &&Pin| matches!(last_word(other), Some((Statement::PinForgotten { topic }, at)) if *topic == pin.topic && at >= pin.since);
     memory.pin.as_ref().filter(|pin| !is_forgotten(pin))
 }
 
@@ -128,10 +125,7 @@ fn chosen<'m>(former: &'m Memory, present: &'m Memory) -> (Option<Pin>, Option<&
 /// A source as it is remembered under a name, with the topic that it was compared with.
 type Side<'m> = (&'m SourceMemory, Option<&'m Topic>);
 
-fn both<'m>(
-    former: &'m Memory,
-    present: &'m Memory,
-) -> BTreeMap<Source, (Option<Side<'m>>, Option<Side<'m>>)> {
+fn both<'m>(former: &'m Memory, present: &'m Memory) -> BTreeMap<Source, (Option<Side<'m>>, Option<Side<'m>>)> {
     let mut sources: BTreeMap<Source, (Option<Side<'m>>, Option<Side<'m>>)> = BTreeMap::new();
     for (source, state) in &former.sources {
         sources.entry(*source).or_default().0 = Some((state, former.pin.as_ref().map(|pin| &pin.topic)));

@@ -144,7 +144,10 @@ pub(super) fn tenant() -> Value {
             ("tokens", list("Apple tokens that the MDM does not tell of.", token)),
             ("muted", muted),
             ("retired", flag("Neither polled nor exported.", false)),
-            ("formerly", list("The names it had before, the oldest first: what is known of it follows.", name("A name.", 128))),
+            (
+                "formerly",
+                list("The names it had before, the oldest first: what is known of it follows.", name("A name.", 128)),
+            ),
         ],
     )
 }

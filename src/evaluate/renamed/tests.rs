@@ -142,11 +142,8 @@ fn a_topic_that_a_person_had_forgotten_stays_forgotten() {
 fn what_a_person_said_of_it_is_said_once() {
     let former = told(T1, 1, pin(T1, PinOrigin::Confirmed, 1));
     let set = word(Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) }, 9);
-    let present = Memory {
-        pin: pin(T2, PinOrigin::Confirmed, 9),
-        attestations: vec![set.clone()],
-        ..Memory::default()
-    };
+    let present =
+        Memory { pin: pin(T2, PinOrigin::Confirmed, 9), attestations: vec![set.clone()], ..Memory::default() };
     let (memory, note) = follow(&former, &present);
     assert_eq!((memory.pin, memory.attestations, note), (present.pin, vec![set], None));
 }
@@ -157,7 +154,8 @@ fn all_words_are_kept_in_their_order() {
     // A clock was wrong on the third day: the order under a name stays.
     let former = Memory { attestations: words(&[1, 50, 3]), ..Memory::default() };
     let present = Memory { attestations: words(&[2, 4]), ..Memory::default() };
-    let days: Vec<i64> = follow(&former, &present).0.attestations.iter().map(|word| (word.at - at(0)).num_days()).collect();
+    let days: Vec<i64> =
+        follow(&former, &present).0.attestations.iter().map(|word| (word.at - at(0)).num_days()).collect();
     assert_eq!(days, [1, 2, 4, 50, 3]);
 }
 
@@ -169,7 +167,10 @@ fn bad_news_is_kept_and_what_another_one_told_is_not() {
     state.revoked = Some(at(4));
     let memory = follow(&former, &present).0;
     let kept = &memory.sources[&Source::Api];
-    assert_eq!((kept.drift.as_ref().unwrap().since, kept.revoked, kept.last_success), (at(4), Some(at(4)), Some(at(9))));
+    assert_eq!(
+        (kept.drift.as_ref().unwrap().since, kept.revoked, kept.last_success),
+        (at(4), Some(at(4)), Some(at(9)))
+    );
 
     let other = Arc::make_mut(former.sources.get_mut(&Source::Api).unwrap());
     other.identity = "elsewhere".to_owned();

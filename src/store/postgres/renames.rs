@@ -58,7 +58,8 @@ async fn move_rows(
 ) -> Result<(), Error> {
     let (memory, note) = rename.renamed().follow(former, present);
     let (old, new) = (rename.former.as_str(), rename.present.as_str());
-    for statement in ["DELETE FROM source_memory WHERE tenant IN ($1, $2)", "DELETE FROM pins WHERE tenant IN ($1, $2)"] {
+    for statement in ["DELETE FROM source_memory WHERE tenant IN ($1, $2)", "DELETE FROM pins WHERE tenant IN ($1, $2)"]
+    {
         sqlx::query(statement).bind(old).bind(new).execute(&mut **transaction).await?;
     }
     for (source, memory) in &memory.sources {

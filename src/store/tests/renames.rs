@@ -11,10 +11,8 @@ fn name(text: &str) -> TenantName {
 fn config(tenants: &[(&str, &[&str])]) -> config::Config {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("main.yaml");
-    let tenants: Vec<_> = tenants
-        .iter()
-        .map(|(name, formerly)| serde_json::json!({ "name": name, "formerly": formerly }))
-        .collect();
+    let tenants: Vec<_> =
+        tenants.iter().map(|(name, formerly)| serde_json::json!({ "name": name, "formerly": formerly })).collect();
     std::fs::write(&path, serde_json::json!({ "site": "x", "tenants": tenants }).to_string()).unwrap();
     config::load(&path, &BTreeMap::new(), None).unwrap()
 }
@@ -239,5 +237,8 @@ async fn what_another_process_writes_under_the_former_name_is_moved_when_it_is_s
     newer.refresh().await;
     newer.close().await;
     let kept = peek(&place(&path)).await.unwrap();
-    assert_eq!((kept.tenants[&name("b")].attestations.len(), kept.tenants[&name("b")].pin.clone()), (2, Some(confirmed(T1, 50))));
+    assert_eq!(
+        (kept.tenants[&name("b")].attestations.len(), kept.tenants[&name("b")].pin.clone()),
+        (2, Some(confirmed(T1, 50)))
+    );
 }
