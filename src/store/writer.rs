@@ -253,7 +253,7 @@ fn take_sources(sources: Vec<(TenantName, Source, SourceMemory)>, shared: &Share
 }
 
 /// Takes in pins and what people said; false if it must be looked at again.
-fn take_words(mut words: HumanWords, shared: &Shared) -> bool {
+pub(super) fn take_words(mut words: HumanWords, shared: &Shared) -> bool {
     {
         let (mut is_whole, mut has_words) = (true, false);
         shared.snapshot.send_modify(|snapshot| {

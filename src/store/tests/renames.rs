@@ -113,14 +113,19 @@ async fn two_words_that_disagree_are_told_to_everybody_and_once() {
     confirmed_as_a(&path).await;
     let store = open(&path).await;
     configure(&store, &[("b", &[])], 60);
-    say(&store, "b", Statement::PinConfirmed { topic: topic(T2) }, PinChange::Set(confirmed(T2, 61))).await;
+    // Of another machine, whose clock is late.
+    let word = Attestation { at: at(10), ..statement(Statement::PinConfirmed { topic: topic(T2) }) };
+    let judged = store.memory(&name("b")).unwrap();
+    store.attest(&name("b"), vec![word], PinChange::Set(confirmed(T2, 61)), judged).await.unwrap();
     for minute in 62..65 {
         configure(&store, &[("b", &["a"])], minute);
         store.refresh().await;
     }
+    let before = store.memory(&name("b")).unwrap();
     store.close().await;
     let store = open(&path).await;
     let memory = store.memory(&name("b")).unwrap();
+    assert_eq!(memory, before, "in the order in which it was said, in memory as on disk");
     assert_eq!(memory.pin, Some(confirmed(T2, 61)));
     let by: Vec<&str> = memory.attestations.iter().map(|word| word.by.as_str()).collect();
     assert_eq!(by, ["kim", "kim", BY]);
@@ -241,4 +246,26 @@ async fn what_another_process_writes_under_the_former_name_is_moved_when_it_is_s
         (kept.tenants[&name("b")].attestations.len(), kept.tenants[&name("b")].pin.clone()),
         (2, Some(confirmed(T1, 50)))
     );
+}
+
+#[tokio::test]
+async fn what_was_read_before_the_rows_were_moved_changes_nothing() {
+    let known = |text: &str| Memory { pin: Some(confirmed(text, 50)), ..Memory::default() };
+    let mut snapshot = Contents::default().into_snapshot(true);
+    snapshot.tenants.insert(name("b"), Arc::new(known(T1)));
+    let shared = Shared::new(snapshot, true);
+    *shared.names() = Names::new(BTreeMap::from([(name("a"), name("b"))]), at(60));
+    let read = || HumanWords {
+        pins: BTreeMap::from([(name("a"), confirmed(T1, 50)), (name("b"), confirmed(T2, 40))]),
+        ..HumanWords::default()
+    };
+    assert!(!writer::take_words(read(), &shared), "it is looked at again");
+    assert_eq!(shared.dirty().renames, BTreeMap::from([(name("a"), name("b"))]));
+    assert_eq!(shared.snapshot.borrow().tenants[&name("b")].pin, Some(confirmed(T1, 50)));
+    // Nor where only the present name was read.
+    let mut words = read();
+    words.pins.remove(&name("a"));
+    assert!(!writer::take_words(words, &shared));
+    assert_eq!(shared.snapshot.borrow().tenants[&name("b")].pin, Some(confirmed(T1, 50)));
+    assert!(!shared.snapshot.borrow().tenants.contains_key(&name("a")));
 }
