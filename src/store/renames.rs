@@ -50,8 +50,8 @@ impl Names {
         self.present.get(name).unwrap_or(name)
     }
 
-    /// Whether no tenant has this name any more; then its rows, which somebody wrote, are to be moved.
-    pub(super) fn is_former(&self, name: &TenantName, dirty: &mut Dirty) -> bool {
+    /// If no tenant has this name any more, marks its rows, which somebody wrote, to be moved, and says so.
+    pub(super) fn mark_former(&self, name: &TenantName, dirty: &mut Dirty) -> bool {
         let present = self.present.get(name);
         if let Some(present) = present {
             dirty.renames.insert(name.clone(), present.clone());
@@ -137,7 +137,7 @@ pub(super) fn leave_out_former(words: &mut HumanWords, names: &Names, dirty: &mu
         // What this version cannot read stays where it is.
         if names.current(name) != name && !damaged.contains(name) {
             has_none = false;
-            return !names.is_former(name, dirty);
+            return !names.mark_former(name, dirty);
         }
         names.current(name) == name
     };

@@ -235,7 +235,7 @@ fn take_sources(sources: Vec<(TenantName, Source, SourceMemory)>, shared: &Share
         let names = shared.names();
         let mut dirty = shared.dirty();
         for (name, source, memory) in sources {
-            if names.is_former(&name, &mut dirty) || dirty.is_to_be_moved(&name) {
+            if names.mark_former(&name, &mut dirty) || dirty.is_to_be_moved(&name) {
                 is_whole = false;
                 continue;
             }
