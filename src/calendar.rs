@@ -4,8 +4,8 @@
 //! moment. What nobody knows has no event, and the calendar says of how many tenants that is so. Account addresses, topics
 //! and serial numbers stay out, for a calendar is often read by somebody else's server.
 //!
-//! An event keeps its identity: it is made of whose it is and what it is, never of its date, so that a renewal moves the
-//! event. A muted tenant keeps its events, for a mute quiets alerts and moves no date; they say that it is muted.
+//! An event keeps its identity: it is made of whose it is (by the first name that the configuration knows) and what it is, never of
+//! its date, so that a renewal moves the event. A muted tenant keeps its events, for a mute quiets alerts and moves no date; they say that it is muted.
 
 mod events;
 mod text;
@@ -45,7 +45,10 @@ impl Filter {
     }
 
     fn takes(&self, tenant: &TenantReport) -> bool {
-        self.tenant.as_ref().is_none_or(|wanted| tenant.name.as_str() == wanted)
+        // Whoever subscribed to it under a former name goes on.
+        let is_called =
+            |wanted: &String| tenant.formerly.iter().chain([&tenant.name]).any(|name| name.as_str() == wanted);
+        self.tenant.as_ref().is_none_or(is_called)
             && self.team.as_ref().is_none_or(|wanted| tenant.labels.get(TEAM) == Some(wanted))
     }
 }

@@ -115,6 +115,23 @@ impl Config {
     pub fn reads(&self, path: &Path) -> bool {
         self.tenant_file_patterns.iter().any(|pattern| load::names(pattern, path))
     }
+
+    /// From each former name of a tenant to its present one. No tenant has a former name now.
+    #[must_use]
+    pub fn renames(&self) -> BTreeMap<TenantName, TenantName> {
+        let of = |tenant: &Arc<Tenant>| {
+            let name = tenant.name.clone();
+            tenant.formerly.clone().into_iter().map(move |former| (former, name.clone())).collect::<Vec<_>>()
+        };
+        self.tenants.values().flat_map(of).collect()
+    }
+
+    /// How the tenant that had this name before is called now.
+    #[must_use]
+    pub fn called_now(&self, former: &str) -> Option<&TenantName> {
+        let is_meant = |tenant: &&Arc<Tenant>| tenant.formerly.iter().any(|name| name.as_str() == former);
+        self.tenants.values().find(is_meant).map(|tenant| &tenant.name)
+    }
 }
 
 /// `web`.
@@ -259,6 +276,8 @@ pub struct Tenant {
     pub muted: Option<Muted>,
     /// Neither polled nor exported.
     pub retired: bool,
+    /// The names it had before, the oldest first. What is remembered under them is its own.
+    pub formerly: Vec<TenantName>,
 }
 
 /// `mdm` of a tenant.

@@ -14,6 +14,7 @@ pub mod history;
 pub mod learn;
 pub mod network;
 mod planned;
+pub mod renamed;
 pub mod report;
 pub mod summary;
 pub mod tenant;

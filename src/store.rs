@@ -10,6 +10,7 @@ mod desk;
 mod error;
 mod notices;
 mod postgres;
+mod renames;
 mod said;
 mod shared;
 mod sqlite;
@@ -32,6 +33,7 @@ pub use self::desk::{Desk, peek};
 pub use self::error::Error;
 pub use self::notices::{Hold, NoticeChanges};
 use self::postgres::leases::{self, Wish};
+use self::renames::Names;
 use self::said::Said;
 use self::shared::{Dirty, PoolView, Shared};
 pub use self::turn::{Lease, Turn};
@@ -201,7 +203,8 @@ impl Store {
     /// again.
     pub fn hear(&self, tenant: &TenantName, attestation: Attestation) {
         self.shared.snapshot.send_modify(|snapshot| {
-            Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default()).attestations.push(attestation);
+            let tenant = self.shared.current(tenant);
+            Arc::make_mut(snapshot.tenants.entry(tenant).or_default()).attestations.push(attestation);
         });
     }
 
@@ -219,7 +222,7 @@ impl Store {
         pin: PinChange,
         judged: Arc<Memory>,
     ) -> Result<(), Error> {
-        self.keep(Said::OfTenant { name: tenant.clone(), words, pin, judged }).await
+        self.keep(Said::OfTenant { name: self.shared.current(tenant), words, pin, judged }).await
     }
 
     /// Keeps that a duty was done. When this returns, it is on disk, if there is a database, and every face shows it.
@@ -249,7 +252,7 @@ impl Store {
     /// What is remembered of one tenant.
     #[must_use]
     pub fn memory(&self, tenant: &TenantName) -> Option<Arc<Memory>> {
-        self.shared.snapshot.borrow().tenants.get(tenant).cloned()
+        self.shared.snapshot.borrow().tenants.get(&self.shared.current(tenant)).cloned()
     }
 
     /// Takes in the outcome of a poll that ended at `at`.
@@ -265,6 +268,8 @@ impl Store {
         let blind = Expectations { may_pin: false, ..expectations.clone() };
         let expectations = if self.shared.is_blind.load(Ordering::Relaxed) { &blind } else { expectations };
         self.shared.snapshot.send_modify(|snapshot| {
+            // A poll that was under way when the tenant got another name ends here, too.
+            let tenant = &self.shared.current(tenant);
             let memory = Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default());
             let had_pin = memory.pin.is_some();
             learn::learn(memory, expectations, source, identity, outcome, at);
@@ -338,10 +343,11 @@ impl Store {
     pub fn ask(&self, tenant: &TenantName, source: Source, identity: &str) {
         let is_known =
             |memory: &Arc<Memory>| memory.sources.get(&source).is_none_or(|state| state.identity == identity);
-        if self.shared.snapshot.borrow().tenants.get(tenant).is_none_or(is_known) {
+        if self.shared.snapshot.borrow().tenants.get(&self.shared.current(tenant)).is_none_or(is_known) {
             return;
         }
         self.shared.snapshot.send_modify(|snapshot| {
+            let tenant = &self.shared.current(tenant);
             let memory = Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default());
             learn::ask(Arc::make_mut(memory.sources.entry(source).or_default()), identity);
             self.shared.dirty().sources.insert((tenant.clone(), source));
@@ -349,11 +355,14 @@ impl Store {
         self.shared.wake.notify_one();
     }
 
-    /// Takes in a configuration: topics that are expected, tenants that left.
+    /// Takes in a configuration: tenants that have another name now, topics that are expected, tenants that left.
     pub fn configure(&self, config: &config::Config, moment: Moment) {
         let now = moment.now;
         self.shared.snapshot.send_modify(|snapshot| {
+            let names = Names::new(config.renames(), now);
             let mut dirty = self.shared.dirty();
+            names.apply(snapshot, &mut dirty);
+            *self.shared.names() = names;
             dirty.tenants = true;
             for tenant in config.tenants.values() {
                 let memory = snapshot.tenants.entry(tenant.name.clone()).or_default();

@@ -20,7 +20,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use self::access::Access;
 use self::problem::Problem;
 pub use self::server::{Limits, serve};
+use crate::address;
 use crate::clock::Clock;
 use crate::config::{Config, Reload};
 use crate::evaluate::{Report, evaluate};
@@ -137,9 +138,12 @@ async fn status_document(State(context): State<Context>) -> Response {
 }
 
 async fn tenant_document(State(context): State<Context>, Path(name): Path<String>) -> Response {
-    let (_, report) = context.report().await;
+    let (running, report) = context.report().await;
     let known = report.tenants.iter().find(|tenant| tenant.name.as_str() == name);
     let Some(tenant) = known else {
+        if let Some(present) = running.config.called_now(&name) {
+            return Redirect::permanent(&format!("/api/v1{}", address::of_tenant(present))).into_response();
+        }
         return Problem::new(StatusCode::NOT_FOUND, "no tenant of this name is watched").into_response();
     };
     let memory = context.store.memory(&tenant.name).as_deref().cloned().unwrap_or_default();

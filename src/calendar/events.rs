@@ -192,7 +192,9 @@ impl About<'_> {
         let url =
             self.base.map(|base| base.as_str().trim_end_matches('/').to_owned() + &address::of_tenant(&tenant.name));
         lines.extend(url.clone());
-        let parts: Vec<&str> = what[..1].iter().chain([&tenant.name.as_str()]).chain(&what[1..]).copied().collect();
+        // A tenant that has another name now keeps its events.
+        let whose = tenant.formerly.first().unwrap_or(&tenant.name).as_str();
+        let parts: Vec<&str> = what[..1].iter().chain([&whose]).chain(&what[1..]).copied().collect();
         Some(Event {
             uid: uid(&parts),
             day: day(at)?,

@@ -74,6 +74,21 @@ fn dates(text: &str) -> BTreeMap<String, (String, i64)> {
 }
 
 #[test]
+fn a_tenant_with_another_name_keeps_its_events() {
+    let renamed = |names: &str| report_of(&CONFIG.replace("name: acme", names), "2027-01-15T10:00:00Z");
+    let before = written(&report());
+    let once = renamed("name: acme-north\n    formerly: [acme]");
+    let after = written(&once);
+    assert_eq!(dates(&after), dates(&before));
+    assert!(after.contains("acme-north"), "{after}");
+    assert_eq!(dates(&written(&renamed("name: north\n    formerly: [acme, acme-north]"))), dates(&before));
+    // Whoever subscribed to it alone, too.
+    let of = |tenant: &str| calendar(&once, &Filter { tenant: Some(tenant.to_owned()), team: None }, None);
+    assert_eq!(dates(&of("acme").unwrap()), dates(&of("acme-north").unwrap()));
+    assert_eq!(of("acm"), None);
+}
+
+#[test]
 fn each_date_is_an_event_that_says_who_says_so() {
     let text = written(&report());
     let events = events(&text);

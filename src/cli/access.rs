@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use clap::Args;
 use serde_json::json;
 
+use super::attest::nearest;
 use super::{End, Scene};
 use crate::app;
 use crate::config::Tenant;
@@ -42,7 +43,10 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
     let wanted = options.tenant.as_deref().map(TenantName::parse).transpose();
     let wanted = wanted.map_err(|problem| anyhow!("--tenant {problem}"))?;
     if let Some(name) = &wanted {
-        let tenant = config.tenants.get(name).ok_or_else(|| anyhow!("no tenant is called {name:?}"))?;
+        let tenant = config
+            .tenants
+            .get(name)
+            .ok_or_else(|| anyhow!("no tenant is called {name:?}{}", nearest(name, &config)))?;
         if tenant.retired {
             return Err(anyhow!("the tenant {name:?} is retired, so nothing is asked of its MDM").into());
         }

@@ -108,7 +108,7 @@ impl<'a> Case<'a> {
         let config = scene.load()?;
         let name = who.tenant.clone();
         let mut desk = Desk::open(&config.store).await?;
-        let contents = desk.load().await?;
+        let contents = desk.load().await?.renamed(&config.renames(), scene.clock.now());
         if !config.tenants.contains_key(&name) && !contents.tenants.contains_key(&name) {
             return Err(anyhow!("no tenant is called {name:?}{}", nearest(&name, &config)).into());
         }
@@ -207,7 +207,7 @@ pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> 
 
 async fn list(scene: &Scene) -> Result<(), End> {
     let config = scene.load()?;
-    let contents: Contents = store::peek(&config.store).await?;
+    let contents: Contents = store::peek(&config.store).await?.renamed(&config.renames(), scene.clock.now());
     let mut out = io::stdout().lock();
     if scene.json {
         let pins: serde_json::Map<String, serde_json::Value> = contents
@@ -250,7 +250,16 @@ pub(super) fn person(scene: &Scene, by: Option<&str>) -> String {
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
-fn nearest(name: &TenantName, config: &Config) -> String {
+/// That a tenant is not watched, and who was probably meant.
+pub(super) fn not_watched(name: &TenantName, config: &Config) -> String {
+    format!("no tenant {name} is watched{}", nearest(name, config))
+}
+
+/// Who was probably meant.
+pub(super) fn nearest(name: &TenantName, config: &Config) -> String {
+    if let Some(present) = config.called_now(name.as_str()) {
+        return format!("; it is called {present:?} now");
+    }
     let same = config.tenants.keys().find(|known| known.as_str().eq_ignore_ascii_case(name.as_str()));
     same.map(|known| format!("; {known:?} is")).unwrap_or_default()
 }

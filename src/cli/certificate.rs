@@ -69,7 +69,7 @@ fn shown(serial: Option<&Serial>) -> String {
 
 async fn list(scene: &Scene) -> Result<(), End> {
     let config = scene.load()?;
-    let contents = store::peek(&config.store).await?;
+    let contents = store::peek(&config.store).await?.renamed(&config.renames(), scene.clock.now());
     let kept =
         contents.tenants.iter().flat_map(|(name, memory)| memory.kept().into_iter().map(move |kept| (name, kept)));
     let mut out = io::stdout().lock();

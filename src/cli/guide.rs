@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::attest::person;
+use super::attest::{not_watched, person};
 use super::{End, Scene};
 use crate::app;
 use crate::guide::{self, Part, Step, Values};
@@ -65,7 +65,7 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
 async fn of_tenant(scene: &Scene, name: &TenantName, kind: Option<MdmKind>) -> Result<(MdmKind, Values), End> {
     let config = scene.load()?;
     let Some(tenant) = config.tenants.get(name).filter(|tenant| !tenant.retired) else {
-        return Err(End::Config(vec![Problem::new("tenants", format!("no tenant {name} is watched"))]));
+        return Err(End::Config(vec![Problem::new("tenants", not_watched(name, &config))]));
     };
     let own = tenant.mdm.kind();
     if let Some(kind) = kind.filter(|kind| *kind != own) {

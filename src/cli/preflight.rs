@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use clap::Args;
 use serde_json::json;
 
+use super::attest::not_watched;
 use super::{End, Scene, password_in};
 use crate::app;
 use crate::certificate::preflight::{Baseline, Evidence, Given, Preflight, Verdict, judge, newest, without_clock};
@@ -167,7 +168,7 @@ async fn of_tenant(
 ) -> Result<(Baseline, Option<String>), End> {
     let config = scene.load()?;
     if config.tenants.get(name).is_none_or(|tenant| tenant.retired) {
-        return Err(End::Config(vec![Problem::new("tenants", format!("no tenant {name} is watched"))]));
+        return Err(End::Config(vec![Problem::new("tenants", not_watched(name, &config))]));
     }
     let (report, memory) = match app::remembered(&config, name, &scene.clock).await {
         Ok(known) => known,

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::attest::{Case, Who};
+use super::attest::{Case, Who, not_watched};
 use super::once::exit_of;
 use super::{End, Scene};
 use crate::app::{self, Verifying};
@@ -58,7 +58,7 @@ pub(super) async fn run(scene: &Scene, options: Options) -> Result<u8, End> {
     let config = scene.load()?;
     let name = options.who.tenant.clone();
     if config.tenants.get(&name).is_none_or(|tenant| tenant.retired) {
-        return Err(End::Config(vec![Problem::new("tenants", format!("no tenant {name} is watched"))]));
+        return Err(End::Config(vec![Problem::new("tenants", not_watched(&name, &config))]));
     }
     let verifying = match Verifying::start(config, name, &scene.clock).await {
         Ok(verifying) => verifying,

@@ -120,7 +120,8 @@ impl Loading<'_> {
         for path in bad {
             let tenants = previous.map(|previous| last_good(previous, &path)).unwrap_or_default();
             let shown = self.shown(&path);
-            let kept: Vec<_> = tenants.into_iter().filter(|tenant| !self.taken.has(tenant)).collect();
+            let kept = tenants.into_iter().filter(|tenant| !self.taken.has(tenant));
+            let kept: Vec<_> = kept.map(|tenant| self.taken.without_taken_names(tenant)).collect();
             kept.iter().for_each(|tenant| self.taken.add(tenant, &shown));
             self.add(path, kept);
         }

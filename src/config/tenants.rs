@@ -29,22 +29,40 @@ pub(super) struct Common {
 #[derive(Default)]
 pub(super) struct Taken {
     names: BTreeMap<TenantName, String>,
+    /// The names that tenants had before.
+    former: BTreeMap<TenantName, String>,
     topics: BTreeMap<Topic, String>,
 }
 
 impl Taken {
     pub(super) fn extend(&mut self, other: Self) {
         self.names.extend(other.names);
+        self.former.extend(other.former);
         self.topics.extend(other.topics);
     }
 
     pub(super) fn has(&self, tenant: &Tenant) -> bool {
         let topic = tenant.certificate.expected_topic.as_ref().filter(|_| !tenant.retired);
-        self.names.contains_key(&tenant.name) || topic.is_some_and(|topic| self.topics.contains_key(topic))
+        self.is_name(&tenant.name) || topic.is_some_and(|topic| self.topics.contains_key(topic))
+    }
+
+    /// Whether a tenant has or had this name.
+    fn is_name(&self, name: &TenantName) -> bool {
+        self.names.contains_key(name) || self.former.contains_key(name)
+    }
+
+    /// The tenant without the former names that are another one's now.
+    pub(super) fn without_taken_names(&self, tenant: Arc<Tenant>) -> Arc<Tenant> {
+        if !tenant.formerly.iter().any(|name| self.is_name(name)) {
+            return tenant;
+        }
+        let formerly = tenant.formerly.iter().filter(|name| !self.is_name(name)).cloned().collect();
+        Arc::new(Tenant { formerly, ..Tenant::clone(&tenant) })
     }
 
     pub(super) fn add(&mut self, tenant: &Tenant, place: &str) {
         self.names.insert(tenant.name.clone(), place.to_owned());
+        self.former.extend(tenant.formerly.iter().map(|name| (name.clone(), place.to_owned())));
         if let Some(topic) = tenant.certificate.expected_topic.clone().filter(|_| !tenant.retired) {
             self.topics.insert(topic, place.to_owned());
         }
@@ -69,35 +87,78 @@ pub(super) fn read(
 ) -> (Vec<Arc<Tenant>>, Taken) {
     let mut tenants = Vec::new();
     let mut taken = Taken::default();
+    let mut former = Vec::new();
     for mut table in root.tables("tenants") {
         let problems = table.problems();
         let start = problems.count();
         let place = format!("{}{}", origin.prefix, table.path());
         let name = table.required("name", |value| {
             let name = TenantName::parse(&values::any_text(value)?)?;
-            match before.names.get(&name).or_else(|| taken.names.get(&name)) {
-                Some(first) => Err(format!("must be unique: {first} has the name {name}, too")),
+            if let Some(first) = before.names.get(&name).or_else(|| taken.names.get(&name)) {
+                return Err(format!("must be unique: {first} has the name {name}, too"));
+            }
+            match before.former.get(&name) {
+                Some(first) => Err(format!("must be a name that no other tenant had: {first} says formerly: {name}")),
                 None => Ok(name),
             }
         });
         if let Some(name) = &name {
             taken.names.insert(name.clone(), place.clone());
         }
+        let formerly = formerly(&mut table, name.as_ref());
         let (tenant, topic) = tenant(&mut table, name.as_ref(), origin, common);
         // A retired tenant may hand its certificate on to the tenant of another MDM.
         if let Some((topic, topic_path)) = topic {
             match before.topics.get(&topic).or_else(|| taken.topics.get(&topic)) {
                 Some(first) => problems.add(topic_path, format!("must be unique: {first} has the same topic")),
-                None => _ = taken.topics.insert(topic, place),
+                None => _ = taken.topics.insert(topic, place.clone()),
             }
         }
         table.finish();
         if let Some(name) = &name {
             problems.name_tenant(start, name);
         }
-        tenants.extend(tenant.map(Arc::new));
+        let names = formerly.iter().map(|(_, name)| name.clone()).collect();
+        tenants.extend(tenant.map(|tenant| Arc::new(Tenant { formerly: names, ..tenant })));
+        former.push((name, place, formerly));
+    }
+    // Once all names of the file are known.
+    for (name, place, formerly) in former {
+        let start = root.problems().count();
+        for (path, former) in formerly {
+            if let Some(first) = before.names.get(&former).or_else(|| taken.names.get(&former)) {
+                let message = format!(
+                    "must be a name that no tenant has now: {first} is called {former}. To swap names, go by way of a third one, \
+                     with a start or a reload at each step"
+                );
+                root.problems().add(path, message);
+            } else if let Some(first) = before.former.get(&former).or_else(|| taken.former.get(&former)) {
+                root.problems().add(path, format!("must be unique: {first} was called {former}, too"));
+            } else {
+                taken.former.insert(former, place.clone());
+            }
+        }
+        if let Some(name) = &name {
+            root.problems().name_tenant(start, name);
+        }
     }
     (tenants, taken)
+}
+
+/// The names that the tenant had before, each with its path.
+fn formerly(table: &mut Table<'_>, own: Option<&TenantName>) -> Vec<(String, TenantName)> {
+    let mut names = Vec::new();
+    for (path, value) in table.entries_of("formerly").unwrap_or_default() {
+        let name = values::any_text(&value).and_then(|text| Ok(TenantName::parse(&text)?));
+        match name {
+            Ok(name) if own == Some(&name) => {
+                table.problems().add(path, "must be another name than the one it has now");
+            }
+            Ok(name) => names.push((path, name)),
+            Err(message) => table.problems().add(path, message),
+        }
+    }
+    names
 }
 
 /// One tenant, and the topic that no other one may have.
@@ -125,7 +186,6 @@ fn tenant(
     let tokens = tokens(table);
     let muted = muted(table);
     let retired = table.read("retired", values::flag).unwrap_or_default();
-    table.unbuilt_list("formerly", values::text);
     let topic = certificate.expected_topic.clone().filter(|_| !retired);
     let topic = topic.map(|topic| (topic, table.at("certificate.expected_topic")));
     let tenant = name.zip(mdm).map(|(name, (mdm, network))| Tenant {
@@ -141,6 +201,7 @@ fn tenant(
         tokens,
         muted,
         retired,
+        formerly: Vec::new(),
     });
     (tenant, topic)
 }

@@ -17,7 +17,7 @@ const AGREEING_POLLS: u8 = 2;
 
 /// How many certificates are remembered for one source. A lineage has one a year; an MDM that invents a new serial at
 /// every poll must not fill the store.
-const MOST_SEEN: usize = 64;
+pub(super) const MOST_SEEN: usize = 64;
 
 /// A notice that gives more days than this is not about a certificate that lives for one year.
 const MOST_DAYS: i64 = 400;
@@ -128,7 +128,7 @@ pub fn ask(state: &mut SourceMemory, identity: &str) {
 
 /// How much a poll told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+pub(super) enum Told {
     /// All there is.
     Wholly,
     /// Something, beside a failure: what could not be read may be what matters.
@@ -284,7 +284,7 @@ fn see(seen: &mut Vec<Seen>, certificate: &mut PushCertificate, at: DateTime<Utc
 
 /// Compares what a source told with the pin. Silence, a failure or an answer without a topic breaks the run of polls
 /// that agree, and clears nothing.
-fn judge(state: &mut SourceMemory, source: Source, pin: &Topic, told: Told, at: DateTime<Utc>) {
+pub(super) fn judge(state: &mut SourceMemory, source: Source, pin: &Topic, told: Told, at: DateTime<Utc>) {
     let topic = match told {
         Told::Wholly | Told::Partly => told_topic(state, source, pin),
         Told::Nothing => None,

@@ -30,6 +30,8 @@ const STALE_INTERVALS: i32 = 3;
 pub struct TenantReport {
     /// Its name.
     pub name: TenantName,
+    /// The names it had before, the oldest first.
+    pub formerly: Vec<TenantName>,
     /// Its MDM.
     pub mdm: MdmKind,
     /// Its labels.
@@ -319,6 +321,7 @@ impl Case<'_> {
         let mut report = TenantReport {
             name: tenant.name.clone(),
             mdm: tenant.mdm.kind(),
+            formerly: tenant.formerly.clone(),
             labels: Arc::clone(&tenant.labels),
             account: tenant.account.clone(),
             // A clock that cannot be right must not make anybody quiet again whose mute has ended.

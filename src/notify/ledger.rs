@@ -18,6 +18,8 @@ use super::key::{Key, Severity, Tier};
 use super::message::{self, Kind, Message, NAMED};
 use super::news::{Fate, Hush, News};
 use super::office::{self, OfficeHours};
+use crate::model::TenantName;
+use crate::words;
 
 /// What was told is over only after it has been gone for so long: what comes and goes is one thing.
 const GONE: TimeDelta = TimeDelta::minutes(5);
@@ -146,6 +148,44 @@ impl Ledger {
         self.open(news, policy, now);
         self.repeat(news, policy, now);
         self.list(news, policy, now);
+    }
+
+    /// What was told of a tenant under a former name was told of it. `renames` is from former names to present ones.
+    pub fn rename(&mut self, renames: &BTreeMap<TenantName, TenantName>) {
+        let by_text: BTreeMap<&str, &str> = renames.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect();
+        let renamed = |key: &Key| key.label("tenant").is_some_and(|name| by_text.contains_key(name));
+        let of = |key: &Key| {
+            let mut key = key.clone();
+            if let Some(name) = key.labels.get_mut("tenant")
+                && let Some(present) = by_text.get(name.as_str())
+            {
+                *name = (*present).to_owned();
+            }
+            key
+        };
+        let moved: Vec<Key> = self.entries.keys().filter(|key| renamed(key)).cloned().collect();
+        for former in moved {
+            let key = of(&former);
+            let is_told = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.thread.is_some());
+            // Told under both names: the one of the former name is over, for nobody is called so.
+            if is_told(self.entries.get(&key)) && is_told(self.entries.get(&former)) {
+                continue;
+            }
+            let Some(entry) = self.entries.remove(&former) else { continue };
+            let known = self.entries.entry(key).or_insert_with(|| entry.clone());
+            known.since = known.since.min(entry.since);
+            known.thread = known.thread.or(entry.thread);
+        }
+        let short: BTreeMap<String, String> =
+            by_text.iter().map(|(old, new)| (words::clean(old, 128), words::clean(new, 128))).collect();
+        for thread in self.threads.values_mut().filter(|thread| thread.key.label("tenant").is_some()) {
+            thread.key = of(&thread.key);
+            for name in &mut thread.names {
+                if let Some(present) = short.get(name) {
+                    name.clone_from(present);
+                }
+            }
+        }
     }
 
     fn take_in(&mut self, news: &News<'_>, now: DateTime<Utc>) {
@@ -326,7 +366,7 @@ impl Ledger {
             let summary = keys.first().map(|key| news.summary(key)).unwrap_or_default();
             body.push(format!("{summary} ({}):\n{}", keys.len(), message::body(news, keys, false).join("\n")));
         }
-        let things = crate::words::counted(count, "thing");
+        let things = words::counted(count, "thing");
         let title = format!("The week's list: {things} to plan or to find out");
         let number = self.number();
         let message = self.message(Kind::Digest, &key, number, title, body, count, now);

@@ -359,6 +359,7 @@ impl Look {
             news.standing.retain(|key, _| !is_own(key));
         }
         if let Some(ledger) = &mut self.ledger {
+            ledger.rename(&self.config.renames());
             ledger.step(&news, &self.policy, moment.now);
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::notices::{Hold, NoticeChanges};
+use super::renames::Rename;
 use super::writer::Changes;
 use super::{Contents, Damage, Error, HumanWords, postgres, sqlite};
 use crate::model::{AccountId, Attestation, Drill, DutyDone, PinChange, Source, SourceMemory, TenantName};
@@ -78,6 +79,14 @@ impl Database {
         match self {
             Self::Sqlite(database) => database.write(changes).await.map(|()| Vec::new()),
             Self::Postgres(database) => database.write(changes).boxed().await,
+        }
+    }
+
+    /// Moves everything that is kept by the name of a tenant, in one transaction.
+    pub(super) async fn rename(&mut self, renames: &[Rename]) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(database) => database.rename(renames).await,
+            Self::Postgres(database) => database.rename(renames).boxed().await,
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub(super) mod leases;
 mod notices;
+mod renames;
 mod rows;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use chrono::DateTime;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::renames::Names;
 use super::said::Said;
 use crate::evaluate::learn;
 use crate::evaluate::report::Snapshot;
@@ -24,6 +25,8 @@ pub(super) struct Shared {
     /// What is not written yet. Keys, not values: what is written is what is true when the writer gets to it, so a
     /// slow disk costs no memory.
     pub(super) dirty: Mutex<Dirty>,
+    /// Which tenants had another name before. Locked after the snapshot and before `dirty`.
+    names: Mutex<Names>,
     pub(super) wake: Notify,
     pub(super) up: AtomicBool,
     /// There is a database, and it could not be read yet: nobody knows the pins in it.
@@ -53,11 +56,18 @@ pub(super) struct Dirty {
     /// `true`: on purpose, it replaces what is there; `false`: at first sight, it does not.
     pub(super) pins: BTreeMap<TenantName, bool>,
     pub(super) tenants: bool,
+    /// From former names to present ones, as far as rows are still to be moved.
+    pub(super) renames: BTreeMap<TenantName, TenantName>,
 }
 
 impl Dirty {
     pub(super) fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.pins.is_empty() && !self.tenants
+        self.sources.is_empty() && self.pins.is_empty() && !self.tenants && self.renames.is_empty()
+    }
+
+    /// Whether rows of the tenant are still under a name that it had before.
+    pub(super) fn is_to_be_moved(&self, name: &TenantName) -> bool {
+        self.renames.values().any(|present| present == name)
     }
 
     pub(super) fn merge(&mut self, other: Self) {
@@ -66,6 +76,9 @@ impl Dirty {
             *self.pins.entry(tenant).or_default() |= replaces;
         }
         self.tenants |= other.tenants;
+        for (former, present) in other.renames {
+            self.renames.entry(former).or_insert(present);
+        }
     }
 }
 
@@ -75,6 +88,7 @@ impl Shared {
         Self {
             snapshot: watch::Sender::new(snapshot),
             dirty: Mutex::default(),
+            names: Mutex::default(),
             wake: Notify::new(),
             up: AtomicBool::new(up),
             is_blind: AtomicBool::new(!up),
@@ -100,6 +114,7 @@ impl Shared {
     pub(super) fn take_in(&self, said: Said) {
         self.snapshot.send_modify(|snapshot| match said {
             Said::OfTenant { name, words, pin: change, .. } => {
+                let name = self.current(&name);
                 let at = words.last().map_or(DateTime::UNIX_EPOCH, |word| word.at);
                 let memory = Arc::make_mut(snapshot.tenants.entry(name.clone()).or_default());
                 memory.attestations.extend(words);
@@ -116,6 +131,16 @@ impl Shared {
         });
         self.words.send_replace(());
         self.wake.notify_one();
+    }
+
+    /// The former names of the configuration in force.
+    pub(super) fn names(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name that a tenant has now.
+    pub(super) fn current(&self, name: &TenantName) -> TenantName {
+        self.names().current(name).clone()
     }
 
     pub(super) fn dirty(&self) -> MutexGuard<'_, Dirty> {

@@ -2,6 +2,7 @@
 
 mod notices;
 mod opening;
+mod renames;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

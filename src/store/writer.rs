@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::database::{Database, Look};
+use super::renames::{AT_ONCE, leave_out_former, was_taken_away};
 use super::{Dirty, Error, HumanWords, Request, Said, Shared};
 use crate::evaluate::learn;
 use crate::evaluate::report::Snapshot;
@@ -106,7 +107,10 @@ impl Writer {
         }
         let changes = changes(&dirty, &shared.snapshot.borrow());
         shared.writes_since(Some(Instant::now()));
-        let written = self.database.write(&changes).await;
+        let written = match self.rename(&dirty, shared).await {
+            Ok(()) => self.database.write(&changes).await,
+            Err(error) => Err(error),
+        };
         shared.writes_since(None);
         match written {
             Ok(foreign) => {
@@ -126,6 +130,15 @@ impl Writer {
                 false
             }
         }
+    }
+
+    /// Moves the rows of tenants that have another name now. What was moved already is not there any more, and is no error.
+    async fn rename(&mut self, dirty: &Dirty, shared: &Shared) -> Result<(), Error> {
+        let renames = shared.names().dated(&dirty.renames);
+        for renames in renames.chunks(AT_ONCE) {
+            self.database.rename(renames).await?;
+        }
+        Ok(())
     }
 
     /// Writes what a person said, and only then lets everybody know it.
@@ -154,9 +167,11 @@ impl Writer {
             return self.refresh(shared).await;
         }
         let Ok(contents) = self.database.load().await else { return false };
-        let known = contents.into_snapshot(true);
+        let mut known = contents.into_snapshot(true);
         shared.snapshot.send_modify(|snapshot| {
+            let names = shared.names();
             let mut dirty = shared.dirty();
+            names.apply(&mut known, &mut dirty);
             for (name, memory) in &known.tenants {
                 let mine = snapshot.tenants.insert(name.clone(), Arc::clone(memory));
                 // What the configuration fixes was known before.
@@ -201,8 +216,8 @@ impl Writer {
         }
         self.tell();
         let Look { sources, words, seen } = look;
-        take_sources(sources, shared);
-        if words.is_none_or(|words| take_words(words, shared)) {
+        let has_all = take_sources(sources, shared);
+        if words.is_none_or(|words| take_words(words, shared)) && has_all {
             self.database.has_taken_in(seen);
         }
         shared.wake.notify_one();
@@ -210,14 +225,20 @@ impl Writer {
     }
 }
 
-/// Takes in what other replicas wrote of their sources.
-fn take_sources(sources: Vec<(TenantName, Source, SourceMemory)>, shared: &Shared) {
+/// Takes in what other replicas wrote of their sources; false if it must be looked at again.
+fn take_sources(sources: Vec<(TenantName, Source, SourceMemory)>, shared: &Shared) -> bool {
     if sources.is_empty() {
-        return;
+        return true;
     }
+    let mut is_whole = true;
     shared.snapshot.send_modify(|snapshot| {
-        let dirty = shared.dirty();
+        let names = shared.names();
+        let mut dirty = shared.dirty();
         for (name, source, memory) in sources {
+            if names.mark_former(&name, &mut dirty) || dirty.is_to_be_moved(&name) {
+                is_whole = false;
+                continue;
+            }
             let key = (name, source);
             if dirty.sources.contains(&key) {
                 continue;
@@ -228,14 +249,16 @@ fn take_sources(sources: Vec<(TenantName, Source, SourceMemory)>, shared: &Share
             }
         }
     });
+    is_whole
 }
 
 /// Takes in pins and what people said; false if it must be looked at again.
-fn take_words(words: HumanWords, shared: &Shared) -> bool {
+pub(super) fn take_words(mut words: HumanWords, shared: &Shared) -> bool {
     {
-        let HumanWords { pins, attestations, duties, drills, damaged } = words;
         let (mut is_whole, mut has_words) = (true, false);
         shared.snapshot.send_modify(|snapshot| {
+            is_whole = leave_out_former(&mut words, &shared.names(), &mut shared.dirty());
+            let HumanWords { pins, attestations, duties, drills, damaged } = words;
             snapshot.duties = duties;
             snapshot.drills = drills;
             for name in pins.keys().chain(attestations.keys()) {
@@ -243,14 +266,15 @@ fn take_words(words: HumanWords, shared: &Shared) -> bool {
             }
             let mut dirty = shared.dirty();
             for (name, memory) in &mut snapshot.tenants {
-                if dirty.pins.contains_key(name) || damaged.contains(name) {
-                    // Looked at again next time: a pin that is not written yet, or words of a later version.
-                    is_whole &= !dirty.pins.contains_key(name);
+                let is_ahead = dirty.pins.contains_key(name) || dirty.is_to_be_moved(name);
+                if is_ahead || damaged.contains(name) {
+                    // Looked at again next time: what is not written yet, or words of a later version.
+                    is_whole &= !is_ahead;
                     continue;
                 }
                 let pin = pins.get(name);
                 let words = attestations.get(name).map_or(&[][..], Vec::as_slice);
-                if memory.pin.as_ref() == pin && memory.attestations == words {
+                if memory.pin.as_ref() == pin && memory.attestations == words || was_taken_away(memory, pin, words) {
                     continue;
                 }
                 has_words = true;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use self::filter::Filter;
 use super::access::User;
@@ -161,7 +161,7 @@ pub(super) async fn tenant(State(context): State<Context>, Path(name): Path<Stri
     let desk = desk(&context, &running, &user);
     match found(&context, &report, &name) {
         Some((tenant, memory)) => tenant::page(tenant, &memory, &report, &running.config, &desk).into_response(),
-        None => missing(&report),
+        None => moved(&running, &name, Room::Tenant).unwrap_or_else(|| missing(&report)),
     }
 }
 
@@ -171,7 +171,7 @@ pub(super) async fn renewal(State(context): State<Context>, Path(name): Path<Str
     let desk = desk(&context, &running, &user);
     match found(&context, &report, &name) {
         Some((tenant, memory)) => renewal::page(tenant, &memory, &report, &running.config, &desk, None).into_response(),
-        None => missing(&report),
+        None => moved(&running, &name, Room::Renewal).unwrap_or_else(|| missing(&report)),
     }
 }
 
@@ -200,6 +200,12 @@ pub(super) fn found<'r>(context: &Context, report: &'r Report, name: &str) -> Op
     let name = TenantName::parse(name).ok()?;
     let tenant = report.tenants.iter().find(|tenant| tenant.name == name)?;
     Some((tenant, context.store.memory(&name).unwrap_or_default()))
+}
+
+/// The way to the page of a tenant that had this name before: links in mails and alerts are older than its present one.
+fn moved(running: &Running, name: &str, room: Room) -> Option<Response> {
+    let present = running.config.called_now(name)?;
+    Some(Redirect::permanent(&room.address(present)).into_response())
 }
 
 /// There is no such tenant.

@@ -134,6 +134,8 @@ fn a_full_file_is_read_to_the_last_key() {
     assert_eq!(school.certificate.expected_topic, Topic::parse(TOPIC));
     assert_eq!(school.certificate.files, [fixtures().join("certs/*.pem"), "/etc/apnswatch/acme.pem".into()]);
     assert_eq!(school.muted.as_ref().unwrap().until.to_string(), "2026-12-01");
+    assert_eq!(school.formerly.iter().map(TenantName::as_str).collect::<Vec<_>>(), ["Schule", "4711"]);
+    assert_eq!((config.called_now("4711"), config.called_now("east")), (Some(&school.name), None));
     let Mdm::Intune(settings) = &school.mdm else { panic!("{:?}", school.mdm) };
     assert_eq!(settings.client_key_file, Some(fixtures().join("a.key")));
 
@@ -504,6 +506,52 @@ fn a_reload_keeps_the_last_good_tenants_of_a_bad_file() {
     // The main file is another matter: nothing of it is taken over.
     folder.write("main.yaml", "tenants: [{ name: 7 }]\n");
     assert_eq!(folder.load(Some(&fourth)).unwrap_err().len(), 1);
+}
+
+#[test]
+fn former_names_are_those_of_one_tenant_in_all_files() {
+    let folder = Folder::new(MAIN);
+    folder.write("tenants.d/a.yaml", "tenants: [{ name: north, formerly: [old, older] }, { name: east }]\n");
+    folder.write("extra.yaml", "tenants: []\n");
+    let first = folder.load(None).unwrap();
+    assert_eq!(first.problems, []);
+    let renames: Vec<_> = first.renames().into_iter().map(|(old, new)| format!("{old}>{new}")).collect();
+    assert_eq!(renames, ["old>north", "older>north"]);
+
+    // A bad file leaves the others alone, whichever of the two was read first.
+    for (tenants, told) in [
+        (
+            "[{ name: south, formerly: [east] }]",
+            "extra.yaml: tenants[0].formerly[0]: must be a name that no tenant has now",
+        ),
+        (
+            "[{ name: south, formerly: [acme] }]",
+            "extra.yaml: tenants[0].formerly[0]: must be a name that no tenant has now",
+        ),
+        (
+            "[{ name: south, formerly: [old] }]",
+            "extra.yaml: tenants[0].formerly[0]: must be unique: tenants.d/a.yaml: tenants[0] was",
+        ),
+        (
+            "[{ name: old }]",
+            "extra.yaml: tenants[0].name: must be a name that no other tenant had: tenants.d/a.yaml: tenants[0]",
+        ),
+    ] {
+        folder.write("extra.yaml", &format!("tenants: {tenants}\n"));
+        let config = folder.load(None).unwrap();
+        assert_eq!(names(&config), ["acme", "east", "north"]);
+        let problems = lines(&config.problems);
+        assert!(problems.len() == 1 && problems[0].starts_with(told), "{problems:?}");
+        assert!(problems[0].contains("(tenant ") || tenants.contains("name: old"), "{problems:?}");
+    }
+
+    // A tenant that moved from a file that is bad now, and got another name there, is not watched twice; and one that is kept from a
+    // bad file gives up a former name that is somebody's.
+    folder.write("extra.yaml", "tenants: [{ name: orient, formerly: [east] }, { name: old }]\n");
+    folder.write("tenants.d/a.yaml", "tenants: [{ name: 7 }]\n");
+    let second = folder.load(Some(&first)).unwrap();
+    assert_eq!(names(&second), ["acme", "north", "old", "orient"]);
+    assert_eq!(tenant(&second, "north").formerly.iter().map(TenantName::as_str).collect::<Vec<_>>(), ["older"]);
 }
 
 #[test]

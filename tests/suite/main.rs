@@ -25,6 +25,7 @@ mod drill;
 mod faults;
 #[path = "../../benches/polls/fleet.rs"]
 mod fleet;
+mod formerly;
 mod grafana;
 mod guide;
 mod hand;

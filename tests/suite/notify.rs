@@ -305,3 +305,31 @@ async fn the_running_daemon_tells_a_drill_and_beats() {
     }
     Daemon::stop(daemon).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_has_another_name_is_neither_over_nor_told_anew() {
+    let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
+    let head = webhook(&folder, &receiver);
+    let called = |name: &str, days: i64, formerly: &str| {
+        let tenant = ends_in(name, days);
+        format!("{head}tenants:\n{}", tenant.replace("  - { ", &format!("  - {{ formerly: [{formerly}], ")))
+    };
+    let mut world = World::new(folder, &called("acme", -3, "")).await;
+    world.minutes(7).await;
+    let titles = receiver.titles();
+    assert!(titles.len() == 1 && titles[0].starts_with("acme, expired"), "{titles:?}");
+    // By a reload, and then by a restart.
+    world.reload(&called("acme-north", -3, "acme"));
+    world.minutes(30).await;
+    assert_eq!(receiver.titles(), Vec::<String>::new());
+    world.reload(&called("north", -3, "acme, acme-north"));
+    world.restart().await;
+    world.minutes(30).await;
+    assert_eq!(receiver.titles(), Vec::<String>::new());
+    world.reload(&called("north", 300, "acme, acme-north"));
+    world.minutes(7).await;
+    let titles = receiver.titles();
+    assert!(titles.len() == 1 && titles[0].starts_with("Ended: north: "), "{titles:?}");
+    world.minutes(30).await;
+    assert_eq!(receiver.titles(), Vec::<String>::new());
+}

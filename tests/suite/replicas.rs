@@ -460,3 +460,86 @@ async fn a_database_that_is_away_is_told_by_who_cannot_reach_it_and_nothing_else
     world.minutes(10).await;
     assert_eq!(receiver.titles(), [""; 0], "what was told before stays told");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_changes_while_an_older_replica_still_runs_loses_nothing() {
+    let (postgres, site) = (Postgres::start().await, Site::new().await);
+    let acme = site.intune("acme", answer("acme", 300), "");
+    let north = acme.replacen("acme", "north", 1) + "    formerly: [acme]\n";
+    let older = configure(&site, "older.yaml", postgres.port, &[acme]);
+    let newer = configure(&site, "newer.yaml", postgres.port, &[north]);
+    let pinned = |scrape: &crate::support::Scrape, tenant: &str, origin: &str| {
+        let labels = [("tenant", tenant), ("topic", &topic("acme")), ("origin", origin)];
+        scrape.value("apns_topic_pin_info", &labels) == Some(1.0)
+    };
+    let one = replica(&older).await;
+    one.until("it is pinned", |scrape| pinned(scrape, "acme", "first_seen")).await;
+    let confirm = ["pin", "confirm", "--tenant", "acme", "--topic", &topic("acme"), "--by", "kim"];
+    assert_eq!(command(&older, &confirm).await.status, Some(0));
+    one.until("it is confirmed", |scrape| pinned(scrape, "acme", "confirmed")).await;
+
+    // A command with the newer configuration, before any replica has it.
+    let listed = command(&newer, &["pin", "list"]).await;
+    assert!(listed.stdout.starts_with("north  "), "{listed:?}");
+    // The MDM tells another topic now, and the newer replica starts beside the older one.
+    site.set("acme", answer("elsewhere", 300));
+    let two = replica(&newer).await;
+    let scrape = two.until("it drifts", |scrape| scrape.drift("north") == Some(1.0)).await;
+    assert!(pinned(&scrape, "north", "confirmed"));
+    assert_eq!((scrape.state("missing"), scrape.of_tenant("acme").len()), (0.0, 0));
+    // The older one keeps what it knows, though the rows have gone, and takes the other topic for no better.
+    let scrape = one.until("it drifts there, too", |scrape| scrape.drift("acme") == Some(1.0)).await;
+    assert!(pinned(&scrape, "acme", "confirmed"));
+
+    // What is still said under the old name is heard under the new one.
+    let plan = ["pin", "confirm", "--tenant", "acme", "--topic", &topic("acme"), "--by", "sam"];
+    assert_eq!(command(&older, &plan).await.status, Some(0));
+    eventually("nothing is left under the old name", SOON, || async {
+        let count = "SELECT (SELECT count(*) FROM attestations WHERE tenant = 'acme') + (SELECT count(*) FROM pins WHERE tenant = 'acme')";
+        let document = two.get("/api/v1/tenants/north").await.body;
+        (postgres.sql(count).await.trim() == "0" && document.contains("sam") && document.contains("kim")).then_some(())
+    })
+    .await;
+    let before = site.reads("acme");
+    one.stop().await;
+    assert_eq!(two.scrape().await.drift("north"), Some(1.0));
+    site.reads_reach("acme", before + 2).await;
+    // With the older one nobody writes under the old name any more, and one lease is left.
+    eventually("all of it has moved", SOON, || async {
+        two.scrape().await;
+        let count = "SELECT (SELECT count(*) FROM source_memory WHERE tenant = 'acme') + (SELECT count(*) FROM leases WHERE tenant = 'acme')";
+        (postgres.sql(count).await.trim() == "0").then_some(())
+    })
+    .await;
+    two.stop().await;
+    let again = replica(&newer).await;
+    again
+        .until("it is known", |scrape| pinned(scrape, "north", "confirmed") && scrape.drift("north") == Some(1.0))
+        .await;
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_name_that_meets_a_database_that_is_away_pins_nothing_before_it_is_there() {
+    let (mut postgres, site) = (Postgres::start().await, Site::new().await);
+    let acme = site.intune("acme", answer("acme", 300), "");
+    let north = acme.replacen("acme", "north", 1) + "    formerly: [acme]\n";
+    let config = configure(&site, "one.yaml", postgres.port, &[acme]);
+    let one = replica(&config).await;
+    one.until("it is pinned", |scrape| scrape.all("apns_topic_pin_info", &[]).len() == 1).await;
+    one.stop().await;
+    postgres.stop().await;
+    site.set("acme", answer("elsewhere", 300));
+    let config = configure(&site, "one.yaml", postgres.port, &[north]);
+    let two = replica(&config).await;
+    let scrape = two.scrape().await;
+    assert_eq!((scrape.one("apnswatch_store_up", &[]), scrape.all("apns_topic_pin_info", &[]).len()), (0.0, 0));
+    postgres.run().await;
+    let scrape = two.until("it drifts", |scrape| scrape.drift("north") == Some(1.0)).await;
+    assert_eq!(scrape.one("apns_topic_pin_info", &[("tenant", "north"), ("topic", &topic("acme"))]), 1.0);
+    assert_eq!(scrape.state("missing"), 0.0);
+    two.stop().await;
+    let left = "SELECT count(*) FROM (SELECT tenant FROM pins UNION SELECT tenant FROM source_memory UNION SELECT tenant FROM tenants \
+                UNION SELECT tenant FROM leases) AS known WHERE tenant = 'acme'";
+    assert_eq!(postgres.sql(left).await.trim(), "0");
+}

@@ -22,8 +22,8 @@ pub(super) const HELP: &str = "Each entry goes into the entry of the same name i
 /// Runs `pin export`. Reads the configuration and the store, and writes to neither.
 pub(super) async fn run(scene: &Scene, only: Option<&TenantName>) -> Result<(), End> {
     let config = scene.load()?;
-    let contents = store::peek(&config.store).await?;
     let now = scene.now()?;
+    let contents = store::peek(&config.store).await?.renamed(&config.renames(), now);
     let mut pins = exported(&config, &contents.tenants, now);
     if let Some(only) = only {
         pins.retain(|pin| pin.name == *only);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{DATE, DURATION, LABEL, MOMENT, NAME, PATH, TOPIC};
-use super::{flag, list, matching, name, object, of, or_nothing, path, patterns, text, unbuilt, words};
+use super::{flag, list, matching, name, object, of, or_nothing, path, patterns, text, words};
 use crate::model::MdmKind;
 
 pub(super) fn account() -> Value {
@@ -144,7 +144,10 @@ pub(super) fn tenant() -> Value {
             ("tokens", list("Apple tokens that the MDM does not tell of.", token)),
             ("muted", muted),
             ("retired", flag("Neither polled nor exported.", false)),
-            ("formerly", unbuilt()),
+            (
+                "formerly",
+                list("The names it had before, the oldest first: what is known of it follows.", name("A name.", 128)),
+            ),
         ],
     )
 }

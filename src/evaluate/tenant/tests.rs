@@ -91,6 +91,7 @@ impl World {
             tokens: Vec::new(),
             muted: None,
             retired: false,
+            formerly: Vec::new(),
         };
         let polled = sources.iter().map(|source| (*source, INTERVAL)).collect();
         Self { tenant, account: None, memory: Memory::default(), polled, store_up: true }

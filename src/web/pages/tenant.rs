@@ -24,6 +24,7 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
         div data-part="outcome" { (forms::outcome(tenant, memory, report, config, desk)) }
         div data-part="tenant" {
             h1 { (tenant.name) " " (tenant_badge(tenant)) @if let Some(until) = tenant.muted { " " span.badge { "muted until " (until) } } }
+            @if !tenant.formerly.is_empty() { p.small { "Formerly " (former(tenant)) "." } }
             p { (words::sentence(&tenant.sentence())) }
             div.card.glance { (days(tenant, report)) (year(tenant, report)) (questions(tenant)) }
             @for change in &tenant.pin_changes { p.alarm.warn { (words::sentence(&change.sentence(report.now))) } }
@@ -50,6 +51,12 @@ pub(super) fn page(tenant: &TenantReport, memory: &Memory, report: &Report, conf
     };
     let here = Room::Tenant.address(&tenant.name);
     layout(Some(&here), tenant.name.as_str(), Place::Tenant, report, &main)
+}
+
+/// The names it had before, the latest first.
+fn former(tenant: &TenantReport) -> String {
+    let names: Vec<&str> = tenant.formerly.iter().rev().map(crate::model::TenantName::as_str).collect();
+    names.join(", ")
 }
 
 fn certificate(tenant: &TenantReport, report: &Report, desk: &Desk) -> Markup {
