@@ -1,5 +1,6 @@
 //! `setup`, as a person at a terminal does it, and as a script.
 
+mod notices;
 mod person;
 mod pipe;
 mod stopped;
@@ -45,7 +46,13 @@ impl Desk {
         self.folder.path().join(name)
     }
 
+    /// Somebody whom Alertmanager tells.
     fn person(&self, options: &[&str]) -> Person {
+        self.asked_all(&[&["--notify", "none"], options].concat())
+    }
+
+    /// Somebody who is asked for everything that the options do not say.
+    fn asked_all(&self, options: &[&str]) -> Person {
         Person::begins(&self.config(), options)
     }
 
@@ -120,7 +127,7 @@ async fn tells_the_account(person: &mut Person) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_jamf_from_nothing_to_a_healthy_tenant() {
     let desk = Desk::new().await;
-    let mut person = desk.person(&[]);
+    let mut person = desk.asked_all(&[]);
     person.sees("nothing is written, and Ctrl-C leaves everything as it was").await;
     person.answers("Which MDM", "jmaf").await;
     person.sees("Must be one of intune, jamf, kandji, mosyle, none.").await;
@@ -177,6 +184,9 @@ async fn one_jamf_from_nothing_to_a_healthy_tenant() {
     person.sees("acme ok expires in 200 days").await;
     person.sees("- the way to Apple: add probe").await;
     person.sees("- whether pushes arrive: this MDM does not tell").await;
+    // Alertmanager does it.
+    person.sees("How shall you be told when something is wrong?").await;
+    person.answers("Your choice: ", "a").await;
     let before = desk.etc();
     assert_eq!(before, BTreeMap::new(), "nothing is written before the end");
     person.answers("Write this to", "").await;

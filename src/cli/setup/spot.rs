@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::answers::{Answers, Known, Paths};
 use super::held::{Held, free};
+use super::notices::Notices;
 use crate::cli::place::{Ready, Rights, file_name, folder_of, settle, tenant_file};
 use crate::cli::{CONFIG, End, Scene};
 use crate::config::{self, Config, Draft};
@@ -146,6 +147,13 @@ impl Spot {
                 let path = free(folder, &format!("{stem}-{}", key.trim_end_matches("_file").replace('_', "-")), "");
                 ready.push((path.clone(), Ready::new(&path, secret.as_bytes(), Rights::Secret)?));
                 paths.credentials.set(key, path);
+            }
+        }
+        for (name, key, held) in answers.notices.iter().flat_map(Notices::held) {
+            if let Held::Here { secret, .. } = held {
+                let path = free(folder, &name, "");
+                ready.push((path.clone(), Ready::new(&path, secret.as_bytes(), Rights::Secret)?));
+                paths.notices.set(key, path);
             }
         }
         if let Known::File(from, bytes) = &answers.certificate

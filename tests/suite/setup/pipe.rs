@@ -14,7 +14,7 @@ use crate::support::{APP, Ended, SECRET, ended, project};
 
 impl Desk {
     /// Runs `setup --yes` with something piped in.
-    async fn piped(&self, options: &[&str], input: &str) -> Ended {
+    pub(super) async fn piped(&self, options: &[&str], input: &str) -> Ended {
         let mut command = self.command(&[&["setup", "--yes"], options].concat());
         command.stdin(Stdio::piped());
         let mut child = command.spawn().unwrap();
