@@ -111,6 +111,8 @@ async fn interrupted(state: State, terminal: Option<Terminal>) {
 /// With a person at a terminal.
 fn asked(scene: &Scene, options: &Options, terminal: &Terminal, state: &State) -> Result<u8, End> {
     let spot = Spot::find(scene)?;
+    // Before anything is asked, rather than at the end.
+    options.notices(&spot)?;
     let interview = Interview { scene, options, terminal, spot: &spot };
     let mut answers = interview.answers()?;
     terminal.gap()?;

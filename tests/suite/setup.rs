@@ -1,7 +1,7 @@
 //! `setup`, as a person at a terminal does it, and as a script.
 
 mod notices;
-mod person;
+pub(crate) mod person;
 mod pipe;
 mod stopped;
 mod vendors;

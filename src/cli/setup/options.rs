@@ -288,6 +288,9 @@ impl Options {
         let is_open = |field: &&Field| !values.has(field.key) && !credentials.has(field.key);
         let open: Vec<&Field> = fields(kind, is_user).iter().filter(is_open).collect();
         let (secrets, mut missing): (Vec<&Field>, Vec<&Field>) = open.into_iter().partition(|field| field.is_secret);
+        if let Some(stray) = self.stray_notices() {
+            return Err(stray);
+        }
         let mut notices = self.notices(spot)?;
         if io::stdin().is_terminal() {
             missing.extend(&secrets);

@@ -39,7 +39,7 @@ impl Interview<'_> {
         self.noticed(answers)
     }
 
-    fn way(&self) -> anyhow::Result<Option<Notices>> {
+    fn way(&self) -> Result<Option<Notices>, End> {
         let choices = [
             ('m', "mail, through a mail server of yours"),
             ('s', "Slack"),
@@ -58,7 +58,7 @@ impl Interview<'_> {
             'w' => ChannelKind::Webhook,
             _ => return Ok(None),
         };
-        Ok(Some(Notices::new(kind)))
+        self.options.way(kind).map(Some)
     }
 
     /// Asks for what is not known. `again`: also for what is known, which Enter keeps.

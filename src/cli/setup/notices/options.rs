@@ -82,23 +82,40 @@ impl Options {
                 spot.main.display()
             )));
         }
-        let Some(kind) = kind else {
-            let stray =
-                CHOICES.iter().map(|choice| choice.long).find(|long| *long != "notify" && self.get(long).is_some());
-            let stray = stray.or_else(|| self.test_notice.then_some("test-notice"));
-            return stray.map_or(Ok(None), |long| Err(End::Usage(format!("--{long} takes --notify with a way"))));
-        };
+        match kind {
+            Some(kind) => self.way(kind).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// An option that says something only with a way, where none is given.
+    pub(in crate::cli::setup) fn stray_notices(&self) -> Option<End> {
+        let is_way = self.get("notify").is_some_and(|way| way != NONE);
+        let given = CHOICES.iter().map(|choice| choice.long).find(|long| *long != "notify" && self.get(long).is_some());
+        let stray = given.or_else(|| self.test_notice.then_some("test-notice")).filter(|_| !is_way)?;
+        Some(End::Usage(format!("--{stray} takes --notify with a way")))
+    }
+
+    /// A way, with what was given of it.
+    ///
+    /// # Errors
+    ///
+    /// If an option says nothing with the way that was given. With one that was chosen later it is passed over.
+    pub(in crate::cli::setup) fn way(&self, kind: ChannelKind) -> Result<Notices, End> {
+        let is_given = self.says_who_is_told();
         let idle = |long: &str| End::Usage(format!("--{long} says nothing with --notify {}", kind.as_str()));
         let mut notices = Notices::new(kind);
         for (long, key, of) in &VALUES {
             let Some(value) = self.get(long) else { continue };
-            if *of != kind {
+            if *of == kind {
+                notices.values.set(key, value.to_owned());
+            } else if is_given {
                 return Err(idle(long));
             }
-            notices.values.set(key, value.to_owned());
         }
-        notices.to = self.all("mail-to").flat_map(people).collect();
-        if kind != ChannelKind::Smtp && !notices.to.is_empty() {
+        if kind == ChannelKind::Smtp {
+            notices.to = self.all("mail-to").flat_map(people).collect();
+        } else if is_given && self.get("mail-to").is_some() {
             return Err(idle("mail-to"));
         }
         let mut secrets = notices.fields().iter();
@@ -107,12 +124,12 @@ impl Options {
                 (Some(secret), Some(file)) => {
                     notices.secrets.set(secret.key, Held::There(absolute(Path::new(file))?));
                 }
-                (None, Some(_)) => return Err(idle(long)),
-                (_, None) => {}
+                (None, Some(_)) if is_given => return Err(idle(long)),
+                (None, Some(_)) | (_, None) => {}
             }
         }
         notices.ca_file = self.get("notify-ca-file").map(|file| absolute(Path::new(file))).transpose()?;
-        Ok(Some(notices))
+        Ok(notices)
     }
 }
 
