@@ -11,7 +11,7 @@ use super::held::{Held, free};
 use super::notices::Notices;
 use crate::cli::place::{Ready, Rights, file_name, folder_of, settle, tenant_file};
 use crate::cli::{CONFIG, End, Scene};
-use crate::config::{self, Config, Draft};
+use crate::config::{self, Config, Draft, Store};
 use crate::model::Problem;
 
 /// The example that the package puts in the place of a configuration.
@@ -129,6 +129,18 @@ impl Spot {
     fn store(&self) -> PathBuf {
         let is_usual = self.main == Path::new(CONFIG) && Path::new(STORE).is_dir();
         if is_usual { Path::new(STORE).join("state.db") } else { self.main.with_file_name("state.db") }
+    }
+
+    /// The folder of a store that a service as it is shipped could not write to.
+    pub(super) fn odd_store(&self) -> Option<PathBuf> {
+        let file = match &self.target {
+            Target::Main { .. } => self.store(),
+            Target::Beside(config) => match &config.store {
+                Store::Sqlite(path) => path.clone(),
+                Store::Memory | Store::Postgres(_) => return None,
+            },
+        };
+        Some(folder_of(&file).to_owned()).filter(|folder| !folder.starts_with(STORE))
     }
 
     /// Writes everything, the configuration last, and gives the files.
