@@ -62,18 +62,14 @@ impl Case<'_> {
             return Err(Refusal::new("it needs a reason why the topic is another one now; nothing was changed"));
         }
         let before = self.topic_before().cloned();
-        if let Some(before) = self.replaced_by(&topic)
-            && typed.as_deref().map(str::trim) != Some(self.name.as_str().trim())
-        {
-            let what = match &typed {
-                Some(typed) => format!("{:?} is not it", clean(typed.trim(), 128)),
-                None => "it was not (--confirm-name)".to_owned(),
-            };
-            return Err(Refusal::new(format!(
-                "{:?} had the topic {before}, and devices that listen on it are not reached with {topic}. To make that the topic all \
-                 the same, the name of the tenant must be typed, and {what}; nothing was changed",
-                self.name
-            )));
+        if let Some(before) = self.replaced_by(&topic) {
+            self.refuse_if_not_named(typed.as_deref(), || {
+                format!(
+                    "{:?} had the topic {before}, and devices that listen on it are not reached with {topic}. To make that the \
+                     topic all the same",
+                    self.name
+                )
+            })?;
         }
         let told = format!("{:?} keeps {topic} from now on; whatever tells another topic is drift.", self.name);
         let pin = self.pinned(topic.clone());
@@ -134,6 +130,19 @@ impl Case<'_> {
         };
         let told = format!("{:?} keeps {topic} no more; the next topic seen is pinned, unconfirmed.", self.name);
         Ok(Kept::of(Statement::PinForgotten { topic }, PinChange::Forget, told))
+    }
+
+    /// Whoever does what cannot be undone types the name of the tenant. `danger` ends where it is said that it must be typed.
+    fn refuse_if_not_named(&self, typed: Option<&str>, danger: impl FnOnce() -> String) -> Result<(), Refusal> {
+        if typed.map(str::trim) == Some(self.name.as_str().trim()) {
+            return Ok(());
+        }
+        let what = match typed {
+            Some(typed) => format!("{:?} is not it", clean(typed.trim(), 128)),
+            None => "it was not".to_owned(),
+        };
+        let why = format!("{}, the name of the tenant must be typed, and {what}; nothing was changed", danger());
+        Err(Refusal { wants_name: typed.is_none(), ..Refusal::new(why) })
     }
 
     fn pinned(&self, topic: Topic) -> Pin {

@@ -140,7 +140,7 @@ impl<'a> Case<'a> {
         word: impl FnOnce(&attest::Case<'_>) -> Result<Kept, Refusal>,
     ) -> Result<(Kept, Vec<Attestation>), End> {
         let case = self.judge()?;
-        let kept = word(&case).map_err(anyhow::Error::from)?;
+        let kept = word(&case).map_err(refused)?;
         let words = case.attestations(&kept, &Remarks { note, ..Remarks::default() });
         if !words.is_empty() {
             self.desk.attest(&self.name, &words, &kept.pin).await?;
@@ -183,6 +183,12 @@ async fn set(scene: &Scene, who: &Who, topic: Topic, reason: String, confirm_nam
     let remembered = std::mem::take(&mut case.remembered);
     let note = Some(words::clean(wish.reason.trim(), attest::NOTE));
     case.keep(note, |case| case.set_pin(wish, |name| remembered.get(name))).await
+}
+
+/// A refusal, with what to do about it by options.
+fn refused(refusal: Refusal) -> anyhow::Error {
+    let how = if refusal.wants_name { ". It is typed behind --confirm-name" } else { "" };
+    anyhow::anyhow!("{refusal}{how}")
 }
 
 /// The name of the tenant, as somebody types it who was told what it is for.

@@ -144,7 +144,10 @@ async fn a_topic_is_replaced_with_a_reason_and_the_typed_name_and_everybody_sees
     let new = topic("new");
     let store = site.run(&["pin", "list"]).await.stdout;
     for (wanted, more) in [
-        ("must be typed", &["--reason", "lost"][..]),
+        (
+            "must be typed, and it was not; nothing was changed. It is typed behind --confirm-name",
+            &["--reason", "lost"][..],
+        ),
         ("\"Acme\" is not it", &["--reason", "lost", "--confirm-name", "Acme"]),
         ("\"\" is not it", &["--reason", "lost", "--confirm-name", ""]),
         ("needs a reason", &["--reason", " ", "--confirm-name", "acme"]),
@@ -282,6 +285,7 @@ async fn a_drifting_topic_is_accepted_on_the_page_with_reason_and_name() {
         let some: Vec<_> = parts.iter().filter(|(name, _)| *name != left_out).copied().collect();
         let said = kim.say(page, &some).await;
         assert!(said.status == status && said.body.contains(wanted), "{left_out}: {}: {}", said.status, said.body);
+        assert!(!said.body.contains("--confirm-name"), "a page has no options: {}", said.body);
     }
     let other = [("topic", new.as_str()), ("note", "enrolled <again>"), ("name", "north")];
     let said = kim.say(page, &other).await;
