@@ -118,16 +118,26 @@ impl Case<'_> {
         pinned.or_else(|| self.memory.attestations.iter().rev().find_map(|word| said(&word.statement)))
     }
 
-    /// "Forget the topic."
+    /// "Forget the topic." It is as dangerous as another topic: whatever is seen next is pinned.
     ///
     /// # Errors
     ///
-    /// If the configuration fixes it, or there is none.
-    pub fn forget_pin(&self) -> Result<Kept, Refusal> {
+    /// If the configuration fixes it, there is none, no reason is given, or the name of the tenant was not typed.
+    pub fn forget_pin(&self, reason: &str, typed: Option<&str>) -> Result<Kept, Refusal> {
         self.refuse_if_configured()?;
         let Some(topic) = self.memory.pin.as_ref().map(|pin| pin.topic.clone()) else {
             return Err(Refusal::new(format!("{:?} has no pinned topic", self.name)));
         };
+        if reason.trim().is_empty() {
+            return Err(Refusal::new("it needs a reason why the topic is to be forgotten; nothing was changed"));
+        }
+        self.refuse_if_not_named(typed, || {
+            format!(
+                "{:?} keeps {topic}, and once that is forgotten, whatever topic is seen next is pinned, also a wrong one. To \
+                 forget it all the same",
+                self.name
+            )
+        })?;
         let told = format!("{:?} keeps {topic} no more; the next topic seen is pinned, unconfirmed.", self.name);
         Ok(Kept::of(Statement::PinForgotten { topic }, PinChange::Forget, told))
     }
