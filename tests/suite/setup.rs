@@ -230,6 +230,8 @@ async fn a_certificate_file_alone_is_enough() {
     person.answers("Which MDM", "none").await;
     person.answers("A name for this tenant", "").await;
     person.sees("Something is needed here.").await;
+    person.answers("A name for this tenant", "..").await;
+    person.sees("Name: must be another one: no browser gets to the page of a tenant with this name.").await;
     person.answers("A name for this tenant", "Schule \u{fc}ber: \"alles\"").await;
     person.answers("Its path, or its end as a date such as 2027-03-01: ", "").await;
     person.sees("Something is needed here.").await;
