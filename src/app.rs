@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{self, Config, Reload};
+use crate::config::{self, Config, Reload, Running};
 use crate::evaluate::report::Snapshot;
 use crate::evaluate::{NetworkReport, Report, evaluate, network};
 use crate::handover::Installation;
@@ -31,7 +31,7 @@ use crate::notify::Notifier;
 use crate::poller::probe::Probing;
 use crate::poller::{self, FirstRound, Limits, Surroundings};
 use crate::store::{self, Store};
-use crate::web::{self, Access, ReloadRequest, Running};
+use crate::web::{self, Access, ReloadRequest};
 
 pub use jobs::{Shared, jobs, provider};
 pub use verifying::Verifying;

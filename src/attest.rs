@@ -28,12 +28,16 @@ pub const NAME: usize = 128;
 
 /// Why nothing may be kept: a sentence for the person, no full stop needed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Refusal(String);
+#[error("{why}")]
+pub struct Refusal {
+    why: String,
+    /// Whether the name of the tenant was not typed, which could be done. How, each face knows for itself.
+    pub wants_name: bool,
+}
 
 impl Refusal {
     fn new(why: impl Into<String>) -> Self {
-        Self(why.into())
+        Self { why: why.into(), wants_name: false }
     }
 }
 

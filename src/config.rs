@@ -21,6 +21,7 @@ mod mdm;
 pub mod notify;
 mod postgres;
 mod probe;
+mod running;
 mod schema;
 mod sections;
 mod table;
@@ -32,6 +33,7 @@ mod wire;
 
 pub use notify::Notify;
 pub use postgres::Postgres;
+pub use running::Running;
 pub use schema::{schema, schema_text};
 pub(crate) use table::unknown_key;
 

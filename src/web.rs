@@ -22,7 +22,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::access::Access;
@@ -30,24 +29,13 @@ use self::problem::Problem;
 pub use self::server::{Limits, serve};
 use crate::address;
 use crate::clock::Clock;
-use crate::config::{Config, Reload};
+use crate::config::{Reload, Running};
 use crate::evaluate::{Report, evaluate};
 use crate::handover::Installation;
 use crate::metrics::Counters;
 use crate::model;
 use crate::status;
 use crate::store::Store;
-
-/// The configuration in force, and how the last reload went.
-#[derive(Clone, Debug)]
-pub struct Running {
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// When it was read.
-    pub since: DateTime<Utc>,
-    /// Whether the last reload went well; if not, the configuration is an older one.
-    pub is_current: bool,
-}
 
 /// A wish to read the configuration again, and where the answer goes.
 pub type ReloadRequest = oneshot::Sender<Result<(), Vec<model::Problem>>>;

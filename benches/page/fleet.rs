@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use apnswatch::app::jobs::{Shared, jobs};
 use apnswatch::clock::Clock;
-use apnswatch::config::{self, Config};
+use apnswatch::config::{self, Config, Running};
 use apnswatch::evaluate::learn::Expectations;
 use apnswatch::evaluate::report::polled_sources;
 use apnswatch::handover::Installation;
@@ -19,7 +19,7 @@ use apnswatch::model::{
     Source, TenantName, Topic,
 };
 use apnswatch::store::Store;
-use apnswatch::web::{self, Access, Context, Running};
+use apnswatch::web::{self, Access, Context};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};

@@ -62,18 +62,14 @@ impl Case<'_> {
             return Err(Refusal::new("it needs a reason why the topic is another one now; nothing was changed"));
         }
         let before = self.topic_before().cloned();
-        if let Some(before) = self.replaced_by(&topic)
-            && typed.as_deref().map(str::trim) != Some(self.name.as_str().trim())
-        {
-            let what = match &typed {
-                Some(typed) => format!("{:?} is not it", clean(typed.trim(), 128)),
-                None => "it was not (--confirm-name)".to_owned(),
-            };
-            return Err(Refusal::new(format!(
-                "{:?} had the topic {before}, and devices that listen on it are not reached with {topic}. To make that the topic all \
-                 the same, the name of the tenant must be typed, and {what}; nothing was changed",
-                self.name
-            )));
+        if let Some(before) = self.replaced_by(&topic) {
+            self.refuse_if_not_named(typed.as_deref(), || {
+                format!(
+                    "{:?} had the topic {before}, and devices that listen on it are not reached with {topic}. To make that the \
+                     topic all the same",
+                    self.name
+                )
+            })?;
         }
         let told = format!("{:?} keeps {topic} from now on; whatever tells another topic is drift.", self.name);
         let pin = self.pinned(topic.clone());
@@ -122,18 +118,41 @@ impl Case<'_> {
         pinned.or_else(|| self.memory.attestations.iter().rev().find_map(|word| said(&word.statement)))
     }
 
-    /// "Forget the topic."
+    /// "Forget the topic." It is as dangerous as another topic: whatever is seen next is pinned.
     ///
     /// # Errors
     ///
-    /// If the configuration fixes it, or there is none.
-    pub fn forget_pin(&self) -> Result<Kept, Refusal> {
+    /// If the configuration fixes it, there is none, no reason is given, or the name of the tenant was not typed.
+    pub fn forget_pin(&self, reason: &str, typed: Option<&str>) -> Result<Kept, Refusal> {
         self.refuse_if_configured()?;
         let Some(topic) = self.memory.pin.as_ref().map(|pin| pin.topic.clone()) else {
             return Err(Refusal::new(format!("{:?} has no pinned topic", self.name)));
         };
+        if reason.trim().is_empty() {
+            return Err(Refusal::new("it needs a reason why the topic is to be forgotten; nothing was changed"));
+        }
+        self.refuse_if_not_named(typed, || {
+            format!(
+                "{:?} keeps {topic}, and once that is forgotten, whatever topic is seen next is pinned, also a wrong one. To \
+                 forget it all the same",
+                self.name
+            )
+        })?;
         let told = format!("{:?} keeps {topic} no more; the next topic seen is pinned, unconfirmed.", self.name);
         Ok(Kept::of(Statement::PinForgotten { topic }, PinChange::Forget, told))
+    }
+
+    /// Whoever does what cannot be undone types the name of the tenant. `danger` ends where it is said that it must be typed.
+    fn refuse_if_not_named(&self, typed: Option<&str>, danger: impl FnOnce() -> String) -> Result<(), Refusal> {
+        if typed.map(str::trim) == Some(self.name.as_str().trim()) {
+            return Ok(());
+        }
+        let what = match typed {
+            Some(typed) => format!("{:?} is not it", clean(typed.trim(), 128)),
+            None => "it was not".to_owned(),
+        };
+        let why = format!("{}, the name of the tenant must be typed, and {what}; nothing was changed", danger());
+        Err(Refusal { wants_name: typed.is_none(), ..Refusal::new(why) })
     }
 
     fn pinned(&self, topic: Topic) -> Pin {

@@ -51,13 +51,16 @@ pub(super) enum Pin {
         #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
         confirm_name: Option<String>,
     },
-    /// Forget the topic; the next one seen is pinned
+    /// Forget the topic; whatever is seen next is pinned, also a wrong one
     Forget {
         #[command(flatten)]
         who: Who,
-        /// Why
+        /// Why; everybody sees it for a week
         #[arg(long)]
-        reason: Option<String>,
+        reason: String,
+        /// The name of the tenant once more. Without it, it is asked for at the terminal
+        #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+        confirm_name: Option<String>,
     },
 }
 
@@ -140,7 +143,7 @@ impl<'a> Case<'a> {
         word: impl FnOnce(&attest::Case<'_>) -> Result<Kept, Refusal>,
     ) -> Result<(Kept, Vec<Attestation>), End> {
         let case = self.judge()?;
-        let kept = word(&case).map_err(anyhow::Error::from)?;
+        let kept = word(&case).map_err(refused)?;
         let words = case.attestations(&kept, &Remarks { note, ..Remarks::default() });
         if !words.is_empty() {
             self.desk.attest(&self.name, &words, &kept.pin).await?;
@@ -159,9 +162,7 @@ pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
             Case::open(scene, &who).await?.keep(None, |case| case.confirm_pin(topic)).await?;
         }
         Pin::Set { who, topic, reason, confirm_name } => set(scene, &who, topic, reason, confirm_name).await?,
-        Pin::Forget { who, reason } => {
-            Case::open(scene, &who).await?.keep(reason, |case| case.forget_pin()).await?;
-        }
+        Pin::Forget { who, reason, confirm_name } => forget(scene, &who, reason, confirm_name).await?,
     }
     Ok(0)
 }
@@ -170,12 +171,19 @@ pub(super) async fn pin(scene: &Scene, command: Pin) -> Result<u8, End> {
 async fn set(scene: &Scene, who: &Who, topic: Topic, reason: String, confirm_name: Option<String>) -> Result<(), End> {
     let mut case = Case::open(scene, who).await?;
     let mut wish = NewTopic { topic, reason, typed: confirm_name };
-    let is_asked = wish.typed.is_none() && io::stdin().is_terminal() && io::stderr().is_terminal();
-    if is_asked && let Some(before) = case.judge()?.replaced_by(&wish.topic).cloned() {
+    if wish.typed.is_none()
+        && is_somebody_there()
+        && let Some(before) = case.judge()?.replaced_by(&wish.topic).cloned()
+    {
         // Whatever else is in the way is told before anybody types.
         let sure = NewTopic { typed: Some(case.name.to_string()), ..wish.clone() };
         case.judge()?.set_pin(sure, |name| case.remembered.get(name)).map_err(anyhow::Error::from)?;
-        wish.typed = Some(asked(&case.name, &before, &wish.topic)?);
+        let topic = &wish.topic;
+        wish.typed = Some(asked(
+            &case.name,
+            &format!("was {before}. Devices that listen on it are not reached with {topic}"),
+            &format!("make {topic} its topic from now on"),
+        )?);
         // Somebody else may have said something while this person typed.
         case.desk.close().await;
         case = Case::open(scene, who).await?;
@@ -185,14 +193,40 @@ async fn set(scene: &Scene, who: &Who, topic: Topic, reason: String, confirm_nam
     case.keep(note, |case| case.set_pin(wish, |name| remembered.get(name))).await
 }
 
+/// Runs `pin forget`.
+async fn forget(scene: &Scene, who: &Who, reason: String, mut typed: Option<String>) -> Result<(), End> {
+    let mut case = Case::open(scene, who).await?;
+    let pinned = case.memory.pin.as_ref().map(|pin| pin.topic.clone());
+    if typed.is_none()
+        && is_somebody_there()
+        && let Some(pinned) = pinned
+    {
+        // Whatever else is in the way is told before anybody types.
+        case.judge()?.forget_pin(&reason, Some(case.name.as_str())).map_err(anyhow::Error::from)?;
+        let danger = format!("is {pinned}. Whatever is seen next is pinned in its place, also a wrong one");
+        typed = Some(asked(&case.name, &danger, "forget it all the same")?);
+        // Somebody else may have said something while this person typed.
+        case.desk.close().await;
+        case = Case::open(scene, who).await?;
+    }
+    let note = Some(words::clean(reason.trim(), attest::NOTE));
+    case.keep(note, |case| case.forget_pin(&reason, typed.as_deref())).await
+}
+
+fn is_somebody_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// A refusal, with what to do about it by options.
+fn refused(refusal: Refusal) -> anyhow::Error {
+    let how = if refusal.wants_name { ". It is typed behind --confirm-name" } else { "" };
+    anyhow::anyhow!("{refusal}{how}")
+}
+
 /// The name of the tenant, as somebody types it who was told what it is for.
-fn asked(name: &TenantName, before: &Topic, topic: &Topic) -> io::Result<String> {
+fn asked(name: &TenantName, danger: &str, wish: &str) -> io::Result<String> {
     let name = words::clean(name.as_str(), 128);
-    write!(
-        io::stderr(),
-        "The topic of {name} was {before}. Devices that listen on it are not reached with {topic}.\n\
-         To make {topic} its topic from now on, type the name of the tenant: "
-    )?;
+    write!(io::stderr(), "The topic of {name} {danger}.\nTo {wish}, type the name of the tenant: ")?;
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
     Ok(line)

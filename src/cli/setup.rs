@@ -3,6 +3,7 @@
 
 mod answers;
 mod held;
+mod notices;
 mod options;
 mod questions;
 mod reading;
@@ -110,13 +111,16 @@ async fn interrupted(state: State, terminal: Option<Terminal>) {
 /// With a person at a terminal.
 fn asked(scene: &Scene, options: &Options, terminal: &Terminal, state: &State) -> Result<u8, End> {
     let spot = Spot::find(scene)?;
+    // Before anything is asked, rather than at the end.
+    options.notices(&spot)?;
     let interview = Interview { scene, options, terminal, spot: &spot };
-    let answers = interview.answers()?;
+    let mut answers = interview.answers()?;
     terminal.gap()?;
     terminal.say("Now everything is asked once, as apnswatch once does it.")?;
     terminal.gap()?;
     let reading = reading::once(scene, &spot, &answers)?;
     reading::show(&reading, &answers, &mut io::stdout().lock())?;
+    interview.notices(&mut answers)?;
     terminal.gap()?;
     if !terminal.agrees(&format!("Write this to {}?", spot.file(&answers).display()), true)? {
         return Err(anyhow!("as you wish").into());
@@ -146,6 +150,12 @@ fn unasked(scene: &Scene, options: &Options, state: &State) -> Result<u8, End> {
     }
     if matches!(trial.outcome, Outcome::Refused | Outcome::Unreached) {
         return Err(anyhow!("the login was tried, and does not do").into());
+    }
+    if let (Some(notices), true) = (&answers.notices, options.test_notice) {
+        let sent = Handle::current().block_on(notices::send(&config, notices, scene.clock.now()));
+        if let Err(untaken) = sent {
+            return Err(anyhow!("{}", untaken.sentence.trim_end_matches('.')).into());
+        }
     }
     let reading = reading::once(scene, &spot, &answers)?;
     let files = state.write(scene, &spot, &answers)?;
@@ -179,6 +189,7 @@ fn refused(problems: &[crate::model::Problem]) -> End {
 fn plain(problem: &crate::model::Problem) -> crate::model::Problem {
     let key = problem.path.rsplit_once("tenants[0].").map_or(problem.path.as_str(), |(_, key)| key);
     let key = key.trim_start_matches("mdm.");
+    let key = key.strip_prefix("notify.").and_then(|way| way.split_once('.')).map_or(key, |(_, key)| key);
     // The tenant that is named behind it is the only one.
     let message = problem.message.rsplit_once(" (tenant ").map_or(problem.message.as_str(), |(message, _)| message);
     crate::model::Problem::new(key, message)

@@ -94,6 +94,10 @@ pub(super) fn read(
         let place = format!("{}{}", origin.prefix, table.path());
         let name = table.required("name", |value| {
             let name = TenantName::parse(&values::any_text(value)?)?;
+            // Browsers take these for folders of the address, escaped or not (WHATWG URL, 4.1), and never ask for such a page.
+            if matches!(name.as_str(), "." | "..") {
+                return Err("must be another one: no browser gets to the page of a tenant with this name".to_owned());
+            }
             if let Some(first) = before.names.get(&name).or_else(|| taken.names.get(&name)) {
                 return Err(format!("must be unique: {first} has the name {name}, too"));
             }

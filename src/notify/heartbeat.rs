@@ -7,11 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::channel;
 use crate::config::notify::Heartbeat;
-use crate::config::{Config, Network};
+use crate::config::{Config, Network, Running};
 use crate::evaluate::report::{Snapshot, polled_sources};
 use crate::model::Failure;
 use crate::secret::SecretFile;
-use crate::web::Running;
 
 /// A vendor may ask for a pause this long.
 const PAUSE: TimeDelta = TimeDelta::hours(1);

@@ -19,13 +19,12 @@ use super::ledger::{Ledger, Policy};
 use super::message::Message;
 use super::news::{Around, News};
 use crate::clock::Clock;
-use crate::config::{Config, Notify};
+use crate::config::{Config, Notify, Running};
 use crate::evaluate::evaluate;
 use crate::evaluate::report::Snapshot;
 use crate::metrics::Counters;
 use crate::model::Failure;
 use crate::store::{Hold, NoticeChanges, Store};
-use crate::web::Running;
 
 /// From the end of one look to the next.
 const PACE: Duration = Duration::from_secs(10);

@@ -22,10 +22,9 @@ pub(super) use self::key::PATH as CALENDAR;
 pub use self::key::check as check_key;
 use self::login::Logins;
 pub use self::login::User;
-use super::Running;
 use crate::blocking::Guard;
-use crate::config::Web;
 use crate::config::web_access::{self, ClientAuth, WebAccess};
+use crate::config::{Running, Web};
 use crate::model::Problem;
 use crate::secret::Secret;
 

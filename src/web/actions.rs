@@ -12,10 +12,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use url::Url;
 
 pub(super) use self::said::{duty, of_tenant};
+use super::Context;
 use super::access::User;
 use super::problem::Problem;
-use super::{Context, Running};
-use crate::config::Web;
+use crate::config::{Running, Web};
 use crate::secret::Secret;
 
 /// The part of a form that carries the token.

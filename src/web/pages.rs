@@ -18,13 +18,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use self::filter::Filter;
+use super::Context;
 use super::access::User;
 use super::actions::{Actor, Hand};
 use super::parts::{Form, Parts};
 use super::problem::Problem;
-use super::{Context, Running};
 use crate::address;
-use crate::config::Config;
+use crate::config::{Config, Running};
 use crate::evaluate::{Report, TenantReport};
 use crate::handover::{Scope, compose};
 use crate::model::{Memory, TenantName};

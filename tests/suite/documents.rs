@@ -2,7 +2,7 @@
 //! done from the first block to the last.
 
 pub(crate) mod blocks;
-mod page;
+pub(crate) mod page;
 mod security;
 
 use std::collections::BTreeSet;
@@ -136,7 +136,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// A push certificate with so many days left.
-fn certificate(authority: &Authority, topic: &str, serial: &str, days: i64) -> String {
+pub(crate) fn certificate(authority: &Authority, topic: &str, serial: &str, days: i64) -> String {
     let not_after = now() + TimeDelta::days(days) + TimeDelta::hours(1);
     let not_before = not_after - TimeDelta::days(365);
     let leaf = Leaf { topic: topic.to_owned(), serial: serial.to_owned(), not_before, not_after };
@@ -144,7 +144,7 @@ fn certificate(authority: &Authority, topic: &str, serial: &str, days: i64) -> S
 }
 
 /// The Jamf Pro of the page: all may be read, and it warns of nothing.
-fn jamf_pro(id: &str) -> jamf::Server {
+pub(crate) fn jamf_pro(id: &str) -> jamf::Server {
     let end = now() + TimeDelta::days(200);
     jamf::Server::new(jamf::Credential::Client(id.to_owned(), SECRET.into()))
         .with(Resource::Notifications, Answer::List(Vec::new()))

@@ -131,7 +131,8 @@ async fn a_file_with_a_mistake_is_refused_whole_and_each_mistake_has_its_line() 
              east,none,,,,theirs,com.example.app,,\n\
              west,jamf,https://west.example.com,reader,/run/s,,,perhaps,\n\
              ,none,,,,,,,\n\
-             more,,https://more.example.com,,,,,,\n",
+             more,,https://more.example.com,,,,,,\n\
+             ..,none,,,,,,,\n",
             &[],
         )
         .await;
@@ -145,6 +146,7 @@ async fn a_file_with_a_mistake_is_refused_whole_and_each_mistake_has_its_line() 
         "line 8: push: must be true or false",
         "line 9: name: is missing",
         "line 10: kind: ",
+        "line 11: name: must be another one: no browser gets to the page",
     ] {
         assert!(told.contains(line), "{line}\n{told}");
     }

@@ -23,6 +23,7 @@ mod desk;
 mod documents;
 mod drill;
 mod faults;
+mod first_hour;
 #[path = "../../benches/polls/fleet.rs"]
 mod fleet;
 mod formerly;

@@ -144,7 +144,10 @@ async fn a_topic_is_replaced_with_a_reason_and_the_typed_name_and_everybody_sees
     let new = topic("new");
     let store = site.run(&["pin", "list"]).await.stdout;
     for (wanted, more) in [
-        ("must be typed", &["--reason", "lost"][..]),
+        (
+            "must be typed, and it was not; nothing was changed. It is typed behind --confirm-name",
+            &["--reason", "lost"][..],
+        ),
         ("\"Acme\" is not it", &["--reason", "lost", "--confirm-name", "Acme"]),
         ("\"\" is not it", &["--reason", "lost", "--confirm-name", ""]),
         ("needs a reason", &["--reason", " ", "--confirm-name", "acme"]),
@@ -170,24 +173,42 @@ async fn a_topic_is_replaced_with_a_reason_and_the_typed_name_and_everybody_sees
     assert_eq!((text("topic"), text("before")), (new.clone(), topic("acme")));
     assert!(status["tenants"][1].get("pin_changes").is_none(), "{status}");
 
-    // Forgetting it first is no way around the name.
-    let forgotten = site.run(&["pin", "forget", "--tenant", "acme", "--by", "kim"]).await;
+    // Forgetting it first is no way around the name, and takes it, too.
+    let store = site.run(&["pin", "list"]).await.stdout;
+    for (wanted, more) in [
+        (
+            "pinned, also a wrong one. To forget it all the same, the name of the tenant must be typed",
+            &["--reason", "x"][..],
+        ),
+        ("\"north\" is not it", &["--reason", "x", "--confirm-name", "north"]),
+        ("needs a reason", &["--reason", " ", "--confirm-name", "acme"]),
+    ] {
+        let refused = forget(&site, more).await;
+        assert!(refused.status == Some(1) && refused.stderr.contains(wanted), "{more:?}: {refused:?}");
+    }
+    assert_ne!(forget(&site, &["--confirm-name", "acme"]).await.status, Some(0), "no reason at all");
+    assert_eq!(site.run(&["pin", "list"]).await.stdout, store, "nothing was kept of all this");
+    let forgotten = forget(&site, &["--reason", "begin anew", "--confirm-name", "acme"]).await;
     assert_eq!(forgotten.status, Some(0), "{forgotten:?}");
     let refused = set(&site, &topic("third"), &["--reason", "lost"]).await;
     assert!(refused.status == Some(1) && refused.stderr.contains(&new), "{refused:?}");
     let once = site.run(&["once"]).await;
     assert!(once.stdout.contains("acme: the topic was forgotten by kim"), "{}", once.stdout);
+    assert!(once.stdout.contains("begin anew"), "{}", once.stdout);
     assert_eq!(set(&site, &new, &["--reason", "a mistake"]).await.status, Some(0), "the same as before");
 }
 
-/// Runs `pin set` at a terminal, where `typed` is typed.
-async fn at_a_terminal(site: &Site, typed: &str) -> (Option<i32>, String) {
+async fn forget(site: &Site, more: &[&str]) -> Ended {
+    site.run(&[&["pin", "forget", "--tenant", "acme", "--by", "kim"], more].concat()).await
+}
+
+/// Runs a command of `pin` at a terminal, where `typed` is typed.
+async fn at_a_terminal(site: &Site, command: &str, typed: &str) -> (Option<i32>, String) {
     let program = site.command().as_std().get_program().to_owned();
     let line = format!(
-        "'{}' --config '{}' pin set --tenant acme --topic {} --by kim --reason lost",
+        "'{}' --config '{}' pin {command} --tenant acme --by kim --reason lost",
         program.display(),
         site.path("apnswatch.yaml").display(),
-        topic("new")
     );
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
@@ -204,14 +225,20 @@ async fn at_a_terminal(site: &Site, typed: &str) -> (Option<i32>, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_a_terminal_the_name_is_asked_for() {
     let site = two().await;
+    let set = format!("set --topic {}", topic("new"));
     for typed in ["north\n", "\n", "yes\n"] {
-        let (status, told) = at_a_terminal(&site, typed).await;
-        assert!(status == Some(1) && told.contains("nothing was changed"), "{typed:?}: {told}");
+        for command in [set.as_str(), "forget"] {
+            let (status, told) = at_a_terminal(&site, command, typed).await;
+            assert!(status == Some(1) && told.contains("nothing was changed"), "{typed:?}: {told}");
+        }
     }
-    let (status, told) = at_a_terminal(&site, "acme\n").await;
+    let (status, told) = at_a_terminal(&site, &set, "acme\n").await;
     assert!(status == Some(0) && told.contains("type the name of the tenant"), "{told}");
     assert!(told.contains(&format!("was {}", topic("acme"))), "{told}");
     assert!(site.run(&["pin", "list"]).await.stdout.contains(&topic("new")));
+    let (status, told) = at_a_terminal(&site, "forget", "acme\n").await;
+    assert!(status == Some(0) && told.contains("pinned in its place, also a wrong one"), "{told}");
+    assert!(!site.run(&["pin", "list"]).await.stdout.contains(&topic("new")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,6 +309,7 @@ async fn a_drifting_topic_is_accepted_on_the_page_with_reason_and_name() {
         let some: Vec<_> = parts.iter().filter(|(name, _)| *name != left_out).copied().collect();
         let said = kim.say(page, &some).await;
         assert!(said.status == status && said.body.contains(wanted), "{left_out}: {}: {}", said.status, said.body);
+        assert!(!said.body.contains("--confirm-name"), "a page has no options: {}", said.body);
     }
     let other = [("topic", new.as_str()), ("note", "enrolled <again>"), ("name", "north")];
     let said = kim.say(page, &other).await;

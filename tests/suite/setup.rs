@@ -1,6 +1,7 @@
 //! `setup`, as a person at a terminal does it, and as a script.
 
-mod person;
+mod notices;
+pub(crate) mod person;
 mod pipe;
 mod stopped;
 mod vendors;
@@ -45,7 +46,13 @@ impl Desk {
         self.folder.path().join(name)
     }
 
+    /// Somebody whom Alertmanager tells.
     fn person(&self, options: &[&str]) -> Person {
+        self.asked_all(&[&["--notify", "none"], options].concat())
+    }
+
+    /// Somebody who is asked for everything that the options do not say.
+    fn asked_all(&self, options: &[&str]) -> Person {
         Person::begins(&self.config(), options)
     }
 
@@ -120,7 +127,7 @@ async fn tells_the_account(person: &mut Person) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_jamf_from_nothing_to_a_healthy_tenant() {
     let desk = Desk::new().await;
-    let mut person = desk.person(&[]);
+    let mut person = desk.asked_all(&[]);
     person.sees("nothing is written, and Ctrl-C leaves everything as it was").await;
     person.answers("Which MDM", "jmaf").await;
     person.sees("Must be one of intune, jamf, kandji, mosyle, none.").await;
@@ -177,6 +184,9 @@ async fn one_jamf_from_nothing_to_a_healthy_tenant() {
     person.sees("acme ok expires in 200 days").await;
     person.sees("- the way to Apple: add probe").await;
     person.sees("- whether pushes arrive: this MDM does not tell").await;
+    // Alertmanager does it.
+    person.sees("How shall you be told when something is wrong?").await;
+    person.answers("Your choice: ", "a").await;
     let before = desk.etc();
     assert_eq!(before, BTreeMap::new(), "nothing is written before the end");
     person.answers("Write this to", "").await;
@@ -220,6 +230,8 @@ async fn a_certificate_file_alone_is_enough() {
     person.answers("Which MDM", "none").await;
     person.answers("A name for this tenant", "").await;
     person.sees("Something is needed here.").await;
+    person.answers("A name for this tenant", "..").await;
+    person.sees("Name: must be another one: no browser gets to the page of a tenant with this name.").await;
     person.answers("A name for this tenant", "Schule \u{fc}ber: \"alles\"").await;
     person.answers("Its path, or its end as a date such as 2027-03-01: ", "").await;
     person.sees("Something is needed here.").await;

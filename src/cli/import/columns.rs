@@ -62,7 +62,7 @@ const LABEL: &str = "label.";
 /// What is told of the columns by `--help`.
 pub(crate) const HELP: &str = "\
 Columns, in any order; an empty cell is as good as none, and `defaults` of the configuration fill it:
-  name                 unique, 1 to 128 characters; the one that must be there
+  name                 unique, 1 to 128 characters, not . or ..; the one that must be there
   kind                 intune, jamf, kandji, mosyle; empty or none for no MDM to ask
   url, directory, cloud, login_url, graph_url, client_id, client_secret_file, client_certificate_file,
   client_key_file, federated_token_file, username, password_file,

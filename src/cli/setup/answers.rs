@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 
 use super::held::Credentials;
+use super::notices::Notices;
 use crate::cli::yaml::scalar;
 use crate::model::{MdmKind, TenantName};
 use crate::words;
@@ -158,6 +159,8 @@ pub(super) struct Answers {
     pub(super) certificate: Known,
     pub(super) site: String,
     pub(super) ways: Ways,
+    /// Who is told, if not by Alertmanager.
+    pub(super) notices: Option<Notices>,
 }
 
 /// Where the files of a tenant are: now while it is tried, or where they will be.
@@ -166,17 +169,21 @@ pub(super) struct Paths {
     pub(super) credentials: Named<PathBuf>,
     /// The certificate.
     pub(super) certificate: Option<PathBuf>,
+    /// The secrets of the way to people, by their keys.
+    pub(super) notices: Named<PathBuf>,
 }
 
 impl Answers {
     /// Where everything is while it is tried.
     pub(super) fn paths_now(&self) -> Paths {
+        let paths = |held: &Credentials| Named(held.0.iter().map(|(key, held)| (*key, held.path())).collect());
         Paths {
-            credentials: Named(self.credentials.0.iter().map(|(key, held)| (*key, held.path())).collect()),
+            credentials: paths(&self.credentials),
             certificate: match &self.certificate {
                 Known::File(path, _) => Some(path.clone()),
                 Known::Nothing | Known::End(_) => None,
             },
+            notices: self.notices.as_ref().map(|notices| paths(&notices.secrets)).unwrap_or_default(),
         }
     }
 
@@ -202,11 +209,10 @@ impl Answers {
         self.tenant(paths, &mut yaml);
         yaml.push_str("\n# Further tenants, in files of their own: apnswatch setup and apnswatch import write them.\n");
         yaml.push_str("tenant_files: [tenants.d/*.yaml]\n\n");
-        yaml.push_str(
-            "# Who is told, where no Prometheus is: by mail, chat or pager. docs/notify.md has all of it; then try it with apnswatch \
-             drill.\n# notify:\n#   smtp:\n#     server: mail.example.com:587\n#     from: apnswatch <apnswatch@example.com>\n#     \
-             to: [it-apns@example.com]\n#     username: apnswatch\n#     password_file: /etc/apnswatch/secrets/mail\n\n",
-        );
+        match &self.notices {
+            Some(notices) => notices.yaml(&paths.notices, &mut yaml),
+            None => yaml.push_str(UNTOLD),
+        }
         yaml.push_str("# The way to Apple, tried from here. device: the one that devices need, server: the one of an MDM that runs here.\n");
         match (self.ways.device, self.ways.server) {
             (true, false) => yaml.push_str("probe:\n  roles: [device]\n"),
@@ -319,6 +325,12 @@ impl Answers {
         }
     }
 }
+
+/// What stands in the place of `notify` where nobody is told from here.
+const UNTOLD: &str = "# Who is told, where no Alertmanager does it: by mail, chat or pager. docs/notify.md has all of it; then try it with \
+                      apnswatch drill.\n# notify:\n#   smtp:\n#     server: mail.example.com:587\n#     from: apnswatch \
+                      <apnswatch@example.com>\n#     to: [it-apns@example.com]\n#     username: apnswatch\n#     password_file: \
+                      /etc/apnswatch/secrets/mail\n\n";
 
 /// The id of the account that is asked for.
 pub(super) const ACCOUNT: &str = "apns";

@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 use super::answers::{Account, Answers, Field, Known, Named, Ways, WhichAccount, fields, suggestion};
 use super::held::{Credentials, Held, piped};
+use super::notices::{CHOICES as NOTICES, Notices, Secret};
 use super::spot::{Spot, Target};
 use crate::attest::found_in;
 use crate::certificate::Certificate;
@@ -18,22 +19,24 @@ use crate::model::{AccountId, MdmKind, TenantName};
 use crate::source::file;
 
 /// An option with a value.
-struct Choice {
-    long: &'static str,
-    value: &'static str,
-    help: &'static str,
-    check: fn(&str) -> Result<String, String>,
+pub(super) struct Choice {
+    pub(super) long: &'static str,
+    pub(super) value: &'static str,
+    pub(super) help: &'static str,
+    pub(super) check: fn(&str) -> Result<String, String>,
     /// What it excludes.
-    other: Option<&'static str>,
+    pub(super) other: Option<&'static str>,
+    /// Whether it can be given more than once.
+    pub(super) is_many: bool,
 }
 
-const fn choice(
+pub(super) const fn choice(
     long: &'static str,
     value: &'static str,
     help: &'static str,
     check: fn(&str) -> Result<String, String>,
 ) -> Choice {
-    Choice { long, value, help, check, other: None }
+    Choice { long, value, help, check, other: None, is_many: false }
 }
 
 /// Every option with a value. A table, for two dozen fields of a struct would be a tenth of a megabyte of program.
@@ -72,7 +75,15 @@ static CHOICES: [Choice; 22] = [
     ),
     choice("owner", "TEAM", "The team that holds the account", text),
     choice("vault-item", "PLACE", "Where its password is, never the password", text),
-    choice("second-factor", "HOLDER", "Who or what holds its second factor; more than once for more than one", text),
+    Choice {
+        is_many: true,
+        ..choice(
+            "second-factor",
+            "HOLDER",
+            "Who or what holds its second factor; more than once for more than one",
+            text,
+        )
+    },
     choice("signed-in", "DATE", "The day on which somebody last signed in to it", date),
     choice("audited", "DATE", "The day on which its second factor was last checked", date),
     choice("certificate", "FILE", "The certificate in use, as Apple's portal gives it", text),
@@ -90,8 +101,9 @@ static CHOICES: [Choice; 22] = [
 ];
 
 /// The options without a value, and one that is best told beside them.
-static FLAGS: [(&str, &str); 3] = [
+static FLAGS: [(&str, &str); 4] = [
     ("yes", "Ask nothing: what is not given is left out, or ends it where it is needed"),
+    ("test-notice", "Send a test notice before anything is written, and end if it is not taken"),
     ("unit", "Write a unit of systemd beside the configuration"),
     ("start", "Start the service, and at every boot"),
 ];
@@ -99,7 +111,12 @@ static FLAGS: [(&str, &str); 3] = [
 /// What this place is called.
 static PLACE: Choice = choice("site", "NAME", "What this place is called", text);
 
-fn text(text: &str) -> Result<String, String> {
+/// Every option with a value, in the order in which they are told.
+fn choices() -> impl Iterator<Item = &'static Choice> {
+    CHOICES.iter().chain([&PLACE]).chain(&NOTICES)
+}
+
+pub(super) fn text(text: &str) -> Result<String, String> {
     Ok(text.trim().to_owned())
 }
 
@@ -132,6 +149,8 @@ pub(in crate::cli) struct Options {
     given: Vec<(&'static str, String)>,
     /// `--yes`.
     pub(super) yes: bool,
+    /// `--test-notice`.
+    pub(super) test_notice: bool,
     /// `--unit`.
     pub(super) unit: bool,
     /// `--start`.
@@ -143,10 +162,10 @@ impl clap::Args for Options {
         for (long, help) in &FLAGS {
             command = command.arg(Arg::new(*long).long(*long).help(*help).action(ArgAction::SetTrue));
         }
-        for choice in CHOICES.iter().chain([&PLACE]) {
+        for choice in choices() {
             let arg = Arg::new(choice.long).long(choice.long).value_name(choice.value).help(choice.help);
-            let is_many = choice.long == "second-factor";
-            let arg = arg.value_parser(choice.check).action(if is_many { ArgAction::Append } else { ArgAction::Set });
+            let arg =
+                arg.value_parser(choice.check).action(if choice.is_many { ArgAction::Append } else { ArgAction::Set });
             command = command.arg(match choice.other {
                 Some(other) => arg.conflicts_with(other),
                 None => arg,
@@ -163,12 +182,12 @@ impl clap::Args for Options {
 impl clap::FromArgMatches for Options {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut given = Vec::new();
-        for choice in CHOICES.iter().chain([&PLACE]) {
+        for choice in choices() {
             let values = matches.get_many::<String>(choice.long).into_iter().flatten();
             given.extend(values.map(|value| (choice.long, value.clone())));
         }
         let flag = |long| matches.get_flag(long);
-        Ok(Self { given, yes: flag("yes"), unit: flag("unit"), start: flag("start") })
+        Ok(Self { given, yes: flag("yes"), test_notice: flag("test-notice"), unit: flag("unit"), start: flag("start") })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -197,6 +216,11 @@ impl Options {
     /// What was given for an option.
     pub(super) fn get(&self, long: &str) -> Option<&str> {
         self.given.iter().find(|(given, _)| *given == long).map(|(_, value)| value.as_str())
+    }
+
+    /// All that was given for an option.
+    pub(super) fn all(&self, long: &str) -> impl Iterator<Item = &str> {
+        self.given.iter().filter(move |(given, _)| *given == long).map(|(_, value)| value.as_str())
     }
 
     fn text(&self, long: &str) -> Option<String> {
@@ -264,10 +288,19 @@ impl Options {
         let is_open = |field: &&Field| !values.has(field.key) && !credentials.has(field.key);
         let open: Vec<&Field> = fields(kind, is_user).iter().filter(is_open).collect();
         let (secrets, mut missing): (Vec<&Field>, Vec<&Field>) = open.into_iter().partition(|field| field.is_secret);
+        if let Some(stray) = self.stray_notices() {
+            return Err(stray);
+        }
+        let mut notices = self.notices(spot)?;
         if io::stdin().is_terminal() {
             missing.extend(&secrets);
         }
         let mut told: Vec<String> = missing.iter().map(|field| field.option.to_owned()).collect();
+        told.extend(notices.iter_mut().flat_map(Notices::missing).map(str::to_owned));
+        let of_notices: Vec<&Secret> = notices.iter().flat_map(Notices::open).collect();
+        if io::stdin().is_terminal() && !of_notices.is_empty() {
+            told.push("--notify-secret-file FILE, or the secret on standard input".to_owned());
+        }
         let name = match (self.name(), suggestion(&values).as_str()) {
             (Some(name), _) => Some(name),
             (None, word) => TenantName::parse(word).ok(),
@@ -281,10 +314,15 @@ impl Options {
         let (Some(name), true) = (name, told.is_empty()) else {
             return Err(End::Usage(format!("--yes with --kind {kind} takes {}", told.join("; "))));
         };
-        let wanted: Vec<&'static str> = secrets.iter().map(|field| field.question).collect();
-        if !wanted.is_empty() {
-            for (field, secret) in secrets.iter().zip(piped(&wanted)?) {
-                credentials.set(field.key, Held::here(secret, &spot.main)?);
+        let mut wanted: Vec<&'static str> = secrets.iter().map(|field| field.question).collect();
+        wanted.extend(of_notices.iter().map(|secret| secret.question));
+        let mut lines = if wanted.is_empty() { Vec::new() } else { piped(&wanted)? }.into_iter();
+        for (field, secret) in secrets.iter().zip(lines.by_ref()) {
+            credentials.set(field.key, Held::here(secret, &spot.main)?);
+        }
+        if let Some(notices) = &mut notices {
+            for (secret, line) in of_notices.iter().zip(lines) {
+                notices.secrets.set(secret.key, Held::here(line, &spot.main)?);
             }
         }
         Ok(Answers {
@@ -301,6 +339,7 @@ impl Options {
             },
             site: self.get("site").unwrap_or(SITE).to_owned(),
             ways: ways(self.get("probe").unwrap_or_default()),
+            notices,
         })
     }
 
@@ -328,12 +367,7 @@ impl Options {
             address: address.to_owned(),
             owner: self.text("owner"),
             vault_item: self.text("vault-item"),
-            second_factor: self
-                .given
-                .iter()
-                .filter(|(long, _)| *long == "second-factor")
-                .map(|(_, held)| held.clone())
-                .collect(),
+            second_factor: self.all("second-factor").map(str::to_owned).collect(),
             signed_in: self.day("signed-in"),
             audited: self.day("audited"),
         }
@@ -352,6 +386,6 @@ pub(super) fn read_certificate(path: &Path) -> anyhow::Result<(Known, Certificat
     Ok((Known::File(path, bytes.to_vec()), found))
 }
 
-fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     Ok(std::path::absolute(path)?)
 }

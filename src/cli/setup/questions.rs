@@ -54,6 +54,7 @@ impl Interview<'_> {
             certificate: Known::Nothing,
             site: self.options.get("site").unwrap_or(SITE).to_owned(),
             ways: super::answers::Ways::default(),
+            notices: None,
         };
         self.login_words(kind)?;
         self.values(&mut answers, false)?;
@@ -158,8 +159,8 @@ impl Interview<'_> {
             if matches!(answers.credentials.get(field.key), Some(Held::There(_))) {
                 continue;
             }
-            let may_be_kept = answers.credentials.has(field.key);
-            if let Some(secret) = self.terminal.secret(field.question, may_be_kept)? {
+            let kept = answers.credentials.has(field.key).then_some("Enter for the one before");
+            if let Some(secret) = self.terminal.secret(field.question, kept)? {
                 answers.credentials.set(field.key, Held::here(secret, &self.spot.main)?);
             }
         }
@@ -276,7 +277,7 @@ impl Interview<'_> {
     }
 
     /// A path as people type it; no shell stands in between.
-    fn path(&self, text: &str) -> PathBuf {
+    pub(super) fn path(&self, text: &str) -> PathBuf {
         match (text.strip_prefix("~/"), self.scene.environment.get("HOME")) {
             (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
             _ => PathBuf::from(text),

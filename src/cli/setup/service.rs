@@ -69,20 +69,27 @@ fn start() -> Result<(), End> {
 fn unit(spot: &Spot) -> Result<(), End> {
     let program = std::env::current_exe().context("the path of this program is not known")?;
     let path = spot.main.with_file_name("apnswatch.service");
-    let text = text(&program, &spot.main)?;
+    let store = spot.odd_store();
+    let text = text(&program, &spot.main, store.as_deref())?;
     place::put(&path, text.as_bytes(), Rights::Config, false)?;
     let user = USER.lines().find(|line| line.starts_with("u ")).unwrap_or_default();
     let mut out = io::stdout().lock();
     writeln!(out, "Written: {}. To install it:", path.display())?;
     writeln!(out, "  sudo systemd-sysusers --inline '{user}'")?;
     writeln!(out, "  sudo chown -R root:apnswatch {0} && sudo chmod -R g+rX {0}", place::folder_of(&path).display())?;
+    if let Some(store) = &store {
+        writeln!(out, "  sudo chgrp apnswatch {0} && sudo chmod g+w {0}", store.display())?;
+    }
     writeln!(out, "  sudo install -m 0644 {} /etc/systemd/system/apnswatch.service", path.display())?;
     writeln!(out, "  sudo systemctl enable --now apnswatch")?;
     Ok(())
 }
 
-/// The shipped unit with this program and this configuration.
-fn text(program: &Path, config: &Path) -> anyhow::Result<String> {
+/// The line of the unit below which it may be said what the service writes to.
+const PROTECT: &str = "ProtectSystem=strict\n";
+
+/// The shipped unit with this program and this configuration, and a store that is not in its own folder.
+fn text(program: &Path, config: &Path, store: Option<&Path>) -> anyhow::Result<String> {
     // systemd.service(5): blanks separate, a percent sign begins a specifier.
     let word = |path: &Path| -> anyhow::Result<String> {
         let text = path.to_str().filter(|text| !text.contains(['"', '\\', '\n', '$']));
@@ -90,7 +97,9 @@ fn text(program: &Path, config: &Path) -> anyhow::Result<String> {
         Ok(format!("\"{}\"", text.replace('%', "%%")))
     };
     let (program, config) = (word(program)?, word(config)?);
-    Ok(UNIT.replace(START, &format!("ExecStart={program} --config {config} serve")))
+    let text = UNIT.replace(START, &format!("ExecStart={program} --config {config} serve"));
+    let Some(store) = store else { return Ok(text) };
+    Ok(text.replace(PROTECT, &format!("{PROTECT}# The store is here.\nReadWritePaths={}\n", word(store)?)))
 }
 
 #[cfg(test)]
@@ -99,13 +108,15 @@ mod tests {
 
     #[test]
     fn the_shipped_unit_has_the_line_that_is_changed() {
-        let text = text(Path::new("/opt/a b/apnswatch"), Path::new("/srv/50%/apnswatch.yaml")).unwrap();
-        assert!(UNIT.contains(START));
+        let text = text(Path::new("/opt/a b/apnswatch"), Path::new("/srv/50%/apnswatch.yaml"), None).unwrap();
+        assert!(UNIT.contains(START) && UNIT.contains(PROTECT) && !text.contains("ReadWritePaths"));
         assert!(
             text.contains("\nExecStart=\"/opt/a b/apnswatch\" --config \"/srv/50%%/apnswatch.yaml\" serve\n"),
             "{text}"
         );
-        assert!(super::text(Path::new("/opt/a\"b"), Path::new("/c")).is_err());
+        assert!(super::text(Path::new("/opt/a\"b"), Path::new("/c"), None).is_err());
+        let text = super::text(Path::new("/a"), Path::new("/srv/a/c.yaml"), Some(Path::new("/srv/a b"))).unwrap();
+        assert!(text.contains("\nReadWritePaths=\"/srv/a b\"\n"), "{text}");
         assert!(USER.lines().any(|line| line.starts_with("u apnswatch ")));
     }
 }

@@ -8,9 +8,10 @@ use anyhow::{Context as _, anyhow};
 
 use super::answers::{Answers, Known, Paths};
 use super::held::{Held, free};
+use super::notices::Notices;
 use crate::cli::place::{Ready, Rights, file_name, folder_of, settle, tenant_file};
 use crate::cli::{CONFIG, End, Scene};
-use crate::config::{self, Config, Draft};
+use crate::config::{self, Config, Draft, Store};
 use crate::model::Problem;
 
 /// The example that the package puts in the place of a configuration.
@@ -130,6 +131,18 @@ impl Spot {
         if is_usual { Path::new(STORE).join("state.db") } else { self.main.with_file_name("state.db") }
     }
 
+    /// The folder of a store that a service as it is shipped could not write to.
+    pub(super) fn odd_store(&self) -> Option<PathBuf> {
+        let file = match &self.target {
+            Target::Main { .. } => self.store(),
+            Target::Beside(config) => match &config.store {
+                Store::Sqlite(path) => path.clone(),
+                Store::Memory | Store::Postgres(_) => return None,
+            },
+        };
+        Some(folder_of(&file).to_owned()).filter(|folder| !folder.starts_with(STORE))
+    }
+
     /// Writes everything, the configuration last, and gives the files.
     ///
     /// # Errors
@@ -146,6 +159,13 @@ impl Spot {
                 let path = free(folder, &format!("{stem}-{}", key.trim_end_matches("_file").replace('_', "-")), "");
                 ready.push((path.clone(), Ready::new(&path, secret.as_bytes(), Rights::Secret)?));
                 paths.credentials.set(key, path);
+            }
+        }
+        for (name, key, held) in answers.notices.iter().flat_map(Notices::held) {
+            if let Held::Here { secret, .. } = held {
+                let path = free(folder, &name, "");
+                ready.push((path.clone(), Ready::new(&path, secret.as_bytes(), Rights::Secret)?));
+                paths.notices.set(key, path);
             }
         }
         if let Known::File(from, bytes) = &answers.certificate

@@ -130,18 +130,18 @@ impl Terminal {
         }
     }
 
-    /// Asks for a secret, and shows nothing of it. An empty line keeps the one before, where there is one.
+    /// Asks for a secret, and shows nothing of it. `empty` is what an empty line means, where one is taken.
     ///
     /// # Errors
     ///
     /// If the terminal is closed.
-    pub(super) fn secret(&self, question: &str, may_be_kept: bool) -> anyhow::Result<Option<Zeroizing<String>>> {
-        let kept = if may_be_kept { ", Enter for the one before" } else { "" };
+    pub(super) fn secret(&self, question: &str, empty: Option<&str>) -> anyhow::Result<Option<Zeroizing<String>>> {
+        let kept = empty.map(|meaning| format!(", {meaning}")).unwrap_or_default();
         loop {
             let line = self.line(&format!("{question} (not shown{kept}): "), true)?;
             match super::held::secret_of(&line) {
                 Ok(secret) => return Ok(Some(secret)),
-                Err(_) if line.trim().is_empty() && may_be_kept => return Ok(None),
+                Err(_) if line.trim().is_empty() && empty.is_some() => return Ok(None),
                 Err(why) => self.say(&words::sentence(why))?,
             }
         }

@@ -122,6 +122,9 @@ pub(super) fn tenant() -> Value {
         &[],
         [("until", matching("The first day that is loud again.", DATE)), ("reason", text("Why."))],
     );
+    let mut own_name = name("Its name, unique.", 128);
+    // Browsers do not get to the page of such a one.
+    own_name["not"] = json!({ "enum": [".", ".."] });
     // Both, or neither.
     muted["anyOf"] = json!([
         { "properties": { "until": { "type": "null" }, "reason": { "type": "null" } } },
@@ -134,7 +137,7 @@ pub(super) fn tenant() -> Value {
         "A tenant: one certificate of one organisation in one MDM.",
         &["name"],
         [
-            ("name", name("Its name, unique.", 128)),
+            ("name", own_name),
             ("labels", labels),
             ("account", name("The id of an entry of accounts.", 128)),
             ("mdm", mdm()),

@@ -10,14 +10,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::wish::{Wish, day, remarks};
 use super::{Actor, TOKEN, admit, is_theirs};
 use crate::attest::{self, duty_done};
+use crate::config::Running;
 use crate::evaluate::TenantReport;
 use crate::model::{AccountId, DutyDone, Memory, TenantName};
 use crate::store;
+use crate::web::Context;
 use crate::web::access::User;
 use crate::web::pages::{self, Refused, Room, refused};
 use crate::web::parts::{Form, Parts};
 use crate::web::problem::Problem;
-use crate::web::{Context, Running};
 use crate::words::clean;
 
 /// A disk that takes longer than this to keep a word hangs.

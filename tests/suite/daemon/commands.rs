@@ -206,10 +206,11 @@ async fn what_a_person_says_is_seen_at_the_next_scrape_and_survives_a_kill() {
     let scrape = daemon.scrape().await;
     assert_eq!((origin(&scrape), scrape.drift("acme")), (confirmed, Some(0.0)), "changed on purpose: at once");
 
-    assert_eq!(site.run(&["pin", "forget", "--tenant", "acme"]).await.status, Some(0));
+    let forget = ["pin", "forget", "--tenant", "acme", "--reason", "enrolled anew", "--confirm-name", "acme"];
+    assert_eq!(site.run(&forget).await.status, Some(0));
     let scrape = daemon.scrape().await;
     assert_eq!((origin(&scrape), scrape.drift("acme")), (None, None));
-    assert_eq!(site.run(&["pin", "forget", "--tenant", "acme"]).await.status, Some(1), "there is none");
+    assert_eq!(site.run(&forget).await.status, Some(1), "there is none");
     let pins = site.run(&["pin", "list", "--json"]).await;
     let pins: serde_json::Value = serde_json::from_str(&pins.stdout).unwrap();
     assert_eq!(pins, serde_json::json!({ "schema": "apnswatch.pins.v1", "pins": {} }));

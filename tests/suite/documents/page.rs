@@ -76,37 +76,52 @@ impl Machine {
     /// shown of its output must come, in this order.
     pub(crate) async fn follow(&mut self, page: &str) {
         for block in blocks(&document(page)) {
-            let place = format!("{page}:{}", block.line);
-            if let Some(file) = block.file() {
-                self.write(&place, file, &block).await;
-            } else if block.is("run") || block.is("root") {
-                let commands = block.commands();
-                for (number, (command, shown)) in commands.iter().enumerate() {
-                    let asked = commands.get(number + 1).is_some_and(|(next, _)| next == "echo $?");
-                    if block.is("root") {
-                        self.as_root(&place, command).await;
-                    } else {
-                        self.run(&place, command, shown, asked).await;
-                    }
-                }
-            } else {
-                let language = block.language();
-                assert!(
-                    language != "console" && language != "sh" || block.is("elsewhere"),
-                    "{place}: say how this is tested: run, root, elsewhere or file="
-                );
-                for (command, _) in block.commands().iter().filter(|_| block.is("elsewhere")) {
-                    self.parses(&place, command).await;
-                }
-            }
+            self.does(page, &block).await;
         }
+        self.stops().await;
+    }
+
+    /// Ends the daemon, if it runs.
+    pub(crate) async fn stops(&mut self) {
         if let Some(daemon) = self.daemon.take() {
             daemon.stop().await;
         }
     }
 
+    /// The daemon that was started.
+    pub(crate) fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().expect("it runs")
+    }
+
+    /// Does what one block of a page says.
+    pub(crate) async fn does(&mut self, page: &str, block: &Block) {
+        let place = format!("{page}:{}", block.line);
+        if let Some(file) = block.file() {
+            self.write(&place, file, block).await;
+        } else if block.is("run") || block.is("root") {
+            let commands = block.commands();
+            for (number, (command, shown)) in commands.iter().enumerate() {
+                let asked = commands.get(number + 1).is_some_and(|(next, _)| next == "echo $?");
+                if block.is("root") {
+                    self.as_root(&place, command).await;
+                } else {
+                    self.run(&place, command, shown, asked).await;
+                }
+            }
+        } else {
+            let language = block.language();
+            assert!(
+                language != "console" && language != "sh" || block.is("elsewhere"),
+                "{place}: say how this is tested: run, root, elsewhere or file="
+            );
+            for (command, _) in block.commands().iter().filter(|_| block.is("elsewhere")) {
+                self.parses(&place, command).await;
+            }
+        }
+    }
+
     /// The text with what it is here.
-    fn here(&self, text: &str) -> String {
+    pub(crate) fn here(&self, text: &str) -> String {
         let mut here = String::new();
         let mut rest = text;
         while let Some(c) = rest.chars().next() {

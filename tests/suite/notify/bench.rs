@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicI64, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use apnswatch::clock::Clock;
-use apnswatch::config::{self, Store as Place};
+use apnswatch::config::{self, Running, Store as Place};
 use apnswatch::evaluate::learn::Expectations;
 use apnswatch::metrics::Counters;
 use apnswatch::model::{Facts, Failure, Outcome, Reason, Source, TenantName};
 use apnswatch::notify::Notifier;
 use apnswatch::store::Store;
-use apnswatch::web::Running;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};

@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use crate::support::{SOON, eventually, signal};
 
 /// Somebody who runs `setup`.
-pub(super) struct Person {
+pub(crate) struct Person {
     master: File,
     terminal: OwnedFd,
     child: Child,
@@ -25,7 +25,7 @@ pub(super) struct Person {
 
 impl Person {
     /// Sits down at a terminal of their own, and starts `setup` for a configuration.
-    pub(super) fn begins(config: &Path, options: &[&str]) -> Self {
+    pub(crate) fn begins(config: &Path, options: &[&str]) -> Self {
         let pty = openpty(None, None).unwrap();
         let side = || Stdio::from(pty.slave.try_clone().unwrap());
         // A terminal rules its session: Ctrl-C is its doing.
@@ -47,12 +47,12 @@ impl Person {
     }
 
     /// Everything that was ever on the screen.
-    pub(super) fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         self.screen.lock().unwrap().clone()
     }
 
     /// Waits for words below what was seen before, wherever their lines are broken.
-    pub(super) async fn sees(&mut self, words: &str) {
+    pub(crate) async fn sees(&mut self, words: &str) {
         let patience = SOON / 2;
         let end = tokio::time::Instant::now() + patience;
         loop {
@@ -67,44 +67,44 @@ impl Person {
     }
 
     /// Types a line.
-    pub(super) fn types(&mut self, line: &str) {
+    pub(crate) fn types(&mut self, line: &str) {
         self.master.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
     /// Answers a question.
-    pub(super) async fn answers(&mut self, question: &str, line: &str) {
+    pub(crate) async fn answers(&mut self, question: &str, line: &str) {
         self.sees(question).await;
         self.types(line);
     }
 
     /// Answers a question whose answer must not be seen.
-    pub(super) async fn hides(&mut self, question: &str, secret: &str) {
+    pub(crate) async fn hides(&mut self, question: &str, secret: &str) {
         self.sees(question).await;
         assert!(!self.echoes(), "what is typed is shown");
         self.types(secret);
     }
 
     /// Whether the terminal shows what is typed.
-    pub(super) fn echoes(&self) -> bool {
+    pub(crate) fn echoes(&self) -> bool {
         tcgetattr(&self.terminal).unwrap().local_flags.contains(LocalFlags::ECHO)
     }
 
     /// Presses Ctrl-C.
-    pub(super) fn interrupts(&mut self) {
+    pub(crate) fn interrupts(&mut self) {
         self.master.write_all(b"\x03").unwrap();
     }
 
     /// Presses Ctrl-D.
-    pub(super) fn closes(&mut self) {
+    pub(crate) fn closes(&mut self) {
         self.master.write_all(b"\x04").unwrap();
     }
 
-    pub(super) async fn signal(&self, name: &str) {
+    pub(crate) async fn signal(&self, name: &str) {
         signal(self.child.id().expect("it runs"), name).await;
     }
 
     /// Waits for the end; gives the exit status, and none if a signal ended it.
-    pub(super) async fn ends(&mut self) -> Option<i32> {
+    pub(crate) async fn ends(&mut self) -> Option<i32> {
         let status = tokio::time::timeout(SOON, self.child.wait()).await;
         let status = status.unwrap_or_else(|_| panic!("it does not end:\n{}", self.screen())).unwrap().code();
         // What it wrote last is on its way still.

@@ -14,7 +14,7 @@ use crate::support::{APP, Ended, SECRET, ended, project};
 
 impl Desk {
     /// Runs `setup --yes` with something piped in.
-    async fn piped(&self, options: &[&str], input: &str) -> Ended {
+    pub(super) async fn piped(&self, options: &[&str], input: &str) -> Ended {
         let mut command = self.command(&[&["setup", "--yes"], options].concat());
         command.stdin(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -255,6 +255,10 @@ async fn the_unit_of_systemd_is_written_or_started() {
     assert_eq!((verified.status, about_us), (Some(0), Vec::new()), "{verified:?}");
     let text = std::fs::read_to_string(unit).unwrap();
     assert!(text.contains(&format!("--config \"{}\" serve", desk.config().display())), "{text}");
+    // All else is closed to it, and its store is beside the configuration.
+    let folder = desk.folder.path().join("etc");
+    assert!(text.contains(&format!("\nReadWritePaths=\"{}\"\n", folder.display())), "{text}");
+    assert!(done.stdout.contains(&format!("sudo chmod g+w {}", folder.display())), "{}", done.stdout);
 
     // A systemd that writes down what it is asked.
     let bin = desk.file("bin");

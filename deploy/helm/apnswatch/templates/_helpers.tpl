@@ -49,9 +49,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if not (or .Values.existingConfig.secret .Values.existingConfig.configMap) -}}yes{{- end -}}
 {{- end -}}
 
-{{- /* Whether the store is a database, which several pods can share. What stands in existingConfig cannot be seen. */ -}}
+{{- /* Whether the store is a database, which several pods can share. What stands in existingConfig cannot be seen, and is
+said beside it. */ -}}
 {{- define "apnswatch.isShared" -}}
-{{- if and (include "apnswatch.hasOwnConfig" .) (hasPrefix "postgres" .Values.config.store) -}}yes{{- end -}}
+{{- if include "apnswatch.hasOwnConfig" . -}}
+{{- if hasPrefix "postgres" .Values.config.store -}}yes{{- end -}}
+{{- else if eq .Values.existingConfig.store "postgres" -}}yes{{- end -}}
 {{- end -}}
 
 {{- /* Whether the store is a file on a volume that outlives the pod. */ -}}
@@ -82,8 +85,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- /* The port of the database. */ -}}
 {{- define "apnswatch.databasePort" -}}
+{{- if include "apnswatch.hasOwnConfig" . -}}
 {{- $port := regexReplaceAll "^postgres(ql)?://[^/?#@]*@[^/?#]*?(:([0-9]+))?/.*$" .Values.config.store "${3}" -}}
 {{- default "5432" $port -}}
+{{- else -}}
+{{- int .Values.existingConfig.databasePort -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* The port that the kubelet asks. */ -}}
@@ -150,7 +157,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "apnswatch.checkStore" -}}
 {{- $store := .Values.config.store -}}
 {{- $form := "postgres://USER@HOST/DATABASE?sslmode=verify-full" -}}
-{{- if include "apnswatch.isShared" . -}}
+{{- $isOwn := include "apnswatch.hasOwnConfig" . -}}
+{{- if and $isOwn (eq .Values.existingConfig.store "postgres") -}}
+{{- fail "existingConfig.store says what stands in existingConfig, which is not set: write config.store instead" -}}
+{{- end -}}
+{{- if and (include "apnswatch.isShared" .) (not $isOwn) -}}
+{{- if or .Values.postgres.password.existingSecret (include "apnswatch.hasCa" .) -}}
+{{- fail "postgres would not be used: existingConfig names the files of its store itself, such as those of existingSecrets" -}}
+{{- end -}}
+{{- if .Values.persistence.existingClaim -}}
+{{- fail "persistence.existingClaim would not be used: existingConfig.store is postgres" -}}
+{{- end -}}
+{{- else if include "apnswatch.isShared" . -}}
 {{- if regexMatch "^postgres(ql)?://[^/?#@]*:[^@]*@" $store -}}
 {{- fail "config.store must not have the password in it: put it into a Secret and name that in postgres.password.existingSecret" -}}
 {{- end -}}
@@ -179,8 +197,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- else -}}
 {{- $why := printf "config.store is not on PostgreSQL (%s)" $form -}}
-{{- if not (include "apnswatch.hasOwnConfig" .) -}}
-{{- $why = "the chart cannot see the store within existingConfig: write config instead" -}}
+{{- if not $isOwn -}}
+{{- $why = "the chart cannot see the store within existingConfig: if that is on PostgreSQL, set existingConfig.store to postgres" -}}
 {{- end -}}
 {{- if gt (int .Values.replicas) 1 -}}
 {{- fail (printf "replicas: several need a database that they share, and %s" $why) -}}
