@@ -16,7 +16,9 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::writer::Changes;
 use super::{Contents, Damage, Error, HumanWords};
-use crate::model::{AccountId, Attestation, Drill, DutyDone, Memory, PinChange, Source, SourceMemory, TenantName};
+use crate::model::{
+    AccountId, Attestation, Drill, DutyDone, LetterEvent, Memory, PinChange, Source, SourceMemory, TenantName,
+};
 
 /// The schema, from the first version to the present one.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
@@ -112,7 +114,8 @@ impl Database {
             }
         }
         drop(rows);
-        let HumanWords { pins, attestations, duties, drills, .. } = self.load_human_words(Damage::Fail).await?;
+        let HumanWords { pins, attestations, duties, drills, letters, .. } =
+            self.load_human_words(Damage::Fail).await?;
         for (name, pin) in pins {
             tenants.entry(name).or_default().pin = Some(pin);
         }
@@ -127,7 +130,7 @@ impl Database {
                 configured.insert(name, since);
             }
         }
-        Ok(Contents { tenants, configured, duties, drills })
+        Ok(Contents { tenants, configured, duties, drills, letters })
     }
 
     /// Reads the pins and what people attested.
@@ -148,6 +151,7 @@ impl Database {
         }
         words.duties = self.load_duties(damage).await?;
         words.drills = self.load_drills().await?;
+        words.letters = self.load_letters().await?;
         Ok(words)
     }
 
@@ -191,6 +195,25 @@ impl Database {
         Ok(drills)
     }
 
+    /// Reads what happened with the letters.
+    async fn load_letters(&mut self) -> Result<Vec<LetterEvent>, Error> {
+        if !self.has_table("letters").await? {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query("SELECT event FROM letters ORDER BY id").fetch_all(&mut self.connection).await?;
+        let mut letters = Vec::new();
+        for row in &rows {
+            // Without it a letter counts as not confirmed, or comes once more; nothing else depends on it.
+            match serde_json::from_str(row.try_get("event")?) {
+                Ok(event) => letters.push(event),
+                Err(error) => {
+                    tracing::warn!(%error, "a row of the letters in the store cannot be read and is left out")
+                }
+            }
+        }
+        Ok(letters)
+    }
+
     /// Whether there is a table. A command that only looks may meet a store that no daemon of this version has opened yet.
     async fn has_table(&mut self, name: &str) -> Result<bool, Error> {
         let table = sqlx::query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").bind(name);
@@ -212,6 +235,16 @@ impl Database {
         sqlx::query("INSERT INTO duties (account, done) VALUES (?, ?)")
             .bind(account.as_str())
             .bind(serde_json::to_string(done)?)
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Writes what happened with a letter.
+    pub(super) async fn write_letter(&mut self, event: &LetterEvent) -> Result<(), Error> {
+        self.check_file()?;
+        sqlx::query("INSERT INTO letters (event) VALUES (?)")
+            .bind(serde_json::to_string(event)?)
             .execute(&mut self.connection)
             .await?;
         Ok(())
