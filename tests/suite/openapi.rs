@@ -10,8 +10,8 @@ use apnswatch::demo::intune::Answer;
 use apnswatch::evaluate::Level;
 use apnswatch::evaluate::answers::Standing;
 use apnswatch::model::{
-    Attestation, DrillSeverity, Family, Finding, HumanStep, IpVersion, LetterEvent, MdmKind, Notice, Phase, PinChange, PinOrigin,
-    Precision, ProbeReason, Question, Reason, Role, Source, Statement, Step, TenantName, Tier, TokenKind,
+    Attestation, DrillSeverity, Family, Finding, HumanStep, IpVersion, LetterEvent, MdmKind, Notice, Phase, PinChange,
+    PinOrigin, Precision, ProbeReason, Question, Reason, Role, Source, Statement, Step, TenantName, Tier, TokenKind,
 };
 use apnswatch::store::Desk;
 use serde_json::{Value, json};
