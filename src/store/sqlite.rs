@@ -1,5 +1,6 @@
 //! The durable part on `SQLite`.
 
+mod letters;
 mod notices;
 mod opening;
 
@@ -16,9 +17,7 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::writer::Changes;
 use super::{Contents, Damage, Error, HumanWords};
-use crate::model::{
-    AccountId, Attestation, Drill, DutyDone, LetterEvent, Memory, PinChange, Source, SourceMemory, TenantName,
-};
+use crate::model::{AccountId, Attestation, Drill, DutyDone, Memory, PinChange, Source, SourceMemory, TenantName};
 
 /// The schema, from the first version to the present one.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
@@ -195,25 +194,6 @@ impl Database {
         Ok(drills)
     }
 
-    /// Reads what happened with the letters.
-    async fn load_letters(&mut self) -> Result<Vec<LetterEvent>, Error> {
-        if !self.has_table("letters").await? {
-            return Ok(Vec::new());
-        }
-        let rows = sqlx::query("SELECT event FROM letters ORDER BY id").fetch_all(&mut self.connection).await?;
-        let mut letters = Vec::new();
-        for row in &rows {
-            // Without it a letter counts as not confirmed, or comes once more; nothing else depends on it.
-            match serde_json::from_str(row.try_get("event")?) {
-                Ok(event) => letters.push(event),
-                Err(error) => {
-                    tracing::warn!(%error, "a row of the letters in the store cannot be read and is left out")
-                }
-            }
-        }
-        Ok(letters)
-    }
-
     /// Whether there is a table. A command that only looks may meet a store that no daemon of this version has opened yet.
     async fn has_table(&mut self, name: &str) -> Result<bool, Error> {
         let table = sqlx::query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").bind(name);
@@ -235,16 +215,6 @@ impl Database {
         sqlx::query("INSERT INTO duties (account, done) VALUES (?, ?)")
             .bind(account.as_str())
             .bind(serde_json::to_string(done)?)
-            .execute(&mut self.connection)
-            .await?;
-        Ok(())
-    }
-
-    /// Writes what happened with a letter.
-    pub(super) async fn write_letter(&mut self, event: &LetterEvent) -> Result<(), Error> {
-        self.check_file()?;
-        sqlx::query("INSERT INTO letters (event) VALUES (?)")
-            .bind(serde_json::to_string(event)?)
             .execute(&mut self.connection)
             .await?;
         Ok(())
@@ -449,6 +419,11 @@ impl Database {
     /// Damages a document.
     pub(super) async fn spoil(&mut self) {
         sqlx::query("UPDATE source_memory SET memory = '{'").execute(&mut self.connection).await.unwrap();
+    }
+
+    /// Does something to it that no version does.
+    pub(super) async fn tamper(&mut self, statement: &'static str) {
+        sqlx::query(statement).execute(&mut self.connection).await.unwrap();
     }
 
     /// Makes the database look like one of a later version.

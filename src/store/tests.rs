@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::model::{Facts, Failure, HumanStep, Pin, PinOrigin, Presence, PushCertificate, Reason, Statement, Topic};
 
+mod letters;
 mod turns;
 
 const T1: &str = "com.apple.mgmt.External.11111111-0000-4000-8000-000000000001";
