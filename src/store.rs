@@ -240,7 +240,7 @@ impl Store {
     ///
     /// If it cannot be written; then nothing was kept.
     pub async fn tell_letter(&self, event: LetterEvent) -> Result<(), Error> {
-        self.keep(Said::OfLetter(event)).await
+        self.keep(Said::Letter(event)).await
     }
 
     async fn keep(&self, said: Said) -> Result<(), Error> {

@@ -25,7 +25,7 @@ pub(super) enum Said {
     /// Of a duty of an account.
     OfDuty(AccountId, DutyDone),
     /// Of a letter: that it was read, or taken.
-    OfLetter(LetterEvent),
+    Letter(LetterEvent),
 }
 
 impl Said {
@@ -46,12 +46,12 @@ impl Said {
                 last.is_some_and(|last| is_just(last.at, done.at) && DutyDone { at: last.at, ..done.clone() } == *last)
             }
             // Once is enough, whoever it was: the first one stands.
-            Self::OfLetter(LetterEvent::Confirmed { number, .. }) => {
+            Self::Letter(LetterEvent::Confirmed { number, .. }) => {
                 let is_it =
                     |known: &LetterEvent| matches!(known, LetterEvent::Confirmed { number: one, .. } if one == number);
                 snapshot.letters.iter().any(is_it)
             }
-            Self::OfLetter(event) => snapshot.letters.contains(event),
+            Self::Letter(event) => snapshot.letters.contains(event),
         }
     }
 

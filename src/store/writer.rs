@@ -145,7 +145,7 @@ impl Writer {
         let written = match &said {
             Said::OfTenant { name, words, pin, .. } => self.database.attest(name, words, pin).await,
             Said::OfDuty(account, done) => self.database.do_duty(account, done).await,
-            Said::OfLetter(event) => self.database.tell_letter(event).await,
+            Said::Letter(event) => self.database.tell_letter(event).await,
         };
         shared.writes_since(None);
         written?;
