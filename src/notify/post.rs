@@ -4,6 +4,7 @@
 //! known then; that it was taken is kept after, until that succeeds, so that it goes out once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -19,11 +20,14 @@ use crate::evaluate::evaluate;
 use crate::evaluate::letter::{Letter, Task, report};
 use crate::evaluate::report::{Moment, Snapshot, polled_sources};
 use crate::model::{Failure, LetterEvent};
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::web::Running;
 
 /// The label of letters among the channels.
 pub(super) const LETTER: &str = "letter";
+
+/// What the store may take. Longer, and it is asked again in the next round.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What never answers keeps the first letter back for no longer than this.
 const ROUND: TimeDelta = TimeDelta::minutes(10);
@@ -120,7 +124,9 @@ impl Post {
     async fn keep_taken(&mut self, store: &Store) -> bool {
         let Some(event) = &self.taken else { return true };
         // It is true whoever sends now, so that no lease is asked for.
-        match store.tell_letter(event.clone()).await {
+        // A disk that hangs must not keep the notices waiting. What it keeps in the end is kept once.
+        let kept = tokio::time::timeout(PATIENCE, store.tell_letter(event.clone())).await;
+        match kept.unwrap_or(Err(store::Error::Unsure)) {
             Ok(()) => {
                 (self.taken, self.is_told) = (None, false);
                 true
@@ -152,7 +158,7 @@ impl Post {
         }
     }
 
-    fn tell(&mut self, error: &crate::store::Error, what: &str) {
+    fn tell(&mut self, error: &store::Error, what: &str) {
         if !std::mem::replace(&mut self.is_told, true) {
             tracing::warn!(%error, "{what}");
         }
