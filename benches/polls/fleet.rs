@@ -114,8 +114,9 @@ impl Fleet {
         self.now + TimeDelta::days(200)
     }
 
-    fn hours_ago(&self, hours: i64) -> DateTime<Utc> {
-        self.now - TimeDelta::hours(hours)
+    /// When a device was last heard of. It is told once, and must not fall asleep while the fleet is watched for hours.
+    fn awake(&self) -> DateTime<Utc> {
+        self.now + TimeDelta::days(1)
     }
 
     fn direct_intune(&self, name: &str) -> String {
@@ -124,7 +125,7 @@ impl Fleet {
         let list = |elements: Vec<serde_json::Value>| intune::Answer::List(intune::List::of(elements));
         directory.server_tokens = list(vec![intune::server_token("ade", "enrolment", self.end())]);
         directory.content_tokens = list(vec![intune::content_token("vpp", "Example", self.end(), "valid")]);
-        let device = |_| intune::managed_device("macOS", "MacBook Air", self.hours_ago(1));
+        let device = |_| intune::managed_device("macOS", "MacBook Air", self.awake());
         directory.devices = list((0..DEVICES).map(device).collect());
         self.intune.set_directory(&world::directory(name), directory);
         format!(", directory: {}", world::directory(name))
@@ -132,7 +133,7 @@ impl Fleet {
 
     fn direct_jamf(&self, name: &str) -> String {
         let list = |elements: Vec<serde_json::Value>| jamf::Answer::List(elements);
-        let devices = (1..=DEVICES).map(|id| jamf::device(id, "iPad12,1", self.hours_ago(1)));
+        let devices = (1..=DEVICES).map(|id| jamf::device(id, "iPad12,1", self.awake()));
         let server = jamf::Server::new(jamf::Credential::Client(APP.to_owned(), SECRET.into()))
             .with(jamf::Resource::Notifications, jamf::Answer::notice("PUSH_CERT_WILL_EXPIRE", Some(12)))
             .with(jamf::Resource::Enrollments, list(vec![jamf::enrollment(1, "enrolment", self.end())]))
@@ -146,7 +147,7 @@ impl Fleet {
     }
 
     fn direct_kandji(&self, name: &str) -> anyhow::Result<String> {
-        let (agent, checkin) = (Some(self.hours_ago(1)), Some(self.hours_ago(5)));
+        let (agent, checkin) = (Some(self.awake()), Some(self.now - TimeDelta::hours(5)));
         let tenant = kandji::Tenant {
             integrations: vec![kandji::Integration::new("e1", "enrolment", self.end())],
             devices: (0..DEVICES).map(|_| kandji::Device::new("Mac", agent, checkin)).collect(),
@@ -164,7 +165,7 @@ impl Fleet {
     }
 
     fn direct_mosyle(&self, name: &str) -> anyhow::Result<String> {
-        let (beat, info) = (Some(self.hours_ago(1)), Some(self.hours_ago(5)));
+        let (beat, info) = (Some(self.awake()), Some(self.now - TimeDelta::hours(5)));
         let device = |id| mosyle::device(&format!("mac-{id}"), "Mac14,2", beat, info);
         let macs = mosyle::Answer::Fleet(mosyle::Fleet::of((0..DEVICES).map(device)));
         let token = format!("token-of-{name}");

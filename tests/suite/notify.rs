@@ -1,6 +1,7 @@
 //! Notices, from what stands to what a receiver takes: each channel in its own words, and nothing lost or doubled.
 
 pub(crate) mod bench;
+pub(crate) mod letter;
 pub(crate) mod mail;
 
 use apnswatch::model::Reason;
