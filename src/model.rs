@@ -2,6 +2,7 @@
 
 pub mod certificate;
 pub mod drill;
+pub mod few;
 mod finding;
 pub mod memory;
 pub mod names;
@@ -20,6 +21,7 @@ pub mod topic;
 
 pub use certificate::{Issuer, IssuerLevel, PushCertificate};
 pub use drill::{Drill, DrillSeverity};
+pub use few::Few;
 pub use finding::{Finding, Question};
 pub use memory::{
     Attempt, Attestation, Drift, DutyDone, Estimate, HumanStep, KeptCertificate, Memory, Pin, PinChange, PinOrigin,

@@ -1,7 +1,7 @@
 //! What is true of one tenant.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
@@ -24,6 +24,9 @@ pub(super) const START_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// After this many intervals without a success, what a source said well is withdrawn.
 const STALE_INTERVALS: i32 = 3;
+
+/// Where a declared certificate comes from.
+static CONFIGURATION: LazyLock<Arc<str>> = LazyLock::new(|| "the configuration".into());
 
 /// Everything a face may show of one tenant.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,7 +141,7 @@ impl SourceReport {
     /// Where that came from.
     #[must_use]
     pub fn origin(&self) -> &str {
-        self.facts.as_ref().map(|facts| facts.origin.as_str()).unwrap_or_default()
+        self.facts.as_ref().map(|facts| &*facts.origin).unwrap_or_default()
     }
 
     /// What a person should know about its answer.
@@ -221,7 +224,7 @@ impl Case<'_> {
     }
 
     pub(super) fn account_reported(&self) -> Option<String> {
-        self.facts(Source::Api)?.account.clone()
+        self.facts(Source::Api)?.account.as_deref().map(str::to_owned)
     }
 
     /// Devices on another topic than the pinned one.
@@ -246,7 +249,7 @@ impl Case<'_> {
 
     /// What check-ins told; that push is off for no device only while somebody still says so.
     fn push(&self, moment: Moment) -> Option<PushHealth> {
-        let mut push = self.facts(Source::Push)?.push.clone()?;
+        let mut push = self.facts(Source::Push)?.push.as_deref().cloned()?;
         push.disabled = push.disabled.filter(|disabled| *disabled > 0 || self.is_heard(Source::Push, moment));
         Some(push)
     }
@@ -427,12 +430,12 @@ impl Case<'_> {
                 last_success: None,
                 interval: None,
                 facts: Some(Arc::new(Facts {
-                    certificate: Some(Presence::Present(PushCertificate {
+                    certificate: Some(Presence::from(PushCertificate {
                         topic: declared.topic.clone(),
                         not_after: declared.not_after,
                         ..PushCertificate::default()
                     })),
-                    origin: "the configuration".to_owned(),
+                    origin: Arc::clone(&CONFIGURATION),
                     ..Facts::default()
                 })),
                 told: None,

@@ -166,7 +166,7 @@ impl Intune {
         let answer = reader.get(&CERTIFICATE).await?;
         let mut facts = wire::parse(&self.graph.origin().host(), reader.token(), &answer)?;
         facts.credential_not_after = reader.credential().not_after();
-        facts.origin = self.place();
+        facts.origin = self.place().into();
         Ok(facts)
     }
 
@@ -188,7 +188,7 @@ impl Intune {
             (Ok(tokens), Err(failure)) | (Err(failure), Ok(tokens)) => (tokens, Some(failure)),
             (Err(failure), Err(_)) => return Outcome::failure(failure),
         };
-        let facts = Facts { tokens: Some(tokens), origin: self.place(), remarks, ..Facts::default() };
+        let facts = Facts { tokens: Some(tokens), origin: self.place().into(), remarks, ..Facts::default() };
         Outcome { facts: Some(facts), failure }
     }
 
@@ -227,7 +227,7 @@ impl Intune {
         let mut health = PushHealth::default();
         let take = |entity: &Entity| devices::count(&mut health, entity, now);
         reader.list(&DEVICES, Extent::Whole(devices::MOST_PAGES), take).await?;
-        Ok(Facts { push: Some(health), origin: self.place(), ..Facts::default() })
+        Ok(Facts { push: Some(health.into()), origin: self.place().into(), ..Facts::default() })
     }
 
     /// Whether a list may be read: its first page tells.

@@ -171,9 +171,9 @@ fn facts(tally: Tally, origins: Vec<String>, mut remarks: Vec<String>) -> Facts 
     };
     Facts {
         certificate: topic
-            .map(|topic| Presence::Present(PushCertificate { topic: Some(topic), ..PushCertificate::default() })),
-        devices: Some(DeviceTopics { counts: counts.into_iter().collect() }),
-        origin,
+            .map(|topic| Presence::from(PushCertificate { topic: Some(topic), ..PushCertificate::default() })),
+        devices: Some(DeviceTopics { counts: counts.into_iter().collect() }.into()),
+        origin: origin.into(),
         remarks,
         ..Facts::default()
     }

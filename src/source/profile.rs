@@ -80,8 +80,8 @@ fn gather(paths: &[PathBuf]) -> Outcome {
     let mut told = told.into_iter();
     let chosen = told.next();
     let facts = origin.map(|read| Facts {
-        origin: chosen.as_ref().map_or(read, |(name, _)| name.clone()),
-        certificate: chosen.map(|(_, certificate)| Presence::Present(certificate)),
+        origin: chosen.as_ref().map_or(read, |(name, _)| name.clone()).into(),
+        certificate: chosen.map(|(_, certificate)| Presence::from(certificate)),
         others: told.map(|(_, certificate)| certificate).collect(),
         remarks,
         ..Facts::default()

@@ -5,7 +5,6 @@ mod opening;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -105,19 +104,18 @@ impl Database {
         let mut rows = sqlx::query("SELECT tenant, source, memory FROM source_memory").fetch(&mut self.connection);
         while let Some(row) = rows.try_next().await? {
             let source: Source = serde_json::from_value(serde_json::Value::String(row.try_get("source")?))?;
-            let mut memory: SourceMemory = serde_json::from_str(row.try_get("memory")?)?;
-            memory.seen.shrink_to_fit();
+            let memory: SourceMemory = serde_json::from_str(row.try_get("memory")?)?;
             if let Some(name) = name(&row)? {
-                tenants.entry(name).or_default().sources.insert(source, Arc::new(memory));
+                tenants.entry(name).or_default().load_source(source, memory);
             }
         }
         drop(rows);
         let HumanWords { pins, attestations, duties, drills, .. } = self.load_human_words(Damage::Fail).await?;
         for (name, pin) in pins {
-            tenants.entry(name).or_default().pin = Some(pin);
+            tenants.entry(name).or_default().load_pin(pin);
         }
         for (name, attestations) in attestations {
-            tenants.entry(name).or_default().attestations = attestations;
+            tenants.entry(name).or_default().load_attestations(attestations);
         }
         let mut configured = BTreeMap::new();
         for row in sqlx::query("SELECT tenant, missing_since FROM tenants").fetch_all(&mut self.connection).await? {

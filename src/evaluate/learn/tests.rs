@@ -14,7 +14,7 @@ fn at(minute: i64) -> DateTime<Utc> {
 
 fn told(text: &str) -> Outcome {
     Outcome::success(Facts {
-        certificate: Some(Presence::Present(PushCertificate {
+        certificate: Some(Presence::from(PushCertificate {
             topic: Topic::parse(text),
             not_after: Some(at(525_600)),
             ..PushCertificate::default()
@@ -167,7 +167,7 @@ fn an_mdm_that_invents_serials_does_not_fill_the_memory() {
     for number in 0..500_u32 {
         let mut outcome = told(T1);
         if let Some(Presence::Present(certificate)) = outcome.facts.as_mut().and_then(|f| f.certificate.as_mut()) {
-            certificate.serial = crate::model::Serial::parse_hex(&format!("{number:08x}"));
+            Arc::make_mut(certificate).serial = crate::model::Serial::parse_hex(&format!("{number:08x}"));
         }
         tenant.learn(Source::Api, outcome);
     }
@@ -254,7 +254,7 @@ fn an_answer_that_tells_nothing_of_a_certificate_erases_no_date() {
     let mut tenant = Tenant::new(&[Source::Api]);
     let telling = |topic: Option<&str>| {
         let certificate = PushCertificate { topic: topic.and_then(Topic::parse), ..PushCertificate::default() };
-        Outcome::success(Facts { certificate: Some(Presence::Present(certificate)), ..Facts::default() })
+        Outcome::success(Facts { certificate: Some(certificate.into()), ..Facts::default() })
     };
     for topic in [None, Some(T1)] {
         tenant.learn(Source::Api, told(T1));
@@ -270,7 +270,7 @@ fn an_answer_that_tells_nothing_of_a_certificate_erases_no_date() {
 fn a_topic_alone_is_no_certificate_that_was_seen() {
     let mut tenant = Tenant::new(&[Source::Profile]);
     let only_topic = PushCertificate { topic: Topic::parse(T1), ..PushCertificate::default() };
-    let facts = Facts { certificate: Some(Presence::Present(only_topic)), ..Facts::default() };
+    let facts = Facts { certificate: Some(only_topic.into()), ..Facts::default() };
     for _ in 0..3 {
         tenant.learn(Source::Profile, Outcome::success(facts.clone()));
     }

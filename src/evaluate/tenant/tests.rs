@@ -35,7 +35,7 @@ fn certificate(topic: &str, serial: &str, begins: i64, lives: i64) -> PushCertif
 }
 
 fn told(certificate: PushCertificate) -> Outcome {
-    Outcome::success(Facts { certificate: Some(Presence::Present(certificate)), ..Facts::default() })
+    Outcome::success(Facts { certificate: Some(certificate.into()), ..Facts::default() })
 }
 
 /// As Intune tells it: no start, no fingerprint.
@@ -329,7 +329,7 @@ fn a_clock_that_cannot_be_right_says_unknown() {
 fn an_account_is_compared_where_both_are_known() {
     let mut world = World::new(&[Source::Api]);
     let mut outcome = told_by_intune(certificate(T1, "0A01", 0, 365));
-    outcome.facts.as_mut().unwrap().account = Some("Push@Example.com ".to_owned());
+    outcome.facts.as_mut().unwrap().account = Some("Push@Example.com ".into());
     world.learn(Source::Api, outcome, at(1));
     assert_eq!(world.report(at(1)).account_mismatch, None);
     let account = |address: &str| {
@@ -362,7 +362,7 @@ fn a_partial_failure_does_not_end_a_drift() {
     world.learn(Source::File, told(certificate(T1, "01", -300, 365)), at(0));
     world.learn(Source::File, told(certificate(T2, "02", 0, 365)), at(0));
     assert_eq!(world.report(at(0)).level, Level::Critical);
-    let facts = Facts { certificate: Some(Presence::Present(certificate(T1, "01", -300, 365))), ..Facts::default() };
+    let facts = Facts { certificate: Some(certificate(T1, "01", -300, 365).into()), ..Facts::default() };
     let partial = Outcome { facts: Some(facts), failure: Some(Failure::new(Reason::Io, "t2.pem cannot be read")) };
     world.learn(Source::File, partial.clone(), at(1));
     world.learn(Source::File, partial, at(1));
@@ -419,9 +419,9 @@ fn the_five_answers_are_good_only_while_somebody_says_so() {
     assert_eq!(answer(&world.report(at(10)), Question::Expiry), (Standing::Attention, "not valid yet"));
 
     let health = FamilyHealth { devices: 20, alive: Some(20), silent: Some(20), last_checkin: None };
-    let push = PushHealth { families: BTreeMap::from([(Family::Mac, health)]), disabled: None };
+    let push = PushHealth { families: [(Family::Mac, health)].into(), disabled: None };
     let mut world = World::new(&[Source::Push]);
-    world.learn(Source::Push, Outcome::success(Facts { push: Some(push), ..Facts::default() }), at(0));
+    world.learn(Source::Push, Outcome::success(Facts { push: Some(push.into()), ..Facts::default() }), at(0));
     for day in [0, 5] {
         let report = world.report(at(day));
         assert_eq!(answer(&report, Question::Arrival), (Standing::Attention, "devices silent"), "{day}");
