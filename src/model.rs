@@ -4,6 +4,7 @@ pub mod certificate;
 pub mod drill;
 pub mod few;
 mod finding;
+pub mod labels;
 pub mod memory;
 pub mod names;
 pub mod notice;
@@ -23,6 +24,7 @@ pub use certificate::{Issuer, IssuerLevel, PushCertificate};
 pub use drill::{Drill, DrillSeverity};
 pub use few::Few;
 pub use finding::{Finding, Question};
+pub use labels::Labels;
 pub use memory::{
     Attempt, Attestation, Drift, DutyDone, Estimate, HumanStep, KeptCertificate, Memory, Pin, PinChange, PinOrigin,
     Seen, SourceMemory, Statement,

@@ -15,8 +15,8 @@ use super::summary::{blind_spots, ending, level};
 use super::tokens::{self, TokenReport};
 use crate::config::{Account, Tenant};
 use crate::model::{
-    AccountId, Facts, Failure, Finding, MdmKind, Memory, Notice, Notices, Phase, Pin, PinOrigin, Policy, Presence,
-    PushCertificate, PushHealth, Question, Source, SourceMemory, Statement, TenantName, Topic,
+    AccountId, Facts, Failure, Finding, Labels, MdmKind, Memory, Notice, Notices, Phase, Pin, PinOrigin, Policy,
+    Presence, PushCertificate, PushHealth, Question, Source, SourceMemory, Statement, TenantName, Topic,
 };
 
 /// A start this little in the future is a clock that differs, not a certificate that is not valid yet.
@@ -36,7 +36,7 @@ pub struct TenantReport {
     /// Its MDM.
     pub mdm: MdmKind,
     /// Its labels.
-    pub labels: Arc<BTreeMap<String, String>>,
+    pub labels: Labels,
     /// The account it is configured with.
     pub account: Option<AccountId>,
     /// Muted until this day.
@@ -298,7 +298,7 @@ impl Case<'_> {
     #[must_use]
     pub fn report(&self, moment: Moment) -> TenantReport {
         let tenant = self.tenant;
-        let effective = effective(self.memory, &self.sources(), tenant.certificate.declared.as_ref());
+        let effective = effective(self.memory, &self.sources(), tenant.certificate.declared.as_deref());
         let phase = self.phase(&effective, moment);
         let findings = self.findings(&effective, moment);
         let drift = self.drift(moment);
@@ -322,7 +322,7 @@ impl Case<'_> {
         let mut report = TenantReport {
             name: tenant.name.clone(),
             mdm: tenant.mdm.kind(),
-            labels: Arc::clone(&tenant.labels),
+            labels: tenant.labels.clone(),
             account: tenant.account.clone(),
             // A clock that cannot be right must not make anybody quiet again whose mute has ended.
             muted: tenant
@@ -386,7 +386,7 @@ impl Case<'_> {
                 verdicts.insert(*source, Verdict::Agrees);
             }
         }
-        if let Some(topic) = self.tenant.certificate.declared.as_ref().and_then(|declared| declared.topic.as_ref()) {
+        if let Some(topic) = self.tenant.certificate.declared.as_deref().and_then(|declared| declared.topic.as_ref()) {
             let verdict = if *topic == pin.topic { Verdict::Agrees } else { self.drifts(topic, pin.since) };
             verdicts.insert(Source::Declared, verdict);
         }

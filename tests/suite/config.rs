@@ -126,7 +126,7 @@ fn a_full_file_is_read_to_the_last_key() {
     assert_eq!(account.second_factor, ["desk phone", "second admin"]);
 
     let school = tenant(&config, "Schule \"\u{fc}ber alles\"");
-    assert_eq!(school.labels["customer"], "4711");
+    assert_eq!(school.labels.get("customer").unwrap(), "4711");
     assert_eq!(school.account, Some(AccountId::parse("apns-shared").unwrap()));
     assert_eq!((school.poll.interval, school.poll.timeout), (Duration::from_secs(300), Duration::from_secs(30)));
     assert_eq!(school.policy, Policy { plan_days: 90, renew_days: 21, grace_days: 0 });
@@ -139,7 +139,7 @@ fn a_full_file_is_read_to_the_last_key() {
 
     let east = tenant(&config, "east");
     let end = "2027-03-01T10:00:00Z".parse().unwrap();
-    assert_eq!(east.certificate.declared, Some(Declared { not_after: Some(end), topic: None }));
+    assert_eq!(east.certificate.declared, Some(Declared { not_after: Some(end), topic: None }.into()));
     assert_eq!((east.muted.as_ref(), east.retired), (None, false));
     // Retired: it has handed its topic on.
     assert!(tenant(&config, "west").retired);

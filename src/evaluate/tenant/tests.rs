@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{AccountPolicy, Certificate, Declared, Mdm, Muted, Network, PollTimes};
+use crate::config::{AccountPolicy, Certificate, Declared, Mdm, Muted, PollTimes};
 use crate::evaluate::learn::{Expectations, learn, set_pin};
 use crate::model::{Attestation, Facts, Family, FamilyHealth, Outcome, Policy, Precision, Reason, Serial, Statement};
 use crate::provider::intune;
@@ -80,14 +80,14 @@ impl World {
         };
         let tenant = Tenant {
             name: TenantName::parse("acme").unwrap(),
-            labels: Arc::default(),
+            labels: Labels::default(),
             account: None,
-            mdm: if is_intune { Mdm::Intune(settings) } else { Mdm::None },
+            mdm: if is_intune { Mdm::Intune(Box::new(settings)) } else { Mdm::None },
             certificate: Certificate::default(),
-            network: Network::default(),
+            network: Arc::default(),
             poll: PollTimes { interval: INTERVAL, timeout: Duration::from_secs(20) },
             policy: Policy::default(),
-            account_policy: AccountPolicy::default(),
+            account_policy: Arc::default(),
             tokens: Vec::new(),
             muted: None,
             retired: false,
@@ -277,7 +277,7 @@ fn no_certificate_is_quiet_until_one_was_seen() {
 #[test]
 fn what_was_declared_is_an_answer_and_no_watch() {
     let mut world = World::new(&[]);
-    world.tenant.certificate.declared = Some(Declared { not_after: Some(at(365)), topic: Topic::parse(T2) });
+    world.tenant.certificate.declared = Some(Box::new(Declared { not_after: Some(at(365)), topic: Topic::parse(T2) }));
     let report = world.report(at(1));
     let known = report.effective.as_ref().unwrap();
     assert_eq!((known.source, known.precision, report.phase), (Source::Declared, Precision::Declared, Phase::Ok));
@@ -351,7 +351,7 @@ fn an_account_is_compared_where_both_are_known() {
 fn a_mute_ends_by_itself() {
     let mut world = World::new(&[Source::File]);
     let until = at(10).date_naive();
-    world.tenant.muted = Some(Muted { until, reason: "moving".to_owned() });
+    world.tenant.muted = Some(Box::new(Muted { until, reason: "moving".to_owned() }));
     assert_eq!(world.report(at(9)).muted, Some(until));
     assert_eq!(world.report(at(10)).muted, None);
 }

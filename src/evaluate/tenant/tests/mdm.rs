@@ -135,7 +135,7 @@ fn only_a_fresh_control_says_that_pushes_arrive() {
 fn an_address_is_judged_by_the_teams_own_rules() {
     let mut world = World::new(&[Source::Api]);
     world.tenant.account_policy =
-        AccountPolicy { domains: vec!["example.com".to_owned()], personal_patterns: vec!["*.*@*".to_owned()] };
+        AccountPolicy { domains: vec!["example.com".to_owned()], personal_patterns: vec!["*.*@*".to_owned()] }.into();
     let mut outcome = told_by_intune(certificate(T1, "0A01", 0, 365));
     outcome.facts.as_mut().unwrap().account = Some("kim.lee@elsewhere.example".into());
     world.learn(Source::Api, outcome, at(1));
