@@ -360,6 +360,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .filename(path)
         .busy_timeout(BUSY)
         .synchronous(SqliteSynchronous::Full)
+        // In KiB. Everything is read once and kept by ourselves, so that a page that was used is not used again soon.
+        .pragma("cache_size", "-256")
         // Rows come from a thread of SQLite's own; with few places between the two, each would wake the other for every row.
         .row_buffer_size(ROWS)
         .disable_statement_logging()
