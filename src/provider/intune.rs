@@ -155,9 +155,9 @@ impl Intune {
             settings.origins().map_err(|problem| Failure::new(Reason::Malformed, problem.to_string()))?;
         let credential =
             settings.credential().map_err(|problem| Failure::new(Reason::Malformed, problem.to_string()))?;
-        let scope = format!("{}/.default", graph_origin.root());
-        let login = Login::new(Client::new(login_origin, network, timeout), settings, scope, credential);
         let graph = Client::new(graph_origin, network, timeout);
+        let login =
+            Login::new(Client::new(login_origin, network, timeout), settings, graph.origin().clone(), credential);
         Ok(Self { login, graph, tokens: TokenCache::default(), sources: settings.sources() })
     }
 
