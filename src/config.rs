@@ -356,13 +356,13 @@ pub struct Certificate {
     pub expected_topic: Option<Topic>,
     /// Paths and patterns of certificate files, absolute (a relative one is taken from the folder of the file it
     /// stands in).
-    pub files: Vec<PathBuf>,
+    pub files: Arc<[PathBuf]>,
     /// Containers that a password opens.
     pub protected: Vec<ProtectedFile>,
     /// Paths and patterns of enrolment profiles.
-    pub profiles: Vec<PathBuf>,
+    pub profiles: Arc<[PathBuf]>,
     /// Paths and patterns of drop files with topics that were read on devices.
-    pub device_topics: Vec<PathBuf>,
+    pub device_topics: Arc<[PathBuf]>,
     /// What was typed in.
     pub declared: Option<Box<Declared>>,
     /// Whether there is a `certificate_pool`, which may hold certificates of this tenant.

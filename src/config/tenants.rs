@@ -189,7 +189,7 @@ fn certificate(tenant: &mut Table<'_>, base: &Path) -> Certificate {
         }
     }
     let mut patterns = |key| table.list(key, |value| values::pattern(value, base)).unwrap_or_default();
-    let (profiles, device_topics) = (patterns("profiles"), patterns("device_topics"));
+    let (profiles, device_topics) = (shared(patterns("profiles")), shared(patterns("device_topics")));
     let declared = table.table("declared").and_then(|mut table| {
         let declared =
             Declared { not_after: table.read("not_after", values::moment), topic: table.read("topic", values::topic) };
@@ -197,9 +197,13 @@ fn certificate(tenant: &mut Table<'_>, base: &Path) -> Certificate {
         (declared.not_after.is_some() || declared.topic.is_some()).then(|| Box::new(declared))
     });
     table.finish();
-    files.shrink_to_fit();
     protected.shrink_to_fit();
-    Certificate { expected_topic, files, protected, profiles, device_topics, declared, is_pooled: false }
+    Certificate { expected_topic, files: shared(files), protected, profiles, device_topics, declared, is_pooled: false }
+}
+
+/// As the sources have them, too. Most tenants have none of most kinds, and the default one takes nothing.
+fn shared(paths: Vec<PathBuf>) -> Arc<[PathBuf]> {
+    if paths.is_empty() { Arc::default() } else { paths.into() }
 }
 
 /// An entry of `certificate.files` with a password.

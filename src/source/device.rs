@@ -61,7 +61,7 @@ pub struct Devices {
 impl Devices {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
-    pub fn new(paths: Vec<PathBuf>) -> Self {
+    pub fn new(paths: Arc<[PathBuf]>) -> Self {
         Self { paths: Paths::new(paths, "files of device topics") }
     }
 }

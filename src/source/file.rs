@@ -116,7 +116,7 @@ impl fmt::Debug for Claim {
 impl Files {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
-    pub fn new(paths: Vec<PathBuf>) -> Self {
+    pub fn new(paths: Arc<[PathBuf]>) -> Self {
         Self { own: Paths::new(paths, "certificate files"), pool: None, protected: Vec::new(), added: Vec::new() }
     }
 

@@ -9,6 +9,7 @@
 //! an answer which says nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
@@ -31,7 +32,7 @@ pub struct Profiles {
 impl Profiles {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
-    pub fn new(paths: Vec<PathBuf>) -> Self {
+    pub fn new(paths: Arc<[PathBuf]>) -> Self {
         Self { paths: Paths::new(paths, "enrolment profiles") }
     }
 }

@@ -104,7 +104,7 @@ async fn what_cannot_be_a_certificate_file_is_io() {
     let made = std::process::Command::new("mkfifo").arg(folder.path("pipe")).status().unwrap();
     assert!(made.success());
     folder.fails("pipe", Reason::Io, "not a regular file").await;
-    let device = Files::new(vec!["/dev/zero".into()]).poll(DateTime::UNIX_EPOCH).await;
+    let device = Files::new(Arc::from(["/dev/zero".into()])).poll(DateTime::UNIX_EPOCH).await;
     assert_eq!(device.failure.unwrap().reason, Reason::Io);
 }
 
