@@ -179,7 +179,7 @@ fn fill(store: &Store, config: &Config, name: &TenantName, index: usize, now: Da
                 if index % 10 == 3 {
                     counts.extend(topic(index + 1_000_000).map(|topic| (topic, 2)));
                 }
-                facts.devices = Some(DeviceTopics { counts }.into());
+                facts.devices = Some(DeviceTopics { counts: counts.into_iter().collect() }.into());
             }
             Source::Tokens | Source::Profile | Source::Declared => {}
         }

@@ -213,10 +213,12 @@ fn complete(facts: &mut Facts, known: &Facts) {
         }
     }
     if let (Some(told), Some(known)) = (&mut facts.devices, &known.devices) {
-        for (topic, count) in &known.counts {
-            let told = told.counts.entry(topic.clone()).or_default();
-            *told = (*told).max(*count);
-        }
+        let mut counts: Vec<_> = std::mem::take(&mut told.counts).into_iter().collect();
+        let more = known.counts.iter().map(|(topic, count)| (topic.clone(), *count));
+        counts.extend(more);
+        // Of two counts of one topic the later one stays, which is the larger one.
+        counts.sort_by_key(|(_, count)| *count);
+        told.counts = counts.into_iter().collect();
     }
     for other in &known.others {
         let is_told = facts.present().into_iter().chain(&facts.others).any(|certificate| certificate.is_same_as(other));

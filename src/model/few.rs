@@ -38,6 +38,11 @@ impl<K, V> Few<K, V> {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
+    /// The keys, in their order, to be put in other words that are equal to them.
+    pub(super) fn keys_mut(&mut self) -> impl Iterator<Item = &mut K> {
+        self.0.iter_mut().map(|(key, _)| key)
+    }
+
     /// The keys, in their order.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.0.iter().map(|(key, _)| key)
@@ -53,7 +58,7 @@ impl<K: Ord, V> Few<K, V> {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+        self.place(key).ok().map(|at| &self.0[at].1)
     }
 
     /// Whether there is an entry of this key.
@@ -124,9 +129,13 @@ impl<K, V> IntoIterator for Few<K, V> {
 
 impl<K: Ord, V> FromIterator<(K, V)> for Few<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let mut few = Self::new();
-        entries.into_iter().for_each(|(key, value)| few.insert(key, value));
-        few
+        let mut entries: Vec<(K, V)> = entries.into_iter().collect();
+        // Of two entries with one key the later one counts, as with any other map.
+        entries.reverse();
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        entries.dedup_by(|(one, _), (other, _)| one == other);
+        entries.shrink_to_fit();
+        Self(entries)
     }
 }
 
@@ -166,11 +175,11 @@ impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>> Deserialize<'de> for F
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut few = Few::new();
-                while let Some((key, value)) = map.next_entry()? {
-                    few.insert(key, value);
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
                 }
-                Ok(few)
+                Ok(entries.into_iter().collect())
             }
         }
 

@@ -1,6 +1,5 @@
 //! What one source told at one moment, or why it could not.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{AppleToken, Notices, PushCertificate, PushHealth, Reason, Topic};
+use super::{AppleToken, Few, Notices, PushCertificate, PushHealth, Reason, Topic};
 
 /// What a source told. Every field is optional, for no source can tell all of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +43,7 @@ const _: () = assert!(size_of::<Facts>() <= 176);
 #[serde(default)]
 pub struct DeviceTopics {
     /// How many devices listen on each.
-    pub counts: BTreeMap<Topic, u64>,
+    pub counts: Few<Topic, u64>,
 }
 
 /// A certificate in the pool, which belongs to whichever tenant keeps its topic.

@@ -59,6 +59,8 @@ impl Memory {
         if let Some(Presence::Present(certificate)) = &mut facts.certificate {
             self.share_certificate(certificate);
         }
+        let devices = facts.devices.iter_mut().flat_map(|devices| devices.counts.keys_mut());
+        devices.for_each(|topic| self.share_topic(topic));
         facts.others.iter_mut().filter_map(|other| other.topic.as_mut()).for_each(|topic| self.share_topic(topic));
     }
 

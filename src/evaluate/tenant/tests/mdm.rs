@@ -98,7 +98,7 @@ fn topics_of_devices_confirm_a_pin_and_count_who_is_off() {
     world.learn(Source::Device, Outcome::failure(Failure::new(Reason::NotFound, "no drop yet")), at(0));
     world.learn(Source::File, told(certificate(T1, "0A01", 0, 365)), at(0));
     assert_eq!(world.report(at(0)).pin.unwrap().origin, PinOrigin::FirstSeen);
-    let counts = BTreeMap::from([(Topic::parse(T1).unwrap(), 40), (Topic::parse(T2).unwrap(), 2)]);
+    let counts = [(Topic::parse(T1).unwrap(), 40), (Topic::parse(T2).unwrap(), 2)].into();
     let facts = Facts {
         certificate: Some(Presence::from(PushCertificate { topic: Topic::parse(T1), ..PushCertificate::default() })),
         devices: Some(crate::model::DeviceTopics { counts }.into()),
