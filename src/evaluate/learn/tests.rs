@@ -276,3 +276,22 @@ fn a_topic_alone_is_no_certificate_that_was_seen() {
     }
     assert_eq!((tenant.memory.sources[&Source::Profile].seen.len(), tenant.pin()), (0, Some(T1)));
 }
+
+#[test]
+fn what_was_told_before_is_kept_once_and_in_the_letters_told_last() {
+    let mut tenant = Tenant::new(&[Source::Api, Source::File]);
+    let facts = |tenant: &Tenant, source| Arc::clone(&tenant.memory.sources[&source].last_good.as_ref().unwrap().facts);
+    tenant.learn(Source::Api, told(T1));
+    tenant.learn(Source::File, told(T1));
+    let (api, file) = (facts(&tenant, Source::Api), facts(&tenant, Source::File));
+    let text = |facts: &Facts| facts.present().unwrap().topic.as_ref().unwrap().as_str().as_ptr();
+    assert_eq!(text(&api), text(&file), "both sources of the tenant tell one topic");
+    let seen = &tenant.memory.sources[&Source::Api].seen[0].certificate;
+    assert!(std::ptr::eq(api.present().unwrap(), seen.as_ref()));
+
+    tenant.learn(Source::Api, told(T1));
+    assert!(Arc::ptr_eq(&facts(&tenant, Source::Api), &api), "nothing else was told");
+    let shouted = T1.to_uppercase();
+    tenant.learn(Source::Api, told(&shouted));
+    assert_eq!(facts(&tenant, Source::Api).present().unwrap().topic.as_ref().unwrap().as_str(), shouted);
+}
