@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::model::{AccountId, MdmKind, Policy, Problem, Source, TenantName, TokenKind, Topic};
+use crate::model::{AccountId, Labels, MdmKind, Policy, Problem, Source, TenantName, TokenKind, Topic};
 use crate::provider::{intune, jamf, kandji, mosyle};
 
 mod defaults;
@@ -21,6 +21,7 @@ mod mdm;
 pub mod notify;
 mod postgres;
 mod probe;
+mod recent;
 mod running;
 mod schema;
 mod sections;
@@ -85,7 +86,7 @@ pub struct Config {
     /// Where what was learnt is kept.
     pub store: Store,
     /// How MDMs are reached.
-    pub network: Network,
+    pub network: Arc<Network>,
     /// How many polls run at once.
     pub limits: Limits,
     /// The label names that `apns_tenant_info` carries.
@@ -256,13 +257,14 @@ pub struct DeclaredToken {
     pub not_after: DateTime<Utc>,
 }
 
-/// A tenant, with everything that applies to it.
+/// A tenant, with everything that applies to it. There are thousands: what is rare is boxed, and what most have alike is
+/// shared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tenant {
     /// Its name.
     pub name: TenantName,
     /// Its labels.
-    pub labels: Arc<BTreeMap<String, String>>,
+    pub labels: Labels,
     /// The Apple Account its certificate was made with.
     pub account: Option<AccountId>,
     /// Its MDM.
@@ -270,17 +272,17 @@ pub struct Tenant {
     /// What else is known about its certificate.
     pub certificate: Certificate,
     /// How its MDM is reached: `network`, overridden by `mdm.network`.
-    pub network: Network,
+    pub network: Arc<Network>,
     /// How often its MDM is asked.
     pub poll: PollTimes,
     /// Where the phases begin.
     pub policy: Policy,
     /// What is thought of the address of its account.
-    pub account_policy: AccountPolicy,
+    pub account_policy: Arc<AccountPolicy>,
     /// Tokens that no MDM tells of.
     pub tokens: Vec<DeclaredToken>,
     /// Quiet until a date.
-    pub muted: Option<Muted>,
+    pub muted: Option<Box<Muted>>,
     /// Neither polled nor exported.
     pub retired: bool,
     /// The names it had before, the oldest first. What is remembered under them is its own.
@@ -291,13 +293,13 @@ pub struct Tenant {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mdm {
     /// `kind: intune`.
-    Intune(intune::Settings),
+    Intune(Box<intune::Settings>),
     /// `kind: jamf`.
-    Jamf(jamf::Settings),
+    Jamf(Box<jamf::Settings>),
     /// `kind: kandji`.
-    Kandji(kandji::Settings),
+    Kandji(Box<kandji::Settings>),
     /// `kind: mosyle`.
-    Mosyle(mosyle::Settings),
+    Mosyle(Box<mosyle::Settings>),
     /// `kind: none`, or no `mdm` at all.
     None,
 }
@@ -380,15 +382,15 @@ pub struct Certificate {
     pub expected_topic: Option<Topic>,
     /// Paths and patterns of certificate files, absolute (a relative one is taken from the folder of the file it
     /// stands in).
-    pub files: Vec<PathBuf>,
+    pub files: Arc<[PathBuf]>,
     /// Containers that a password opens.
     pub protected: Vec<ProtectedFile>,
     /// Paths and patterns of enrolment profiles.
-    pub profiles: Vec<PathBuf>,
+    pub profiles: Arc<[PathBuf]>,
     /// Paths and patterns of drop files with topics that were read on devices.
-    pub device_topics: Vec<PathBuf>,
+    pub device_topics: Arc<[PathBuf]>,
     /// What was typed in.
-    pub declared: Option<Declared>,
+    pub declared: Option<Box<Declared>>,
     /// Whether there is a `certificate_pool`, which may hold certificates of this tenant.
     pub is_pooled: bool,
 }

@@ -2,7 +2,9 @@
 
 pub mod certificate;
 pub mod drill;
+pub mod few;
 mod finding;
+pub mod labels;
 mod letter;
 pub mod memory;
 pub mod names;
@@ -21,7 +23,9 @@ pub mod topic;
 
 pub use certificate::{Issuer, IssuerLevel, PushCertificate};
 pub use drill::{Drill, DrillSeverity};
+pub use few::Few;
 pub use finding::{Finding, Question};
+pub use labels::Labels;
 pub use letter::LetterEvent;
 pub use memory::{
     Attempt, Attestation, Drift, DutyDone, Estimate, HumanStep, KeptCertificate, Memory, Pin, PinChange, PinOrigin,

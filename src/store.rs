@@ -354,13 +354,14 @@ impl Store {
     /// Prepares for asking somebody: what another one told is dropped, before anybody can take it for theirs.
     pub fn ask(&self, tenant: &TenantName, source: Source, identity: &str) {
         let is_known =
-            |memory: &Arc<Memory>| memory.sources.get(&source).is_none_or(|state| state.identity == identity);
+            |memory: &Arc<Memory>| memory.sources.get(&source).is_none_or(|state| *state.identity == *identity);
         if self.shared.snapshot.borrow().tenants.get(&self.shared.current(tenant)).is_none_or(is_known) {
             return;
         }
         self.shared.snapshot.send_modify(|snapshot| {
             let tenant = &self.shared.current(tenant);
             let memory = Arc::make_mut(snapshot.tenants.entry(tenant.clone()).or_default());
+            let identity = memory.identity(identity);
             learn::ask(Arc::make_mut(memory.sources.entry(source).or_default()), identity);
             self.shared.dirty().sources.insert((tenant.clone(), source));
         });

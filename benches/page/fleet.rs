@@ -165,38 +165,38 @@ fn fill(store: &Store, config: &Config, name: &TenantName, index: usize, now: Da
         );
     };
     for source in &sources {
-        let mut facts = Facts { origin: format!("{source} of {name}"), ..Facts::default() };
+        let mut facts = Facts { origin: format!("{source} of {name}").into(), ..Facts::default() };
         match source {
             Source::Api | Source::File => {
-                facts.certificate = Some(Presence::Present(certificate(topic(index), index + 1, end)));
+                facts.certificate = Some(Presence::from(certificate(topic(index), index + 1, end)));
             }
             Source::Push => {
                 let health = FamilyHealth { devices: 40, alive: Some(30), silent: Some(1), last_checkin: Some(now) };
-                facts.push = Some(PushHealth { families: BTreeMap::from([(Family::Mac, health)]), disabled: Some(0) });
+                facts.push = Some(PushHealth { families: [(Family::Mac, health)].into(), disabled: Some(0) }.into());
             }
             Source::Device => {
                 let mut counts: BTreeMap<Topic, u64> = topic(index).map(|topic| (topic, 40)).into_iter().collect();
                 if index % 10 == 3 {
                     counts.extend(topic(index + 1_000_000).map(|topic| (topic, 2)));
                 }
-                facts.devices = Some(DeviceTopics { counts });
+                facts.devices = Some(DeviceTopics { counts: counts.into_iter().collect() }.into());
             }
             Source::Tokens | Source::Profile | Source::Declared => {}
         }
         tell(*source, Outcome::success(facts));
     }
     let told =
-        |certificate| Facts { certificate: Some(certificate), origin: "a later round".to_owned(), ..Facts::default() };
+        |certificate| Facts { certificate: Some(certificate), origin: "a later round".into(), ..Facts::default() };
     match index % 50 {
         // A newer file that nobody confirmed.
         7 => {
             let newer = certificate(topic(index), index + 2_000_000, end + TimeDelta::days(365));
-            tell(Source::File, Outcome::success(told(Presence::Present(newer))));
+            tell(Source::File, Outcome::success(told(Presence::from(newer))));
         }
         // The topic of somebody else.
         13 => {
             let other = certificate(topic(index + 3_000_000), index + 3_000_000, end);
-            tell(Source::File, Outcome::success(told(Presence::Present(other))));
+            tell(Source::File, Outcome::success(told(Presence::from(other))));
         }
         17 => tell(Source::File, Outcome::failure(Failure::new(Reason::Io, "the file cannot be read"))),
         _ => {}

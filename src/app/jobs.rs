@@ -86,7 +86,7 @@ fn from_disk(tenant: &Tenant, shared: &Shared) -> Vec<Arc<dyn Poll>> {
     let added = shared.added(&tenant.name);
     if certificate.has_files() || !added.is_empty() {
         let protected = certificate.protected.iter().map(|file| Protected::new(&file.path, &file.password_file));
-        let files = Files::new(certificate.files.clone())
+        let files = Files::new(Arc::clone(&certificate.files))
             .with_protected(protected.collect())
             .with_added(added.iter().filter_map(handed_over).collect());
         polls.push(Arc::new(match &shared.pool {
@@ -95,10 +95,10 @@ fn from_disk(tenant: &Tenant, shared: &Shared) -> Vec<Arc<dyn Poll>> {
         }));
     }
     if !certificate.profiles.is_empty() {
-        polls.push(Arc::new(profile::Profiles::new(certificate.profiles.clone())));
+        polls.push(Arc::new(profile::Profiles::new(Arc::clone(&certificate.profiles))));
     }
     if !certificate.device_topics.is_empty() {
-        polls.push(Arc::new(device::Devices::new(certificate.device_topics.clone())));
+        polls.push(Arc::new(device::Devices::new(Arc::clone(&certificate.device_topics))));
     }
     polls
 }

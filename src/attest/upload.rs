@@ -113,7 +113,10 @@ impl Case<'_> {
             });
         };
         let files = self.memory.sources.get(&Source::File);
-        let seen = files.into_iter().flat_map(|files| files.seen.iter().rev()).map(|seen| seen.certificate.clone());
+        let seen = files
+            .into_iter()
+            .flat_map(|files| files.seen.iter().rev())
+            .map(|seen| PushCertificate::clone(&seen.certificate));
         let kept = self.memory.kept();
         let kept = kept.iter().filter_map(of_kept).map(|found| found.to_push_certificate());
         seen.chain(kept)

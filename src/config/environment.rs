@@ -79,6 +79,9 @@ impl Overrides {
         // A key with a dot or a bracket would be taken for a path below; it is unknown, and must be told as it stands.
         let odd = file.extract_if(|key, _| !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
         let odd: Vec<String> = odd.map(|(key, _)| key).collect();
+        // Laying one over the other takes several copies of all there is, and most of it are tenants by their thousands.
+        let is_laid_over = |key: &str| self.0.keys().any(|path| path.split('.').next() == Some(key));
+        let plain: Vec<(String, Value)> = file.extract_if(|key, _| !is_laid_over(key)).collect();
         let mut layers = Config::builder();
         for (path, (_, value)) in &self.0 {
             let section = path.split_once('.').and_then(|(section, _)| file.get(section));
@@ -91,6 +94,9 @@ impl Overrides {
             layers = layers.set_default(key, value)?;
         }
         let mut merged: serde_json::Map<_, _> = layers.build()?.try_deserialize()?;
+        for (key, value) in plain {
+            merged.insert(key, value.try_deserialize()?);
+        }
         merged.extend(odd.into_iter().map(|key| (key, serde_json::Value::Null)));
         Ok(merged)
     }

@@ -55,16 +55,18 @@ fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common,
     let site = root.read("site", super::values::text);
     let store = sections::store(root, base);
     let web = sections::web(root, base, &store);
-    let network = sections::network(root.table("network"), &super::Network::default(), base);
+    let network = Arc::new(sections::network(root.table("network"), &super::Network::default(), base));
     let limits = sections::limits(root);
     let poll = sections::poll(root.table("poll"), sections::POLL);
-    let policy = sections::policy(root.table("policy"), &(Policy::default(), AccountPolicy::default()));
+    let (policy, accounts) = sections::policy(root.table("policy"), (&Policy::default(), &AccountPolicy::default()));
+    let policy = (policy, Arc::new(accounts));
     let tenant_labels = sections::tenant_labels(root);
     let defaults = Defaults::read(root, base);
     let (accounts, ids) = sections::accounts(root);
     let certificate_pool = tenants::certificate_pool(root, base);
     let is_pooled = !certificate_pool.is_empty();
-    let common = Common { defaults, accounts: ids, network, poll, policy, is_pooled };
+    let common =
+        Common { defaults, accounts: ids, network, poll, policy, is_pooled, shared: tenants::Shared::default() };
     let origin = Origin { base, prefix: String::new() };
     let (tenants, taken) = tenants::read(root, &origin, &common, &Taken::default());
     let patterns = tenants::tenant_files(root, base);
@@ -75,7 +77,7 @@ fn main_file(root: &mut Table<'_>, path: &Path, base: &Path) -> (Config, Common,
         site,
         web,
         store,
-        network: common.network.clone(),
+        network: Arc::clone(&common.network),
         limits,
         tenant_labels,
         accounts,

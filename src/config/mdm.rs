@@ -1,5 +1,7 @@
 //! `mdm` of a tenant.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -16,10 +18,10 @@ pub(super) fn read(
     name: Option<&TenantName>,
     origin: &Origin<'_>,
     common: &Common,
-) -> Option<(Mdm, Network)> {
+) -> Option<(Mdm, Arc<Network>)> {
     let path = tenant.at("mdm");
     let problems = tenant.problems();
-    let Some(mut own) = tenant.map("mdm") else { return Some((Mdm::None, common.network.clone())) };
+    let Some(mut own) = tenant.map("mdm") else { return Some((Mdm::None, Arc::clone(&common.network))) };
     let kind = own.remove_entry("kind");
     let mut head = Table::new(&path, Map::from_iter(kind), problems);
     let kind = head.required("kind", values::text);
@@ -37,7 +39,7 @@ pub(super) fn read(
             // So that it is listed among the known keys.
             table.take("kind");
             table.finish();
-            Some((Mdm::None, common.network.clone()))
+            Some((Mdm::None, Arc::clone(&common.network)))
         }
         None => {
             let kinds = MdmKind::ALL.map(MdmKind::as_str);
@@ -70,7 +72,7 @@ macro_rules! settings {
             }
 
             fn into_mdm(self) -> Mdm {
-                Mdm::$kind(self)
+                Mdm::$kind(Box::new(self))
             }
         }
     )*};
@@ -88,14 +90,16 @@ struct Place<'a, 'p> {
 }
 
 impl Place<'_, '_> {
-    fn settings<S: Settings>(&self, own: Map<String, Value>) -> Option<(Mdm, Network)> {
+    fn settings<S: Settings>(&self, own: Map<String, Value>) -> Option<(Mdm, Arc<Network>)> {
         let Self { path, tenant, name, origin, common } = *self;
         let Merged { mut entries, inherited, told } = common.defaults.merge(S::KIND.as_str(), own, name);
         let problems = tenant.problems();
         let start = problems.count();
         let network = entries.remove("network").map(|network| ("network".to_owned(), network));
         let network = Table::new(path, Map::from_iter(network), problems).table("network");
-        let network = sections::network(network, &common.network, origin.base);
+        let network = network.map(|network| sections::network(Some(network), &common.network, origin.base));
+        let network =
+            network.map_or_else(|| Arc::clone(&common.network), |network| common.shared.networks.share(network));
 
         // What a tenant inherits is wrong where the defaults stand, once; a tenant file cannot point there.
         let defaults = join("defaults", S::KIND.as_str());

@@ -136,9 +136,9 @@ pub(super) fn poll(table: Option<Table<'_>>, above: PollTimes) -> PollTimes {
 }
 
 /// `policy`, or what a tenant makes of it.
-pub(super) fn policy(table: Option<Table<'_>>, above: &(Policy, AccountPolicy)) -> (Policy, AccountPolicy) {
-    let Some(mut table) = table else { return above.clone() };
+pub(super) fn policy(table: Option<Table<'_>>, above: (&Policy, &AccountPolicy)) -> (Policy, AccountPolicy) {
     let (above, accounts) = above;
+    let Some(mut table) = table else { return (*above, accounts.clone()) };
     let count = table.problems().count();
     let renews = table.has("renew_days");
     let mut read = |key, above| table.read(key, |value| values::number(value, 0, 3650)).unwrap_or(above);

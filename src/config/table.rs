@@ -115,8 +115,9 @@ impl<'p> Table<'p> {
         key: &'static str,
         mut parse: impl FnMut(&Value) -> Result<T, String>,
     ) -> Option<Vec<T>> {
-        let mut parsed = Vec::new();
-        for (path, value) in self.entries_of(key)? {
+        let entries = self.entries_of(key)?;
+        let mut parsed = Vec::with_capacity(entries.len());
+        for (path, value) in entries {
             match parse(&value) {
                 Ok(value) => parsed.push(value),
                 Err(message) => self.problems.add(path, message),

@@ -7,22 +7,32 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::defaults::Defaults;
+use super::recent::Recent;
 use super::table::{Table, join};
 use super::{
     AccountPolicy, Certificate, Declared, DeclaredToken, Muted, Network, PollTimes, ProtectedFile, Tenant, mdm,
     sections, values,
 };
-use crate::model::{AccountId, Policy, Source, TenantName, TokenKind, Topic};
+use crate::model::{AccountId, Labels, Policy, Source, TenantName, TokenKind, Topic};
 
 /// What holds for every tenant unless it says otherwise.
 pub(super) struct Common {
     pub(super) defaults: Defaults,
     pub(super) accounts: Vec<AccountId>,
-    pub(super) network: Network,
+    pub(super) network: Arc<Network>,
     pub(super) poll: PollTimes,
-    pub(super) policy: (Policy, AccountPolicy),
+    pub(super) policy: (Policy, Arc<AccountPolicy>),
     /// Whether there is a certificate pool.
     pub(super) is_pooled: bool,
+    pub(super) shared: Shared,
+}
+
+/// What tenants have alike though each of them says so.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) networks: Recent<Network>,
+    policies: Recent<AccountPolicy>,
+    label_names: Recent<str>,
 }
 
 /// What only one tenant can have, and where it was found.
@@ -172,7 +182,7 @@ fn tenant(
     origin: &Origin<'_>,
     common: &Common,
 ) -> (Option<Tenant>, Option<(Topic, String)>) {
-    let labels = labels(table);
+    let labels = labels(table, &common.shared);
     let account = table.read("account", |value| {
         let id = AccountId::parse(&values::any_text(value)?)?;
         let known = common.accounts.contains(&id);
@@ -186,7 +196,13 @@ fn tenant(
         table.tell("certificate.profiles", "must be left out where mdm.enrolment_profile is true: choose one of them");
     }
     let poll = sections::poll(table.table("poll"), common.poll);
-    let (policy, account_policy) = sections::policy(table.table("policy"), &common.policy);
+    let (policy, account_policy) = match table.table("policy") {
+        Some(table) => {
+            let (policy, account_policy) = sections::policy(Some(table), (&common.policy.0, &common.policy.1));
+            (policy, common.shared.policies.share(account_policy))
+        }
+        None => common.policy.clone(),
+    };
     let tokens = tokens(table);
     let muted = muted(table);
     let retired = table.read("retired", values::flag).unwrap_or_default();
@@ -194,7 +210,7 @@ fn tenant(
     let topic = topic.map(|topic| (topic, table.at("certificate.expected_topic")));
     let tenant = name.zip(mdm).map(|(name, (mdm, network))| Tenant {
         name: name.clone(),
-        labels: Arc::new(labels),
+        labels,
         account,
         mdm,
         certificate,
@@ -210,17 +226,17 @@ fn tenant(
     (tenant, topic)
 }
 
-fn labels(table: &mut Table<'_>) -> BTreeMap<String, String> {
+fn labels(table: &mut Table<'_>, shared: &Shared) -> Labels {
     let path = table.at("labels");
-    let mut labels = BTreeMap::new();
+    let mut labels = Vec::new();
     for (name, value) in table.map("labels").unwrap_or_default() {
         let label = values::label_name(&name).map_err(str::to_owned).and_then(|()| values::any_text(&value));
         match label {
-            Ok(value) => _ = labels.insert(name, value),
+            Ok(value) => labels.push((shared.label_names.share(name), value)),
             Err(message) => table.problems().add(join(&path, &name), message),
         }
     }
-    labels
+    labels.into_iter().collect()
 }
 
 fn certificate(tenant: &mut Table<'_>, base: &Path) -> Certificate {
@@ -238,15 +254,21 @@ fn certificate(tenant: &mut Table<'_>, base: &Path) -> Certificate {
         }
     }
     let mut patterns = |key| table.list(key, |value| values::pattern(value, base)).unwrap_or_default();
-    let (profiles, device_topics) = (patterns("profiles"), patterns("device_topics"));
+    let (profiles, device_topics) = (shared(patterns("profiles")), shared(patterns("device_topics")));
     let declared = table.table("declared").and_then(|mut table| {
         let declared =
             Declared { not_after: table.read("not_after", values::moment), topic: table.read("topic", values::topic) };
         table.finish();
-        (declared.not_after.is_some() || declared.topic.is_some()).then_some(declared)
+        (declared.not_after.is_some() || declared.topic.is_some()).then(|| Box::new(declared))
     });
     table.finish();
-    Certificate { expected_topic, files, protected, profiles, device_topics, declared, is_pooled: false }
+    protected.shrink_to_fit();
+    Certificate { expected_topic, files: shared(files), protected, profiles, device_topics, declared, is_pooled: false }
+}
+
+/// As the sources have them, too. Most tenants have none of most kinds, and the default one takes nothing.
+fn shared(paths: Vec<PathBuf>) -> Arc<[PathBuf]> {
+    if paths.is_empty() { Arc::default() } else { paths.into() }
 }
 
 /// An entry of `certificate.files` with a password.
@@ -285,14 +307,14 @@ fn tokens(tenant: &mut Table<'_>) -> Vec<DeclaredToken> {
     tokens
 }
 
-fn muted(tenant: &mut Table<'_>) -> Option<Muted> {
+fn muted(tenant: &mut Table<'_>) -> Option<Box<Muted>> {
     let mut table = tenant.table("muted")?;
     let set = table.has("until") || table.has("reason");
     // Spelled out and empty is as good as absent.
     let muted = if set {
         let until = table.required("until", values::date);
         let reason = table.required("reason", values::text);
-        until.zip(reason).map(|(until, reason)| Muted { until, reason })
+        until.zip(reason).map(|(until, reason)| Box::new(Muted { until, reason }))
     } else {
         table.take("until");
         table.take("reason");

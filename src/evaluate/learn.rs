@@ -41,10 +41,19 @@ pub fn learn(
     expectations: &Expectations,
     source: Source,
     identity: &str,
-    outcome: Outcome,
+    mut outcome: Outcome,
     at: DateTime<Utc>,
 ) {
-    let told = remember(Arc::make_mut(memory.sources.entry(source).or_default()), identity, outcome, at);
+    let is_same = memory.sources.get(&source).is_some_and(|state| *state.identity == *identity);
+    let shared = if is_same { None } else { Some(memory.identity(identity)) };
+    if let Some(facts) = &mut outcome.facts {
+        memory.share_facts(facts);
+    }
+    let state = Arc::make_mut(memory.sources.entry(source).or_default());
+    if let Some(identity) = shared {
+        ask(state, identity);
+    }
+    let told = remember(state, outcome, at);
     if memory.pin.is_some() {
         if let (Some(pin), Some(state)) = (&memory.pin, memory.sources.get_mut(&source)) {
             judge(Arc::make_mut(state), source, &pin.topic, told, at);
@@ -120,9 +129,9 @@ fn first_sight(memory: &Memory, expectations: &Expectations) -> Option<Topic> {
 }
 
 /// Prepares for asking somebody. What another one told is not theirs; a drift stays, for bad news is sticky.
-pub fn ask(state: &mut SourceMemory, identity: &str) {
+pub fn ask(state: &mut SourceMemory, identity: Arc<str>) {
     if state.identity != identity {
-        *state = SourceMemory { identity: identity.to_owned(), drift: state.drift.take(), ..SourceMemory::default() };
+        *state = SourceMemory { identity, drift: state.drift.take(), ..SourceMemory::default() };
     }
 }
 
@@ -138,8 +147,7 @@ pub(super) enum Told {
 }
 
 /// Writes the outcome into the memory of its source.
-fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: DateTime<Utc>) -> Told {
-    ask(state, identity);
+fn remember(state: &mut SourceMemory, outcome: Outcome, at: DateTime<Utc>) -> Told {
     let failing_since = outcome
         .failure
         .as_ref()
@@ -148,12 +156,12 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
     if is_whole {
         state.last_success = Some(at);
     }
-    state.last_attempt = Some(Attempt { at, failure: outcome.failure, failing_since });
+    state.last_attempt = Some(Attempt { at, failure: outcome.failure.map(Box::new), failing_since });
     let Some(mut facts) = outcome.facts else { return Told::Nothing };
     if let Some(Presence::Present(certificate)) = &mut facts.certificate {
         if let Some(known) = state.present() {
             if certificate.is_same_as(known) || is_silent(certificate, known) {
-                keep_dates(certificate, known);
+                keep_dates(Arc::make_mut(certificate), known);
             } else if !is_whole && is_older(certificate, known) {
                 // The newer file may be the one that could not be read just now.
                 return Told::Partly;
@@ -175,7 +183,9 @@ fn remember(state: &mut SourceMemory, identity: &str, outcome: Outcome, at: Date
             state.revoked = Some(at);
         }
     }
-    state.last_good = Some(Observation { at, facts: Arc::new(facts) });
+    // Most polls tell what the one before told.
+    let known = state.last_good.take().map(|known| known.facts).filter(|known| known.is_identical_to(&facts));
+    state.last_good = Some(Observation { at, facts: known.unwrap_or_else(|| Arc::new(facts)) });
     if is_whole { Told::Wholly } else { Told::Partly }
 }
 
@@ -199,14 +209,16 @@ fn complete(facts: &mut Facts, known: &Facts) {
     if let (Some(told), Some(known)) = (&mut facts.push, &known.push) {
         told.disabled = told.disabled.or(known.disabled);
         for (family, health) in &known.families {
-            told.families.entry(*family).or_insert_with(|| health.clone());
+            told.families.get_or_insert(*family, health.clone());
         }
     }
     if let (Some(told), Some(known)) = (&mut facts.devices, &known.devices) {
-        for (topic, count) in &known.counts {
-            let told = told.counts.entry(topic.clone()).or_default();
-            *told = (*told).max(*count);
-        }
+        let mut counts: Vec<_> = std::mem::take(&mut told.counts).into_iter().collect();
+        let more = known.counts.iter().map(|(topic, count)| (topic.clone(), *count));
+        counts.extend(more);
+        // Of two counts of one topic the later one stays, which is the larger one.
+        counts.sort_by_key(|(_, count)| *count);
+        told.counts = counts.into_iter().collect();
     }
     for other in &known.others {
         let is_told = facts.present().into_iter().chain(&facts.others).any(|certificate| certificate.is_same_as(other));
@@ -243,7 +255,7 @@ fn is_older(certificate: &PushCertificate, known: &PushCertificate) -> bool {
 
 /// Reckons the end from what notices say. It moves only when they differ by more than a day: "12 days" is told twice a
 /// day at different hours, and an end that jumps with them would be a new one at every poll.
-fn reckon(estimate: &mut Option<Estimate>, notices: &Notices, at: DateTime<Utc>) {
+fn reckon(estimate: &mut Option<Box<Estimate>>, notices: &Notices, at: DateTime<Utc>) {
     let midnight = at.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
     let told = if notices.contains_key(&Notice::Expired) {
         // It has ended; when, nobody says. An end that is past already stays.
@@ -256,7 +268,7 @@ fn reckon(estimate: &mut Option<Estimate>, notices: &Notices, at: DateTime<Utc>)
     let Some(told) = told else { return };
     match estimate {
         Some(known) if (known.not_after - told).abs() <= TimeDelta::days(1) => known.told = at,
-        _ => *estimate = Some(Estimate { not_after: told, told: at }),
+        _ => *estimate = Some(Box::new(Estimate { not_after: told, told: at })),
     }
 }
 
@@ -266,16 +278,20 @@ fn is_one(told: &PushCertificate) -> bool {
 }
 
 /// Adds a certificate to those seen, or moves its last sight.
-fn see(seen: &mut Vec<Seen>, certificate: &mut PushCertificate, at: DateTime<Utc>) {
+fn see(seen: &mut Vec<Seen>, certificate: &mut Arc<PushCertificate>, at: DateTime<Utc>) {
     if let Some(known) = seen.iter_mut().find(|known| known.certificate.is_same_as(certificate)) {
-        keep_dates(certificate, &known.certificate);
-        known.certificate.clone_from(certificate);
+        keep_dates(Arc::make_mut(certificate), &known.certificate);
+        if known.certificate.is_identical_to(certificate) {
+            *certificate = Arc::clone(&known.certificate);
+        } else {
+            known.certificate = Arc::clone(certificate);
+        }
         known.last_seen = at;
         return;
     }
     // Most have one and will have one more in a year.
     seen.reserve_exact(1);
-    seen.push(Seen { certificate: certificate.clone(), first_seen: at, last_seen: at });
+    seen.push(Seen { certificate: Arc::clone(certificate), first_seen: at, last_seen: at });
     if seen.len() > MOST_SEEN {
         // The first one stays: it was effective at once, and what came later is measured against it.
         seen.remove(1);
@@ -292,7 +308,7 @@ pub(super) fn judge(state: &mut SourceMemory, source: Source, pin: &Topic, told:
     match topic {
         Some(topic) if topic != *pin => {
             let since = state.drift.as_ref().map_or(at, |drift| drift.since);
-            state.drift = Some(Drift { topic, since, agreeing: 0 });
+            state.drift = Some(Box::new(Drift { topic, since, agreeing: 0 }));
         }
         Some(_) if told == Told::Wholly => {
             if let Some(drift) = &mut state.drift {

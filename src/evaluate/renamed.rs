@@ -154,12 +154,13 @@ fn source_of(source: Source, old: Option<Side<'_>>, new: Option<Side<'_>>, pin: 
             add(&mut state, earlier);
         }
         let is_drift = |drift: &Drift| pin.is_none_or(|pin| drift.topic != *pin);
-        let of = |drift: &Option<Drift>| drift.clone().filter(is_drift);
-        state.drift = match (of(&earlier.drift), of(&state.drift)) {
+        let of = |drift: &Option<Box<Drift>>| drift.as_deref().cloned().filter(is_drift);
+        let drift = match (of(&earlier.drift), of(&state.drift)) {
             (Some(one), Some(other)) => Some(Drift { since: one.since.min(other.since), ..other }),
             (Some(one), None) => Some(Drift { agreeing: 0, ..one }),
             (None, drift) => drift,
         };
+        state.drift = drift.map(Box::new);
     }
     if let Some(pin) = pin.filter(|pin| judged_by != Some(pin)) {
         state.drift = state.drift.filter(|drift| drift.topic != *pin);

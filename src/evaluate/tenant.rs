@@ -1,7 +1,7 @@
 //! What is true of one tenant.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
@@ -15,8 +15,8 @@ use super::summary::{blind_spots, ending, level};
 use super::tokens::{self, TokenReport};
 use crate::config::{Account, Tenant};
 use crate::model::{
-    AccountId, Facts, Failure, Finding, MdmKind, Memory, Notice, Notices, Phase, Pin, PinOrigin, Policy, Presence,
-    PushCertificate, PushHealth, Question, Source, SourceMemory, Statement, TenantName, Topic,
+    AccountId, Facts, Failure, Finding, Labels, MdmKind, Memory, Notice, Notices, Phase, Pin, PinOrigin, Policy,
+    Presence, PushCertificate, PushHealth, Question, Source, SourceMemory, Statement, TenantName, Topic,
 };
 
 /// A start this little in the future is a clock that differs, not a certificate that is not valid yet.
@@ -24,6 +24,9 @@ pub(super) const START_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// After this many intervals without a success, what a source said well is withdrawn.
 const STALE_INTERVALS: i32 = 3;
+
+/// Where a declared certificate comes from.
+static CONFIGURATION: LazyLock<Arc<str>> = LazyLock::new(|| "the configuration".into());
 
 /// Everything a face may show of one tenant.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +38,7 @@ pub struct TenantReport {
     /// Its MDM.
     pub mdm: MdmKind,
     /// Its labels.
-    pub labels: Arc<BTreeMap<String, String>>,
+    pub labels: Labels,
     /// The account it is configured with.
     pub account: Option<AccountId>,
     /// Muted until this day.
@@ -140,7 +143,7 @@ impl SourceReport {
     /// Where that came from.
     #[must_use]
     pub fn origin(&self) -> &str {
-        self.facts.as_ref().map(|facts| facts.origin.as_str()).unwrap_or_default()
+        self.facts.as_ref().map(|facts| &*facts.origin).unwrap_or_default()
     }
 
     /// What a person should know about its answer.
@@ -223,7 +226,7 @@ impl Case<'_> {
     }
 
     pub(super) fn account_reported(&self) -> Option<String> {
-        self.facts(Source::Api)?.account.clone()
+        self.facts(Source::Api)?.account.as_deref().map(str::to_owned)
     }
 
     /// Devices on another topic than the pinned one.
@@ -248,7 +251,7 @@ impl Case<'_> {
 
     /// What check-ins told; that push is off for no device only while somebody still says so.
     fn push(&self, moment: Moment) -> Option<PushHealth> {
-        let mut push = self.facts(Source::Push)?.push.clone()?;
+        let mut push = self.facts(Source::Push)?.push.as_deref().cloned()?;
         push.disabled = push.disabled.filter(|disabled| *disabled > 0 || self.is_heard(Source::Push, moment));
         Some(push)
     }
@@ -297,7 +300,7 @@ impl Case<'_> {
     #[must_use]
     pub fn report(&self, moment: Moment) -> TenantReport {
         let tenant = self.tenant;
-        let effective = effective(self.memory, &self.sources(), tenant.certificate.declared.as_ref());
+        let effective = effective(self.memory, &self.sources(), tenant.certificate.declared.as_deref());
         let phase = self.phase(&effective, moment);
         let findings = self.findings(&effective, moment);
         let drift = self.drift(moment);
@@ -322,7 +325,7 @@ impl Case<'_> {
             name: tenant.name.clone(),
             mdm: tenant.mdm.kind(),
             formerly: tenant.formerly.clone(),
-            labels: Arc::clone(&tenant.labels),
+            labels: tenant.labels.clone(),
             account: tenant.account.clone(),
             // A clock that cannot be right must not make anybody quiet again whose mute has ended.
             muted: tenant
@@ -386,7 +389,7 @@ impl Case<'_> {
                 verdicts.insert(*source, Verdict::Agrees);
             }
         }
-        if let Some(topic) = self.tenant.certificate.declared.as_ref().and_then(|declared| declared.topic.as_ref()) {
+        if let Some(topic) = self.tenant.certificate.declared.as_deref().and_then(|declared| declared.topic.as_ref()) {
             let verdict = if *topic == pin.topic { Verdict::Agrees } else { self.drifts(topic, pin.since) };
             verdicts.insert(Source::Declared, verdict);
         }
@@ -430,12 +433,12 @@ impl Case<'_> {
                 last_success: None,
                 interval: None,
                 facts: Some(Arc::new(Facts {
-                    certificate: Some(Presence::Present(PushCertificate {
+                    certificate: Some(Presence::from(PushCertificate {
                         topic: declared.topic.clone(),
                         not_after: declared.not_after,
                         ..PushCertificate::default()
                     })),
-                    origin: "the configuration".to_owned(),
+                    origin: Arc::clone(&CONFIGURATION),
                     ..Facts::default()
                 })),
                 told: None,

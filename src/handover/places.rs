@@ -102,10 +102,10 @@ pub(super) fn files(config: &Config) -> Vec<FilePlace> {
         for path in certificate.files.iter().chain(protected) {
             files.add(path, "certificate.files", name);
         }
-        for path in &certificate.profiles {
+        for path in certificate.profiles.iter() {
             files.add(path, "certificate.profiles", name);
         }
-        for path in &certificate.device_topics {
+        for path in certificate.device_topics.iter() {
             files.add(path, "certificate.device_topics", name);
         }
     }

@@ -68,7 +68,7 @@ fn told_to(expected: Option<&str>, certificates: &[(i64, PushCertificate)]) -> B
     expect(&mut memory, expected.and_then(Topic::parse).as_ref(), at(0));
     let expectations = Expectations { sources: vec![Source::Api], may_pin: true };
     for (day, certificate) in certificates {
-        let facts = Facts { certificate: Some(Presence::Present(certificate.clone())), ..Facts::default() };
+        let facts = Facts { certificate: Some(Presence::from(certificate.clone())), ..Facts::default() };
         learn(&mut memory, &expectations, Source::Api, "intune", Outcome::success(facts), at(*day));
     }
     BTreeMap::from([(TenantName::parse("acme").unwrap(), Arc::new(memory))])

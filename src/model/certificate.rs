@@ -60,6 +60,16 @@ impl IssuerLevel {
 }
 
 impl PushCertificate {
+    /// Whether two tellings are the same to the letter, so that one can stand for the other.
+    #[must_use]
+    pub fn is_identical_to(&self, other: &Self) -> bool {
+        let is_spelt_alike = match (&self.topic, &other.topic) {
+            (Some(mine), Some(theirs)) => mine.is_spelt_as(theirs),
+            (None, _) | (_, None) => true,
+        };
+        is_spelt_alike && self == other
+    }
+
     /// Whether two tellings are of the same certificate: the fingerprint decides where both have one, else the
     /// serial. Without either, the same end and the same topic are as near as one can come.
     #[must_use]

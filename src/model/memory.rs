@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{AppleToken, Failure, Observation, Plan, PushCertificate, Serial, Source, Topic};
 
+mod shared;
+
 /// Everything that is remembered of one tenant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
@@ -25,7 +27,7 @@ pub struct Memory {
 #[serde(default)]
 pub struct SourceMemory {
     /// Who was asked; see `Poll::identity`.
-    pub identity: String,
+    pub identity: Arc<str>,
     /// What it told last. A failure never erases it.
     pub last_good: Option<Observation>,
     /// When it last answered without any failure.
@@ -33,12 +35,12 @@ pub struct SourceMemory {
     /// How the last try ended. `None`: never tried.
     pub last_attempt: Option<Attempt>,
     /// The end of the certificate as reckoned from its notices. A notice that is gone is no renewal, so it stays.
-    pub estimate: Option<Estimate>,
+    pub estimate: Option<Box<Estimate>>,
     /// When it last said that the certificate was revoked. A notice that is gone may have been dismissed, and nobody
     /// takes a revocation back, so this stays.
     pub revoked: Option<DateTime<Utc>>,
     /// The wrong topic it told, until it told the pinned one in two polls running.
-    pub drift: Option<Drift>,
+    pub drift: Option<Box<Drift>>,
     /// The certificates it told of, in the order in which they were first seen.
     pub seen: Vec<Seen>,
 }
@@ -49,7 +51,7 @@ pub struct Attempt {
     /// When it ended.
     pub at: DateTime<Utc>,
     /// Why it failed; `None` if it went well.
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     /// When the present run of failures began; `None` if it went well.
     pub failing_since: Option<DateTime<Utc>>,
 }
@@ -78,7 +80,7 @@ pub struct Drift {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     /// As it was told last.
-    pub certificate: PushCertificate,
+    pub certificate: Arc<PushCertificate>,
     /// When it was first told.
     pub first_seen: DateTime<Utc>,
     /// When it was last told.
@@ -321,6 +323,6 @@ impl SourceMemory {
     /// Why the last try failed, if it did.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
-        self.last_attempt.as_ref().and_then(|attempt| attempt.failure.as_ref())
+        self.last_attempt.as_ref().and_then(|attempt| attempt.failure.as_deref())
     }
 }

@@ -1,9 +1,10 @@
 //! What an MDM shows of its push certificate where it does not tell the date.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use super::Few;
 
 /// A notice of an MDM; the value of the label `notice`. A closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,4 +44,4 @@ impl fmt::Display for Notice {
 
 /// The notices that are shown to this login, with the days left where one says so. An empty list proves nothing: who
 /// has too few rights is shown none.
-pub type Notices = BTreeMap<Notice, Option<i64>>;
+pub type Notices = Few<Notice, Option<i64>>;

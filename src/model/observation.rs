@@ -1,6 +1,5 @@
 //! What one source told at one moment, or why it could not.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{AppleToken, Notices, PushCertificate, PushHealth, Reason, Topic};
+use super::{AppleToken, Few, Notices, PushCertificate, PushHealth, Reason, Topic};
 
 /// What a source told. Every field is optional, for no source can tell all of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,29 +18,32 @@ pub struct Facts {
     /// Further push certificates that the source holds besides (older generations in a folder of files).
     pub others: Vec<PushCertificate>,
     /// The Apple Account that the MDM shows for the certificate: text that an admin typed, proof of nothing.
-    pub account: Option<String>,
+    pub account: Option<Box<str>>,
     /// The notices that the MDM shows to this login, where it has any to show.
     pub notices: Option<Notices>,
     /// Every token that is in use; superseded ones left out.
     pub tokens: Option<Vec<AppleToken>>,
     /// What check-ins tell.
-    pub push: Option<PushHealth>,
+    pub push: Option<Box<PushHealth>>,
     /// The topics that devices were seen to listen on.
-    pub devices: Option<DeviceTopics>,
+    pub devices: Option<Box<DeviceTopics>>,
     /// The end of the credential with which we log in, where it can be read.
     pub credential_not_after: Option<DateTime<Utc>>,
     /// Where it came from, for people: an address or a path. Never a secret.
-    pub origin: String,
+    pub origin: Arc<str>,
     /// What a person should know about this answer and no series can carry, one sentence each.
     pub remarks: Vec<String>,
 }
+
+// Most sources of most tenants tell nothing of a certificate, and each of them has these.
+const _: () = assert!(size_of::<Facts>() <= 176);
 
 /// The topics that were read on enrolled devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeviceTopics {
     /// How many devices listen on each.
-    pub counts: BTreeMap<Topic, u64>,
+    pub counts: Few<Topic, u64>,
 }
 
 /// A certificate in the pool, which belongs to whichever tenant keeps its topic.
@@ -61,8 +63,8 @@ pub struct PooledCertificate {
 pub enum Presence {
     /// The source says that none is configured.
     Absent,
-    /// This one.
-    Present(PushCertificate),
+    /// This one. Shared with the list of those seen.
+    Present(Arc<PushCertificate>),
 }
 
 /// Facts with the moment at which they were told.
@@ -127,7 +129,24 @@ impl From<Result<Facts, Failure>> for Outcome {
     }
 }
 
+impl From<PushCertificate> for Presence {
+    fn from(certificate: PushCertificate) -> Self {
+        Self::Present(Arc::new(certificate))
+    }
+}
+
 impl Facts {
+    /// Whether two tellings are the same to the letter, so that one can stand for the other.
+    #[must_use]
+    pub fn is_identical_to(&self, other: &Self) -> bool {
+        fn topics(facts: &Facts) -> impl Iterator<Item = &str> {
+            let devices = facts.devices.iter().flat_map(|devices| devices.counts.keys());
+            let certificates = facts.present().into_iter().chain(&facts.others);
+            certificates.filter_map(|certificate| certificate.topic.as_ref()).chain(devices).map(Topic::as_str)
+        }
+        self == other && topics(self).eq(topics(other))
+    }
+
     /// The certificate, if the source says that there is one.
     #[must_use]
     pub fn present(&self) -> Option<&PushCertificate> {

@@ -1,10 +1,11 @@
 //! Whether pushes arrive, as far as the check-ins of devices tell.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+use super::Few;
 
 /// A family of devices; the value of the label `family`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,7 +58,7 @@ impl fmt::Display for Family {
 #[serde(default)]
 pub struct PushHealth {
     /// By family.
-    pub families: BTreeMap<Family, FamilyHealth>,
+    pub families: Few<Family, FamilyHealth>,
     /// Devices for which the MDM has switched push off, where it says so.
     pub disabled: Option<u64>,
 }

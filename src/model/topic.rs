@@ -35,6 +35,12 @@ impl Topic {
         &self.0
     }
 
+    /// Whether both are written alike to the letter: equal topics need not be.
+    #[must_use]
+    pub fn is_spelt_as(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
     /// Whether this can be the topic of an MDM push certificate at all.
     #[must_use]
     pub fn is_mdm(&self) -> bool {

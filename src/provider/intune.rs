@@ -155,9 +155,9 @@ impl Intune {
             settings.origins().map_err(|problem| Failure::new(Reason::Malformed, problem.to_string()))?;
         let credential =
             settings.credential().map_err(|problem| Failure::new(Reason::Malformed, problem.to_string()))?;
-        let scope = format!("{}/.default", graph_origin.root());
-        let login = Login::new(Client::new(login_origin, network, timeout), settings, scope, credential);
         let graph = Client::new(graph_origin, network, timeout);
+        let login =
+            Login::new(Client::new(login_origin, network, timeout), settings, graph.origin().clone(), credential);
         Ok(Self { login, graph, tokens: TokenCache::default(), sources: settings.sources() })
     }
 
@@ -166,7 +166,7 @@ impl Intune {
         let answer = reader.get(&CERTIFICATE).await?;
         let mut facts = wire::parse(&self.graph.origin().host(), reader.token(), &answer)?;
         facts.credential_not_after = reader.credential().not_after();
-        facts.origin = self.place();
+        facts.origin = self.place().into();
         Ok(facts)
     }
 
@@ -188,7 +188,7 @@ impl Intune {
             (Ok(tokens), Err(failure)) | (Err(failure), Ok(tokens)) => (tokens, Some(failure)),
             (Err(failure), Err(_)) => return Outcome::failure(failure),
         };
-        let facts = Facts { tokens: Some(tokens), origin: self.place(), remarks, ..Facts::default() };
+        let facts = Facts { tokens: Some(tokens), origin: self.place().into(), remarks, ..Facts::default() };
         Outcome { facts: Some(facts), failure }
     }
 
@@ -227,7 +227,7 @@ impl Intune {
         let mut health = PushHealth::default();
         let take = |entity: &Entity| devices::count(&mut health, entity, now);
         reader.list(&DEVICES, Extent::Whole(devices::MOST_PAGES), take).await?;
-        Ok(Facts { push: Some(health), origin: self.place(), ..Facts::default() })
+        Ok(Facts { push: Some(health.into()), origin: self.place().into(), ..Facts::default() })
     }
 
     /// Whether a list may be read: its first page tells.

@@ -126,10 +126,11 @@ impl Jamf {
         session.finish().await;
         if let Some(facts) = &mut outcome.facts {
             let url = self.client.origin();
-            facts.origin = match facts.origin.as_str() {
+            facts.origin = match &*facts.origin {
                 "" => url.to_string(),
                 more => format!("{url}, {more}"),
-            };
+            }
+            .into();
         }
         outcome
     }

@@ -37,7 +37,7 @@ use super::http::{self, Answer, Client, Token};
 use super::settings::yes;
 use crate::certificate::profile;
 use crate::config::Network;
-use crate::model::{Facts, Failure, MdmKind, Outcome, Presence, PushCertificate, PushHealth, Reason, Source, Topic};
+use crate::model::{Facts, Failure, MdmKind, Outcome, PushCertificate, PushHealth, Reason, Source, Topic};
 use crate::secret::SecretFile;
 
 /// The most rows that Prism gives at once.
@@ -264,7 +264,8 @@ impl Kandji {
         let mut fleet = devices::Fleet::default();
         self.rows(&PRISM, Resource::Devices, &token, now, |row| fleet.count(&row, now)).await?;
         let remarks = fleet.remarks();
-        Ok(Facts { push: Some(PushHealth { families: fleet.families, disabled: None }), remarks, ..Facts::default() })
+        let push = PushHealth { families: fleet.families, disabled: None };
+        Ok(Facts { push: Some(push.into()), remarks, ..Facts::default() })
     }
 
     async fn profile(&self, now: DateTime<Utc>) -> Result<Facts, Failure> {
@@ -301,7 +302,7 @@ impl Kandji {
             return Ok(Facts { remarks, ..Facts::default() });
         };
         let certificate = PushCertificate { topic: Some(topic), ..PushCertificate::default() };
-        Ok(Facts { certificate: Some(Presence::Present(certificate)), ..Facts::default() })
+        Ok(Facts { certificate: Some(certificate.into()), ..Facts::default() })
     }
 
     fn topic(&self, body: &[u8]) -> Result<Option<Topic>, Failure> {
@@ -413,7 +414,7 @@ impl Provider for Kandji {
                     Err(Failure::new(Reason::NotFound, format!("kandji has no source {source}")))
                 }
             };
-            told.map(|facts| Facts { origin: self.client.origin().to_string(), ..facts }).into()
+            told.map(|facts| Facts { origin: self.client.origin().to_string().into(), ..facts }).into()
         })
     }
 

@@ -116,8 +116,8 @@ impl Mosyle {
         let mut reader = Reader::open(self, now).await?;
         let mut remarks = vec![devices::WEAK.to_owned()];
         let push = devices::count(&mut reader, self.product, &mut remarks, now).await?;
-        let origin = self.identity();
-        Ok(Facts { push: Some(push), origin, remarks, ..Facts::default() })
+        let origin = self.identity().into();
+        Ok(Facts { push: Some(push.into()), origin, remarks, ..Facts::default() })
     }
 
     async fn may_list(&self, now: DateTime<Utc>) -> Result<(), Failure> {

@@ -61,7 +61,7 @@ pub struct Devices {
 impl Devices {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
-    pub fn new(paths: Vec<PathBuf>) -> Self {
+    pub fn new(paths: Arc<[PathBuf]>) -> Self {
         Self { paths: Paths::new(paths, "files of device topics") }
     }
 }
@@ -171,9 +171,9 @@ fn facts(tally: Tally, origins: Vec<String>, mut remarks: Vec<String>) -> Facts 
     };
     Facts {
         certificate: topic
-            .map(|topic| Presence::Present(PushCertificate { topic: Some(topic), ..PushCertificate::default() })),
-        devices: Some(DeviceTopics { counts: counts.into_iter().collect() }),
-        origin,
+            .map(|topic| Presence::from(PushCertificate { topic: Some(topic), ..PushCertificate::default() })),
+        devices: Some(DeviceTopics { counts: counts.into_iter().collect() }.into()),
+        origin: origin.into(),
         remarks,
         ..Facts::default()
     }

@@ -29,7 +29,7 @@ pub use super::read::shown;
 use super::read::{self, Limit};
 use crate::blocking::Guard;
 use crate::certificate::{self, Certificate, Contents, Kind};
-use crate::model::{Facts, Failure, Outcome, Presence, PushCertificate, Reason, Source, Topic};
+use crate::model::{Facts, Failure, Outcome, PushCertificate, Reason, Source, Topic};
 use crate::secret::SecretFile;
 use crate::source::Poll;
 
@@ -116,7 +116,7 @@ impl fmt::Debug for Claim {
 impl Files {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
-    pub fn new(paths: Vec<PathBuf>) -> Self {
+    pub fn new(paths: Arc<[PathBuf]>) -> Self {
         Self { own: Paths::new(paths, "certificate files"), pool: None, protected: Vec::new(), added: Vec::new() }
     }
 
@@ -173,7 +173,7 @@ impl Files {
         }
         let Gathered { held, remarks, failures } = found;
         let facts = if says_nothing {
-            Some(Facts { origin: Self::POOL_ORIGIN.to_owned(), remarks, ..Facts::default() })
+            Some(Facts { origin: Self::POOL_ORIGIN.into(), remarks, ..Facts::default() })
         } else {
             facts(held, remarks)
         };
@@ -330,9 +330,9 @@ fn facts(mut held: Vec<Held>, mut remarks: Vec<String>) -> Option<Facts> {
         remarks.push(format!("{count} push certificates found; the one that ends last counts, from {name}"));
     }
     Some(Facts {
-        certificate: Some(Presence::Present(chosen.found.to_push_certificate())),
+        certificate: Some(chosen.found.to_push_certificate().into()),
         others,
-        origin: if chosen.is_pooled { format!("{}, {name}", Files::POOL_ORIGIN) } else { name },
+        origin: if chosen.is_pooled { format!("{}, {name}", Files::POOL_ORIGIN).into() } else { name.into() },
         remarks,
         ..Facts::default()
     })

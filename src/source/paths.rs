@@ -26,8 +26,8 @@ pub(super) struct Paths {
 
 impl Paths {
     /// Takes paths and patterns, absolute ones. Touches nothing.
-    pub(super) fn new(paths: Vec<PathBuf>, what: &'static str) -> Self {
-        Self { paths: paths.into(), what, reading: Guard::default() }
+    pub(super) fn new(paths: Arc<[PathBuf]>, what: &'static str) -> Self {
+        Self { paths, what, reading: Guard::default() }
     }
 
     /// Whether there are none.

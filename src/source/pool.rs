@@ -55,7 +55,7 @@ impl Pool {
     }
 
     fn with_fresh(paths: Vec<PathBuf>, fresh: Duration) -> Self {
-        let paths = Paths::new(paths, "certificate pool");
+        let paths = Paths::new(paths.into(), "certificate pool");
         Self { paths, fresh, latest: Arc::new(watch::Sender::new(None)), turn: Arc::new(Semaphore::new(1)) }
     }
 
@@ -153,10 +153,10 @@ mod tests {
         }
 
         async fn ask(&self, own: &[&str]) -> Outcome {
-            let own = own.iter().map(|name| self.folder.path().join(name)).collect();
+            let own: Vec<PathBuf> = own.iter().map(|name| self.folder.path().join(name)).collect();
             let claimed = Arc::clone(&self.claimed);
             let claim = Claim::new(move || claimed.lock().unwrap().clone());
-            Files::new(own).with_pool(Arc::clone(&self.pool), claim).poll(DateTime::UNIX_EPOCH).await
+            Files::new(own.into()).with_pool(Arc::clone(&self.pool), claim).poll(DateTime::UNIX_EPOCH).await
         }
     }
 
@@ -274,9 +274,10 @@ mod tests {
         assert!(world.ask(&[]).await.facts.unwrap().origin.starts_with(Files::POOL_ORIGIN));
         // Who asks stays the same when a tenant gets its first own file or loses the last one.
         let claim = || Claim::new(Claimed::default);
-        let with_pool = |own: Vec<PathBuf>| Files::new(own).with_pool(Arc::clone(&world.pool), claim()).identity();
+        let with_pool =
+            |own: Vec<PathBuf>| Files::new(own.into()).with_pool(Arc::clone(&world.pool), claim()).identity();
         assert_eq!(with_pool(vec![]), with_pool(vec!["/own.pem".into()]));
-        assert_eq!(with_pool(vec![]), Files::new(vec!["/own.pem".into()]).identity());
+        assert_eq!(with_pool(vec![]), Files::new(Arc::from(["/own.pem".into()])).identity());
         // The same in a file of its own is its own.
         world.write("own.pem", Sample::leaf(T1).pem());
         assert!(!world.ask(&["own.pem"]).await.facts.unwrap().origin.starts_with(Files::POOL_ORIGIN));

@@ -9,6 +9,7 @@
 //! an answer which says nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
@@ -31,7 +32,7 @@ pub struct Profiles {
 impl Profiles {
     /// Takes paths and patterns, absolute ones. Touches nothing.
     #[must_use]
-    pub fn new(paths: Vec<PathBuf>) -> Self {
+    pub fn new(paths: Arc<[PathBuf]>) -> Self {
         Self { paths: Paths::new(paths, "enrolment profiles") }
     }
 }
@@ -80,8 +81,8 @@ fn gather(paths: &[PathBuf]) -> Outcome {
     let mut told = told.into_iter();
     let chosen = told.next();
     let facts = origin.map(|read| Facts {
-        origin: chosen.as_ref().map_or(read, |(name, _)| name.clone()),
-        certificate: chosen.map(|(_, certificate)| Presence::Present(certificate)),
+        origin: chosen.as_ref().map_or(read, |(name, _)| name.clone()).into(),
+        certificate: chosen.map(|(_, certificate)| Presence::from(certificate)),
         others: told.map(|(_, certificate)| certificate).collect(),
         remarks,
         ..Facts::default()

@@ -10,7 +10,6 @@ mod rows;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
@@ -139,15 +138,15 @@ impl Database {
             let seen = horizon(&mut transaction).await?;
             let mut tenants: BTreeMap<TenantName, Memory> = BTreeMap::new();
             for (name, source, memory) in sources(&mut transaction, None, Damage::Fail).await? {
-                tenants.entry(name).or_default().sources.insert(source, Arc::new(memory));
+                tenants.entry(name).or_default().load_source(source, memory);
             }
             let HumanWords { pins, attestations, duties, drills, letters, .. } =
                 words(&mut transaction, Damage::Fail).await?;
             for (name, pin) in pins {
-                tenants.entry(name).or_default().pin = Some(pin);
+                tenants.entry(name).or_default().load_pin(pin);
             }
             for (name, attestations) in attestations {
-                tenants.entry(name).or_default().attestations = attestations;
+                tenants.entry(name).or_default().load_attestations(attestations);
             }
             let configured = rows::configured(&mut transaction).await?;
             Ok((Contents { tenants, configured, duties, drills, letters }, seen))

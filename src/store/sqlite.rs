@@ -7,7 +7,6 @@ mod renames;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -107,20 +106,19 @@ impl Database {
         let mut rows = sqlx::query("SELECT tenant, source, memory FROM source_memory").fetch(&mut self.connection);
         while let Some(row) = rows.try_next().await? {
             let source: Source = serde_json::from_value(serde_json::Value::String(row.try_get("source")?))?;
-            let mut memory: SourceMemory = serde_json::from_str(row.try_get("memory")?)?;
-            memory.seen.shrink_to_fit();
+            let memory: SourceMemory = serde_json::from_str(row.try_get("memory")?)?;
             if let Some(name) = name(&row)? {
-                tenants.entry(name).or_default().sources.insert(source, Arc::new(memory));
+                tenants.entry(name).or_default().load_source(source, memory);
             }
         }
         drop(rows);
         let HumanWords { pins, attestations, duties, drills, letters, .. } =
             self.load_human_words(Damage::Fail).await?;
         for (name, pin) in pins {
-            tenants.entry(name).or_default().pin = Some(pin);
+            tenants.entry(name).or_default().load_pin(pin);
         }
         for (name, attestations) in attestations {
-            tenants.entry(name).or_default().attestations = attestations;
+            tenants.entry(name).or_default().load_attestations(attestations);
         }
         let mut configured = BTreeMap::new();
         for row in sqlx::query("SELECT tenant, missing_since FROM tenants").fetch_all(&mut self.connection).await? {
@@ -366,6 +364,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .filename(path)
         .busy_timeout(BUSY)
         .synchronous(SqliteSynchronous::Full)
+        // In KiB. Everything is read once and kept by ourselves, so that a page that was used is not used again soon.
+        .pragma("cache_size", "-256")
         // Rows come from a thread of SQLite's own; with few places between the two, each would wake the other for every row.
         .row_buffer_size(ROWS)
         .disable_statement_logging()

@@ -25,7 +25,7 @@ fn acme() -> TenantName {
 fn told(text: &str) -> Outcome {
     let certificate =
         PushCertificate { topic: Topic::parse(text), not_after: Some(at(500_000)), ..PushCertificate::default() };
-    Outcome::success(Facts { certificate: Some(Presence::Present(certificate)), ..Facts::default() })
+    Outcome::success(Facts { certificate: Some(Presence::from(certificate)), ..Facts::default() })
 }
 
 fn record(store: &Store, outcome: Outcome, minute: i64) {

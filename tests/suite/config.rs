@@ -126,13 +126,13 @@ fn a_full_file_is_read_to_the_last_key() {
     assert_eq!(account.second_factor, ["desk phone", "second admin"]);
 
     let school = tenant(&config, "Schule \"\u{fc}ber alles\"");
-    assert_eq!(school.labels["customer"], "4711");
+    assert_eq!(school.labels.get("customer").unwrap(), "4711");
     assert_eq!(school.account, Some(AccountId::parse("apns-shared").unwrap()));
     assert_eq!((school.poll.interval, school.poll.timeout), (Duration::from_secs(300), Duration::from_secs(30)));
     assert_eq!(school.policy, Policy { plan_days: 90, renew_days: 21, grace_days: 0 });
     assert_eq!(school.network, config.network);
     assert_eq!(school.certificate.expected_topic, Topic::parse(TOPIC));
-    assert_eq!(school.certificate.files, [fixtures().join("certs/*.pem"), "/etc/apnswatch/acme.pem".into()]);
+    assert_eq!(*school.certificate.files, [fixtures().join("certs/*.pem"), "/etc/apnswatch/acme.pem".into()]);
     assert_eq!(school.muted.as_ref().unwrap().until.to_string(), "2026-12-01");
     assert_eq!(school.formerly.iter().map(TenantName::as_str).collect::<Vec<_>>(), ["Schule", "4711"]);
     assert_eq!((config.called_now("4711"), config.called_now("east")), (Some(&school.name), None));
@@ -141,7 +141,7 @@ fn a_full_file_is_read_to_the_last_key() {
 
     let east = tenant(&config, "east");
     let end = "2027-03-01T10:00:00Z".parse().unwrap();
-    assert_eq!(east.certificate.declared, Some(Declared { not_after: Some(end), topic: None }));
+    assert_eq!(east.certificate.declared, Some(Declared { not_after: Some(end), topic: None }.into()));
     assert_eq!((east.muted.as_ref(), east.retired), (None, false));
     // Retired: it has handed its topic on.
     assert!(tenant(&config, "west").retired);
@@ -240,7 +240,7 @@ fn every_kind_of_mdm_and_every_other_source_is_read() {
     let Mdm::Jamf(jamf) = &east.mdm else { panic!("{:?}", east.mdm) };
     assert_eq!(jamf.client_secret_file, Some(fixtures().join("secrets/east")));
     assert!(jamf.enrolment_profile && jamf.tokens && jamf.push);
-    assert_eq!(east.certificate.device_topics, [fixtures().join("topics/*.csv")]);
+    assert_eq!(*east.certificate.device_topics, [fixtures().join("topics/*.csv")]);
     assert!(east.certificate.is_pooled);
     // An empty list takes away what holds for all; what is not spelled out stays.
     assert_eq!((east.account_policy.domains.len(), east.policy.renew_days), (0, 20));
@@ -250,7 +250,7 @@ fn every_kind_of_mdm_and_every_other_source_is_read() {
     let Mdm::Kandji(kandji) = &west.mdm else { panic!("{:?}", west.mdm) };
     assert_eq!((&kandji.token_file, kandji.push), (&fixtures().join("secrets/west"), false));
     assert_eq!(west.mdm.credential_expires(), "2027-09-01".parse().ok());
-    assert_eq!(west.certificate.profiles, [fixtures().join("west.mobileconfig"), fixtures().join("profiles/*")]);
+    assert_eq!(*west.certificate.profiles, [fixtures().join("west.mobileconfig"), fixtures().join("profiles/*")]);
     assert_eq!(west.account_policy.domains, ["example.com"]);
 
     let school = tenant(&config, "school");

@@ -14,7 +14,7 @@ fn at(minute: i64) -> DateTime<Utc> {
 
 fn told(text: &str) -> Outcome {
     Outcome::success(Facts {
-        certificate: Some(Presence::Present(PushCertificate {
+        certificate: Some(Presence::from(PushCertificate {
             topic: Topic::parse(text),
             not_after: Some(at(525_600)),
             ..PushCertificate::default()
@@ -167,7 +167,7 @@ fn an_mdm_that_invents_serials_does_not_fill_the_memory() {
     for number in 0..500_u32 {
         let mut outcome = told(T1);
         if let Some(Presence::Present(certificate)) = outcome.facts.as_mut().and_then(|f| f.certificate.as_mut()) {
-            certificate.serial = crate::model::Serial::parse_hex(&format!("{number:08x}"));
+            Arc::make_mut(certificate).serial = crate::model::Serial::parse_hex(&format!("{number:08x}"));
         }
         tenant.learn(Source::Api, outcome);
     }
@@ -254,7 +254,7 @@ fn an_answer_that_tells_nothing_of_a_certificate_erases_no_date() {
     let mut tenant = Tenant::new(&[Source::Api]);
     let telling = |topic: Option<&str>| {
         let certificate = PushCertificate { topic: topic.and_then(Topic::parse), ..PushCertificate::default() };
-        Outcome::success(Facts { certificate: Some(Presence::Present(certificate)), ..Facts::default() })
+        Outcome::success(Facts { certificate: Some(certificate.into()), ..Facts::default() })
     };
     for topic in [None, Some(T1)] {
         tenant.learn(Source::Api, told(T1));
@@ -270,9 +270,28 @@ fn an_answer_that_tells_nothing_of_a_certificate_erases_no_date() {
 fn a_topic_alone_is_no_certificate_that_was_seen() {
     let mut tenant = Tenant::new(&[Source::Profile]);
     let only_topic = PushCertificate { topic: Topic::parse(T1), ..PushCertificate::default() };
-    let facts = Facts { certificate: Some(Presence::Present(only_topic)), ..Facts::default() };
+    let facts = Facts { certificate: Some(only_topic.into()), ..Facts::default() };
     for _ in 0..3 {
         tenant.learn(Source::Profile, Outcome::success(facts.clone()));
     }
     assert_eq!((tenant.memory.sources[&Source::Profile].seen.len(), tenant.pin()), (0, Some(T1)));
+}
+
+#[test]
+fn what_was_told_before_is_kept_once_and_in_the_letters_told_last() {
+    let mut tenant = Tenant::new(&[Source::Api, Source::File]);
+    let facts = |tenant: &Tenant, source| Arc::clone(&tenant.memory.sources[&source].last_good.as_ref().unwrap().facts);
+    tenant.learn(Source::Api, told(T1));
+    tenant.learn(Source::File, told(T1));
+    let (api, file) = (facts(&tenant, Source::Api), facts(&tenant, Source::File));
+    let text = |facts: &Facts| facts.present().unwrap().topic.as_ref().unwrap().as_str().as_ptr();
+    assert_eq!(text(&api), text(&file), "both sources of the tenant tell one topic");
+    let seen = &tenant.memory.sources[&Source::Api].seen[0].certificate;
+    assert!(std::ptr::eq(api.present().unwrap(), seen.as_ref()));
+
+    tenant.learn(Source::Api, told(T1));
+    assert!(Arc::ptr_eq(&facts(&tenant, Source::Api), &api), "nothing else was told");
+    let shouted = T1.to_uppercase();
+    tenant.learn(Source::Api, told(&shouted));
+    assert_eq!(facts(&tenant, Source::Api).present().unwrap().topic.as_ref().unwrap().as_str(), shouted);
 }

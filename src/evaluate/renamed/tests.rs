@@ -31,14 +31,14 @@ fn forgotten(text: &str, day: i64) -> Attestation {
 
 /// A memory in which the API told this topic on that day.
 fn told(text: &str, day: i64, pin: Option<Pin>) -> Memory {
-    let certificate = PushCertificate {
+    let certificate = Arc::new(PushCertificate {
         topic: Topic::parse(text),
         serial: Serial::parse_hex(if text == T1 { "0A" } else { "0B" }),
         ..PushCertificate::default()
-    };
+    });
     let facts = Facts { certificate: Some(Presence::Present(certificate.clone())), ..Facts::default() };
     let state = SourceMemory {
-        identity: "here".to_owned(),
+        identity: "here".into(),
         last_good: Some(Observation { at: at(day), facts: Arc::new(facts) }),
         last_success: Some(at(day)),
         last_attempt: Some(Attempt { at: at(day), failure: None, failing_since: None }),
@@ -62,7 +62,7 @@ fn where_nothing_is_known_under_the_new_name_all_of_it_follows() {
     let mut former = told(T1, 1, pin(T1, PinOrigin::Confirmed, 1));
     former.attestations.push(confirmed(T1, 1));
     let state = Arc::make_mut(former.sources.get_mut(&Source::Api).unwrap());
-    state.drift = Some(Drift { topic: topic(T2), since: at(1), agreeing: 1 });
+    state.drift = Some(Box::new(Drift { topic: topic(T2), since: at(1), agreeing: 1 }));
     assert_eq!(follow(&former, &Memory::default()), (former.clone(), None));
     assert_eq!(follow(&Memory::default(), &former), (former, None));
 }
@@ -163,7 +163,7 @@ fn all_words_are_kept_in_their_order() {
 fn bad_news_is_kept_and_what_another_one_told_is_not() {
     let (mut former, mut present) = (told(T1, 9, pin(T1, PinOrigin::FirstSeen, 1)), told(T1, 5, None));
     let state = Arc::make_mut(present.sources.get_mut(&Source::Api).unwrap());
-    state.drift = Some(Drift { topic: topic(T2), since: at(4), agreeing: 1 });
+    state.drift = Some(Box::new(Drift { topic: topic(T2), since: at(4), agreeing: 1 }));
     state.revoked = Some(at(4));
     let memory = follow(&former, &present).0;
     let kept = &memory.sources[&Source::Api];
@@ -173,10 +173,10 @@ fn bad_news_is_kept_and_what_another_one_told_is_not() {
     );
 
     let other = Arc::make_mut(former.sources.get_mut(&Source::Api).unwrap());
-    other.identity = "elsewhere".to_owned();
+    other.identity = "elsewhere".into();
     let memory = follow(&former, &present).0;
     let kept = &memory.sources[&Source::Api];
-    assert_eq!((kept.identity.as_str(), kept.revoked, kept.seen.len()), ("elsewhere", None, 1));
+    assert_eq!((&*kept.identity, kept.revoked, kept.seen.len()), ("elsewhere", None, 1));
     assert_eq!(drift(&memory), Some(&topic(T2)));
 }
 
@@ -185,7 +185,7 @@ fn a_drift_towards_the_topic_that_stays_is_none() {
     // Under the old name the MDM told another topic, and a person said under the new one that this is right.
     let mut former = told(T2, 8, pin(T1, PinOrigin::FirstSeen, 1));
     let state = Arc::make_mut(former.sources.get_mut(&Source::Api).unwrap());
-    state.drift = Some(Drift { topic: topic(T2), since: at(8), agreeing: 0 });
+    state.drift = Some(Box::new(Drift { topic: topic(T2), since: at(8), agreeing: 0 }));
     let present = told(T2, 9, pin(T2, PinOrigin::Confirmed, 9));
     assert_eq!(drift(&follow(&former, &present).0), None);
     // And the other way round: it is still another topic.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{AccountPolicy, Certificate, Declared, Mdm, Muted, Network, PollTimes};
+use crate::config::{AccountPolicy, Certificate, Declared, Mdm, Muted, PollTimes};
 use crate::evaluate::learn::{Expectations, learn, set_pin};
 use crate::model::{Attestation, Facts, Family, FamilyHealth, Outcome, Policy, Precision, Reason, Serial, Statement};
 use crate::provider::intune;
@@ -35,7 +35,7 @@ fn certificate(topic: &str, serial: &str, begins: i64, lives: i64) -> PushCertif
 }
 
 fn told(certificate: PushCertificate) -> Outcome {
-    Outcome::success(Facts { certificate: Some(Presence::Present(certificate)), ..Facts::default() })
+    Outcome::success(Facts { certificate: Some(certificate.into()), ..Facts::default() })
 }
 
 /// As Intune tells it: no start, no fingerprint.
@@ -80,14 +80,14 @@ impl World {
         };
         let tenant = Tenant {
             name: TenantName::parse("acme").unwrap(),
-            labels: Arc::default(),
+            labels: Labels::default(),
             account: None,
-            mdm: if is_intune { Mdm::Intune(settings) } else { Mdm::None },
+            mdm: if is_intune { Mdm::Intune(Box::new(settings)) } else { Mdm::None },
             certificate: Certificate::default(),
-            network: Network::default(),
+            network: Arc::default(),
             poll: PollTimes { interval: INTERVAL, timeout: Duration::from_secs(20) },
             policy: Policy::default(),
-            account_policy: AccountPolicy::default(),
+            account_policy: Arc::default(),
             tokens: Vec::new(),
             muted: None,
             retired: false,
@@ -278,7 +278,7 @@ fn no_certificate_is_quiet_until_one_was_seen() {
 #[test]
 fn what_was_declared_is_an_answer_and_no_watch() {
     let mut world = World::new(&[]);
-    world.tenant.certificate.declared = Some(Declared { not_after: Some(at(365)), topic: Topic::parse(T2) });
+    world.tenant.certificate.declared = Some(Box::new(Declared { not_after: Some(at(365)), topic: Topic::parse(T2) }));
     let report = world.report(at(1));
     let known = report.effective.as_ref().unwrap();
     assert_eq!((known.source, known.precision, report.phase), (Source::Declared, Precision::Declared, Phase::Ok));
@@ -330,7 +330,7 @@ fn a_clock_that_cannot_be_right_says_unknown() {
 fn an_account_is_compared_where_both_are_known() {
     let mut world = World::new(&[Source::Api]);
     let mut outcome = told_by_intune(certificate(T1, "0A01", 0, 365));
-    outcome.facts.as_mut().unwrap().account = Some("Push@Example.com ".to_owned());
+    outcome.facts.as_mut().unwrap().account = Some("Push@Example.com ".into());
     world.learn(Source::Api, outcome, at(1));
     assert_eq!(world.report(at(1)).account_mismatch, None);
     let account = |address: &str| {
@@ -352,7 +352,7 @@ fn an_account_is_compared_where_both_are_known() {
 fn a_mute_ends_by_itself() {
     let mut world = World::new(&[Source::File]);
     let until = at(10).date_naive();
-    world.tenant.muted = Some(Muted { until, reason: "moving".to_owned() });
+    world.tenant.muted = Some(Box::new(Muted { until, reason: "moving".to_owned() }));
     assert_eq!(world.report(at(9)).muted, Some(until));
     assert_eq!(world.report(at(10)).muted, None);
 }
@@ -363,7 +363,7 @@ fn a_partial_failure_does_not_end_a_drift() {
     world.learn(Source::File, told(certificate(T1, "01", -300, 365)), at(0));
     world.learn(Source::File, told(certificate(T2, "02", 0, 365)), at(0));
     assert_eq!(world.report(at(0)).level, Level::Critical);
-    let facts = Facts { certificate: Some(Presence::Present(certificate(T1, "01", -300, 365))), ..Facts::default() };
+    let facts = Facts { certificate: Some(certificate(T1, "01", -300, 365).into()), ..Facts::default() };
     let partial = Outcome { facts: Some(facts), failure: Some(Failure::new(Reason::Io, "t2.pem cannot be read")) };
     world.learn(Source::File, partial.clone(), at(1));
     world.learn(Source::File, partial, at(1));
@@ -420,9 +420,9 @@ fn the_five_answers_are_good_only_while_somebody_says_so() {
     assert_eq!(answer(&world.report(at(10)), Question::Expiry), (Standing::Attention, "not valid yet"));
 
     let health = FamilyHealth { devices: 20, alive: Some(20), silent: Some(20), last_checkin: None };
-    let push = PushHealth { families: BTreeMap::from([(Family::Mac, health)]), disabled: None };
+    let push = PushHealth { families: [(Family::Mac, health)].into(), disabled: None };
     let mut world = World::new(&[Source::Push]);
-    world.learn(Source::Push, Outcome::success(Facts { push: Some(push), ..Facts::default() }), at(0));
+    world.learn(Source::Push, Outcome::success(Facts { push: Some(push.into()), ..Facts::default() }), at(0));
     for day in [0, 5] {
         let report = world.report(at(day));
         assert_eq!(answer(&report, Question::Arrival), (Standing::Attention, "devices silent"), "{day}");

@@ -90,7 +90,7 @@ fn ruin() -> World {
     tenant.account_mismatch = Some(true);
     tenant.devices_off_topic = Some(7);
     let health = FamilyHealth { devices: 40, alive: Some(30), silent: Some(20), last_checkin: Some(now) };
-    tenant.push = Some(PushHealth { families: BTreeMap::from([(Family::Mac, health)]), ..PushHealth::default() });
+    tenant.push = Some(PushHealth { families: [(Family::Mac, health)].into(), ..PushHealth::default() });
     tenant.credential_not_after = Some(now + TimeDelta::days(3));
     tenant.tokens = vec![token("one", TokenKind::Ade, -1, Some(false)), token("two", TokenKind::Vpp, 10, None)];
     hurt(tokens(tenant), Reason::Auth);

@@ -27,7 +27,7 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let mut headers = headers;
         headers.insert(AUTHORIZATION, authorization(name, password)?);
-        self.send(reqwest::Method::POST, self.origin.url(path), headers, None, Some(Vec::new().into()), now).await
+        self.send(reqwest::Method::POST, self.origin().url(path), headers, None, Some(Vec::new().into()), now).await
     }
 }
 

@@ -54,7 +54,7 @@ impl Errand {
     /// The host, for people.
     #[must_use]
     pub fn host(&self) -> String {
-        self.client.origin.host()
+        self.client.origin().host()
     }
 
     /// Sends it, once: whoever took it and gave no answer must not get it twice by our doing.
@@ -91,10 +91,10 @@ impl Errand {
             }
             client.read(request.send().await.map_err(|error| client.failed(&error))?, now).await
         };
-        tokio::time::timeout(client.timeout, exchange).await.unwrap_or_else(|_| {
+        tokio::time::timeout(client.way.timeout, exchange).await.unwrap_or_else(|_| {
             Err(Failure::new(
                 Reason::Timeout,
-                format!("{} gave no whole answer within {:?}", self.host(), client.timeout),
+                format!("{} gave no whole answer within {:?}", self.host(), client.way.timeout),
             ))
         })
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use url::{Host, Url};
 
@@ -10,8 +11,9 @@ use crate::model::{Failure, Reason};
 
 /// The address of an API: scheme, host, port, and the path it lives below. Written in one way, whatever way it was
 /// typed: no trailing slashes, no blanks around it, a lower-case host, no port that is the scheme's own.
+/// A copy is cheap.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Origin(Url);
+pub struct Origin(Arc<Url>);
 
 impl Origin {
     /// Reads an address from the configuration.
@@ -39,7 +41,7 @@ impl Origin {
         }
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);
-        let origin = Self(url);
+        let origin = Self(Arc::new(url));
         if !https && !origin.is_loopback() {
             return Err(format!("must begin with https:// because a login is sent there, {EXAMPLE}"));
         }
@@ -82,7 +84,7 @@ impl Origin {
     /// The address of a path below this one, given in segments; each is encoded as far as it needs.
     #[must_use]
     pub fn url(&self, segments: &[&str]) -> Url {
-        let mut url = self.0.clone();
+        let mut url = Url::clone(&self.0);
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
         }

@@ -23,7 +23,7 @@ impl Client {
         bearer: Option<&Token>,
         now: DateTime<Utc>,
     ) -> Result<Answer, Failure> {
-        self.send(reqwest::Method::GET, self.origin.own_link(link)?, headers, bearer, None, now).await
+        self.send(reqwest::Method::GET, self.origin().own_link(link)?, headers, bearer, None, now).await
     }
 
     /// POST of a JSON document to an API whose reads and logins are POSTs. Only for operations that change nothing:
@@ -41,7 +41,7 @@ impl Client {
         now: DateTime<Utc>,
     ) -> Result<Answer, Failure> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let (url, body) = (self.origin.url(path), Bytes::from(document.to_string()));
+        let (url, body) = (self.origin().url(path), Bytes::from(document.to_string()));
         self.send(reqwest::Method::POST, url, headers, bearer, Some(body), now).await
     }
 }

@@ -124,7 +124,8 @@ pub struct TokenCache {
 #[derive(Debug, Default)]
 struct State {
     held: Option<Held>,
-    refused: Option<(Fingerprint, Failure)>,
+    /// Boxed: most logins are never refused.
+    refused: Option<Box<(Fingerprint, Failure)>>,
 }
 
 #[derive(Debug)]
@@ -155,7 +156,7 @@ impl TokenCache {
             return Ok(held.token.clone());
         }
         if self.logins.load(Ordering::Acquire) != seen
-            && let Some((refused, failure)) = &state.refused
+            && let Some((refused, failure)) = state.refused.as_deref()
             && *refused == fingerprint
         {
             return Err(failure.clone());
@@ -172,7 +173,7 @@ impl TokenCache {
                 Ok(token)
             }
             Err(failure) => {
-                *state = State { held: None, refused: Some((fingerprint, failure.clone())) };
+                *state = State { held: None, refused: Some(Box::new((fingerprint, failure.clone()))) };
                 Err(failure)
             }
         }

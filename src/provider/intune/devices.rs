@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::denial::Wanted;
 use super::reader::Entity;
 use super::wire::{date, is_odd, text};
-use crate::model::{Family, PushHealth};
+use crate::model::{Family, FamilyHealth, PushHealth};
 
 /// Only what is counted; no name, no user, no serial number. No filter either: on this list some of them answer with
 /// the opposite or with 500 (microsoftgraph/microsoft-graph-docs issue 15693).
@@ -42,7 +42,11 @@ pub(super) fn count(health: &mut PushHealth, entity: &Entity, now: DateTime<Utc>
         return Ok(());
     };
     // Year 1 is how Intune writes "never".
-    health.families.entry(family).or_default().count(None, date(entity, "lastSyncDateTime").ok(), now);
+    health.families.get_or_insert(family, FamilyHealth::default()).count(
+        None,
+        date(entity, "lastSyncDateTime").ok(),
+        now,
+    );
     Ok(())
 }
 

@@ -63,14 +63,15 @@ pub(super) struct Login {
     client: Client,
     directory: String,
     client_id: String,
-    scope: String,
+    /// What the token is for.
+    graph: Origin,
     files: CredentialFiles,
 }
 
 impl Login {
-    pub(super) fn new(client: Client, settings: &Settings, scope: String, files: CredentialFiles) -> Self {
+    pub(super) fn new(client: Client, settings: &Settings, graph: Origin, files: CredentialFiles) -> Self {
         let directory = settings.directory_in_lower_case();
-        Self { client, directory, client_id: settings.client_id.trim().to_owned(), scope, files }
+        Self { client, directory, client_id: settings.client_id.trim().to_owned(), graph, files }
     }
 
     pub(super) fn directory(&self) -> &str {
@@ -101,10 +102,11 @@ impl Login {
     /// answers that are none; what [`Client`] fails with.
     pub(super) async fn log_in(&self, credential: &Credential, now: DateTime<Utc>) -> Result<Granted, Failure> {
         let path = [self.directory.as_str(), "oauth2", "v2.0", "token"];
+        let scope = self.scope();
         let mut form: Vec<(&str, &[u8])> = vec![
             ("grant_type", b"client_credentials"),
             ("client_id", self.client_id.as_bytes()),
-            ("scope", self.scope.as_bytes()),
+            ("scope", scope.as_bytes()),
         ];
         let signed;
         match (&self.files, &credential.second) {
@@ -135,6 +137,10 @@ impl Login {
         if answer.status == 200 { granted(&answer) } else { Err(self.refused(credential, &answer)) }
     }
 
+    fn scope(&self) -> String {
+        format!("{}/.default", self.graph.root())
+    }
+
     fn refused(&self, credential: &Credential, answer: &Answer) -> Failure {
         let (path, hint) = match &self.files {
             CredentialFiles::Secret(file) => (file.path(), Hint::of_secret(&credential.first)),
@@ -145,7 +151,7 @@ impl Login {
             host: &self.client.origin().host(),
             directory: &self.directory,
             client_id: &self.client_id,
-            scope: &self.scope,
+            scope: &self.scope(),
             file: path,
             hint,
         }

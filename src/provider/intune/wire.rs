@@ -66,8 +66,8 @@ fn certificate(host: &str, answer: &Answer) -> Result<Facts, Failure> {
         remarks.push(format!("Intune says that an upload failed: {}", clean(reason, TEXT_LIMIT)));
     }
     Ok(Facts {
-        certificate: Some(Presence::Present(certificate)),
-        account: text(entity, "appleIdentifier").map(|account| clean(account, TEXT_LIMIT)),
+        certificate: Some(certificate.into()),
+        account: text(entity, "appleIdentifier").map(|account| clean(account, TEXT_LIMIT).into()),
         remarks,
         ..Facts::default()
     })

@@ -50,7 +50,7 @@ fn parse(host: &str, answer: &Answer) -> Result<Facts, Failure> {
             _ => continue,
         };
         let days = if notice == Notice::WillExpire { days(&entry.params, &mut remarks) } else { None };
-        let told = notices.entry(notice).or_insert(days);
+        let told = notices.get_or_insert(notice, days);
         // Two of one kind: the one that is more urgent, and a number rather than none.
         *told = match (*told, days) {
             (Some(one), Some(other)) => Some(one.min(other)),

@@ -154,8 +154,8 @@ impl Found {
         let mut topics = self.topics.into_iter().map(certificate);
         let first = topics.next();
         Facts {
-            origin: if first.is_some() { format!("enrolment profile {}", self.id) } else { String::new() },
-            certificate: first.map(Presence::Present),
+            origin: if first.is_some() { format!("enrolment profile {}", self.id).into() } else { "".into() },
+            certificate: first.map(Presence::from),
             others: topics.collect(),
             remarks: self.remarks,
             ..Facts::default()
@@ -219,7 +219,7 @@ mod tests {
         let facts = found.facts();
         assert_eq!(facts.present().unwrap().topic, topic("com.apple.mgmt.External.a"));
         assert_eq!(facts.others.len(), 1);
-        assert_eq!(facts.origin, "enrolment profile 2");
+        assert_eq!(&*facts.origin, "enrolment profile 2");
     }
 
     #[test]

@@ -4,8 +4,6 @@
 //! it tells, it tells over MDM. Macs are left out, for their times are those of Jamf's agent, which needs no push. No
 //! device has a second channel, so none of this is a control, and it never says alone whether pushes arrive.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -16,7 +14,7 @@ use super::pages::{self, Page, Query, Record};
 use super::session::Session;
 use super::wire::{self, Id, malformed, parse_date};
 use super::{Parts, merge};
-use crate::model::{Facts, Failure, Family, FamilyHealth, Outcome, PushHealth};
+use crate::model::{Facts, Failure, Family, FamilyHealth, Few, Outcome, PushHealth};
 use crate::provider::http::BODY_LIMIT;
 
 /// One bad record must not cost the list, which is what STRICT does; servers before 11.29 do not know the word. The
@@ -101,7 +99,7 @@ pub(super) async fn poll(session: &mut Session<'_>) -> Outcome {
             );
         }
         let push = PushHealth { families: fleet.families, disabled: disabled.flatten() };
-        Facts { push: Some(push), remarks, ..Facts::default() }
+        Facts { push: Some(push.into()), remarks, ..Facts::default() }
     })
 }
 
@@ -122,7 +120,7 @@ async fn disabled(session: &mut Session<'_>) -> Result<Option<u64>, Failure> {
 /// What the devices tell together.
 #[derive(Debug, Default)]
 struct Fleet {
-    families: BTreeMap<Family, FamilyHealth>,
+    families: Few<Family, FamilyHealth>,
     /// Records that the server left out.
     missing: u64,
     /// Times are there, and all of them are those of inventories.
@@ -139,7 +137,7 @@ async fn fleet(session: &mut Session<'_>) -> Result<Fleet, Failure> {
         inventories |= seen.inventory.is_some();
         let newest =
             [seen.contact, seen.inventory].into_iter().flatten().filter(|time| *time <= now + CLOCK_SKEW).max();
-        fleet.families.entry(seen.family).or_default().count(None, newest, now);
+        fleet.families.get_or_insert(seen.family, FamilyHealth::default()).count(None, newest, now);
     })
     .await?;
     Ok(Fleet { missing, by_inventory: inventories && !contacts, ..fleet })

@@ -1,18 +1,16 @@
 //! The check-ins of devices, counted by family.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::envelope::{Device, Moment, Row};
-use crate::model::{Family, FamilyHealth};
+use crate::model::{Family, FamilyHealth, Few};
 use crate::words::counted;
 
 /// What the rows read so far amount to.
 #[derive(Debug, Default)]
 pub(super) struct Fleet {
-    pub(super) families: BTreeMap<Family, FamilyHealth>,
+    pub(super) families: Few<Family, FamilyHealth>,
     devices: u64,
     /// Devices of which no check-in is told at all: the older form of the list.
     untold: u64,
@@ -39,7 +37,7 @@ impl Fleet {
         // check-in to hold against it, the agent would make a device look silent of which nothing is known.
         let checkin = at(checkin);
         let control = if family == Family::Mac && checkin.is_some() { at(agent) } else { None };
-        self.families.entry(family).or_default().count(control, checkin, now);
+        self.families.get_or_insert(family, FamilyHealth::default()).count(control, checkin, now);
     }
 
     /// What a person should know.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Product;
 use super::reader::Reader;
 use super::wire::{Moment, Page, Row, moment};
-use crate::model::{Failure, Family, PushHealth, Reason};
+use crate::model::{Failure, Family, FamilyHealth, PushHealth, Reason};
 
 /// Pages of a hundred devices, for one system.
 const MOST_PAGES: usize = 500;
@@ -192,7 +192,7 @@ impl List {
         let (info, beat) = (at(info), at(beat));
         // Of a Mac that never answered nobody knows whether it ever will, and a device without an agent has no control.
         let agent = beat.filter(|_| self.system == System::Mac && info.is_some());
-        health.families.entry(self.system.family(row)).or_default().count(agent, info, self.now);
+        health.families.get_or_insert(self.system.family(row), FamilyHealth::default()).count(agent, info, self.now);
         Ok(())
     }
 

@@ -121,7 +121,7 @@ async fn what_says_nothing_is_malformed() {
         let outcome = ask(&[("bad", content), ("good", format!("topic\n{T1}\n"))]).await;
         assert_eq!((count(&outcome), outcome.failure.unwrap().reason), ((1, 0), Reason::Malformed));
     }
-    let gone = Devices::new(vec!["/nowhere/at/all".into()]).poll(DateTime::UNIX_EPOCH).await;
+    let gone = Devices::new(Arc::from(["/nowhere/at/all".into()])).poll(DateTime::UNIX_EPOCH).await;
     assert_eq!(gone.failure.unwrap().reason, Reason::NotFound);
 }
 
@@ -135,7 +135,7 @@ async fn files_that_nobody_writes_any_more_are_no_success() {
         let file = std::fs::File::options().write(true).open(path(name)).unwrap();
         file.set_modified((now - age).into()).unwrap();
     };
-    let devices = Devices::new(vec![path("a"), path("b")]);
+    let devices = Devices::new(Arc::from([path("a"), path("b")]));
     for (ages, words) in [
         ([TimeDelta::days(365), TimeDelta::days(8)], Some("the newest file of device topics is 8 days old, so nobody")),
         ([TimeDelta::days(365), TimeDelta::days(7)], None),

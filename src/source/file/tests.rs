@@ -72,7 +72,7 @@ async fn one_good_file_is_the_whole_answer() {
     let first = files.poll(DateTime::UNIX_EPOCH).await;
     let facts = facts_of(first.clone());
     assert_eq!(facts.present().unwrap().topic.as_ref().unwrap().as_str(), T1);
-    assert_eq!(facts.origin, folder.path("a.pem").to_string_lossy());
+    assert_eq!(*facts.origin, *folder.path("a.pem").to_string_lossy());
     assert_eq!((facts.others.len(), facts.remarks.len(), facts.account), (0, 0, None));
     // A file that only got a new date of change is the same answer.
     for _ in 0..5 {
@@ -104,7 +104,7 @@ async fn what_cannot_be_a_certificate_file_is_io() {
     let made = std::process::Command::new("mkfifo").arg(folder.path("pipe")).status().unwrap();
     assert!(made.success());
     folder.fails("pipe", Reason::Io, "not a regular file").await;
-    let device = Files::new(vec!["/dev/zero".into()]).poll(DateTime::UNIX_EPOCH).await;
+    let device = Files::new(Arc::from(["/dev/zero".into()])).poll(DateTime::UNIX_EPOCH).await;
     assert_eq!(device.failure.unwrap().reason, Reason::Io);
 }
 
@@ -162,7 +162,7 @@ async fn the_same_file_counts_once_however_it_is_reached() {
     fs::hard_link(folder.path("a.pem"), folder.path("hard.pem")).unwrap();
     let facts = facts_of(folder.ask(&["*.pem", "a*", "link.pem", "hard.pem", "copy.cer"]).await);
     assert_eq!((facts.others.len(), facts.remarks.len()), (0, 0));
-    assert_eq!(facts.origin, folder.path("a.pem").to_string_lossy());
+    assert_eq!(*facts.origin, *folder.path("a.pem").to_string_lossy());
 }
 
 #[tokio::test]

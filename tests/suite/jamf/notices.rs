@@ -14,7 +14,7 @@ async fn notices_are_told_and_no_certificate() {
     let told = facts(&jamf, Source::Api).await;
     assert_eq!(told.notices, Some(Notices::from([(Notice::WillExpire, Some(29))])));
     assert_eq!((told.certificate, told.tokens, told.push), (None, None, None));
-    assert_eq!(told.origin, bench.simulator.url(""));
+    assert_eq!(*told.origin, *bench.simulator.url(""));
     assert_eq!(jamf.kind(), MdmKind::Jamf);
     assert_eq!(jamf.sources(), [Source::Api, Source::Tokens, Source::Push, Source::Profile]);
     assert_eq!(jamf.identity(), bench.simulator.url(""));

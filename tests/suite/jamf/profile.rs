@@ -31,7 +31,7 @@ async fn only_the_topic_is_kept() {
     assert_eq!(certificate.topic.as_ref().unwrap().as_str(), TOPIC);
     assert_eq!((certificate.not_after, &certificate.serial), (None, &None));
     assert_eq!((told.others.len(), told.remarks.len()), (0, 0));
-    assert_eq!(told.origin, format!("{}, enrolment profile 7", bench.simulator.url("")));
+    assert_eq!(*told.origin, *format!("{}, enrolment profile 7", bench.simulator.url("")));
     assert!(!format!("{told:?}").contains("s3cret"));
     assert_eq!(
         bench.reads(),

@@ -18,7 +18,7 @@ async fn ade_tokens_are_told_with_their_state() {
     assert_eq!((kandji.identity(), kandji.host()), (bench.vendor.url(), bench.vendor.address().to_string()));
 
     let facts = good(&kandji, Source::Tokens).await;
-    assert_eq!((&facts.certificate, &facts.push, facts.origin.clone()), (&None, &None, bench.vendor.url()));
+    assert_eq!((&facts.certificate, &facts.push, facts.origin.to_string()), (&None, &None, bench.vendor.url()));
     let tokens = facts.tokens.clone().unwrap();
     assert_eq!(tokens.len(), 2);
     for (token, usable, trouble) in [(&tokens[0], true, None), (&tokens[1], false, Some("FORBIDDEN"))] {

@@ -16,7 +16,7 @@ async fn the_topic_of_the_first_blueprint_is_told() {
     let facts = good(&kandji, Source::Profile).await;
     let expected = PushCertificate { topic: Topic::parse(TOPIC), ..PushCertificate::default() };
     assert_eq!(facts.present(), Some(&expected));
-    assert_eq!((facts.remarks.len(), facts.origin.clone()), (0, bench.vendor.url()));
+    assert_eq!((facts.remarks.len(), facts.origin.to_string()), (0, bench.vendor.url()));
     let profile = format!("/api/v1/blueprints/{FIRST}/ota-enrollment-profile");
     assert_eq!(bench.targets(), ["/api/v1/blueprints", "/api/v1/blueprints?limit=1&offset=1", &profile]);
     let shown = format!("{facts:?}{}", serde_json::to_string(&facts).unwrap());

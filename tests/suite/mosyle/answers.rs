@@ -52,8 +52,8 @@ async fn macs_have_a_control_and_other_devices_have_none() {
         assert_eq!(facts.remarks.len(), 1);
         assert!(facts.remarks[0].contains("weak sign"), "{:?}", facts.remarks);
         let name = if product == Product::Business { "Mosyle Business" } else { "Mosyle Manager" };
-        assert_eq!(facts.origin, format!("{}, {name}", bench.mosyle.url(product)));
-        assert_eq!((tenant.identity(), tenant.host()), (facts.origin, bench.mosyle.address().to_string()));
+        assert_eq!(*facts.origin, *format!("{}, {name}", bench.mosyle.url(product)));
+        assert_eq!((tenant.identity(), tenant.host()), (facts.origin.to_string(), bench.mosyle.address().to_string()));
         assert_eq!((facts.certificate, facts.tokens), (None, None));
         bench.assert_read_only();
     }

@@ -132,5 +132,5 @@ pub(crate) async fn facts(tenant: &Mosyle) -> Facts {
 }
 
 pub(crate) async fn good(tenant: &Mosyle) -> PushHealth {
-    facts(tenant).await.push.unwrap()
+    *facts(tenant).await.push.unwrap()
 }

@@ -128,7 +128,7 @@ fn a_file_that_cannot_be_read_erases_no_known_date() {
     world.attest_upload(&new, at(0));
     assert_eq!(world.report(at(0)).phase, Phase::Ok);
     // chmod 000 on the newer one: the older generation beside it is still readable.
-    let facts = Facts { certificate: Some(Presence::Present(old)), ..Facts::default() };
+    let facts = Facts { certificate: Some(Presence::from(old)), ..Facts::default() };
     let partial = Outcome { facts: Some(facts), failure: Some(Failure::new(Reason::Io, "new.pem cannot be read")) };
     world.learn(Source::File, partial, at(6));
     let report = world.report(at(6));

@@ -98,10 +98,10 @@ fn topics_of_devices_confirm_a_pin_and_count_who_is_off() {
     world.learn(Source::Device, Outcome::failure(Failure::new(Reason::NotFound, "no drop yet")), at(0));
     world.learn(Source::File, told(certificate(T1, "0A01", 0, 365)), at(0));
     assert_eq!(world.report(at(0)).pin.unwrap().origin, PinOrigin::FirstSeen);
-    let counts = BTreeMap::from([(Topic::parse(T1).unwrap(), 40), (Topic::parse(T2).unwrap(), 2)]);
+    let counts = [(Topic::parse(T1).unwrap(), 40), (Topic::parse(T2).unwrap(), 2)].into();
     let facts = Facts {
-        certificate: Some(Presence::Present(PushCertificate { topic: Topic::parse(T1), ..PushCertificate::default() })),
-        devices: Some(crate::model::DeviceTopics { counts }),
+        certificate: Some(Presence::from(PushCertificate { topic: Topic::parse(T1), ..PushCertificate::default() })),
+        devices: Some(crate::model::DeviceTopics { counts }.into()),
         ..Facts::default()
     };
     world.learn(Source::Device, Outcome::success(facts), at(0));
@@ -116,8 +116,8 @@ fn only_a_fresh_control_says_that_pushes_arrive() {
     let mut world = World::new(&[Source::Push]);
     let push = |alive: Option<u64>, silent: Option<u64>| {
         let health = FamilyHealth { devices: 30, alive, silent, last_checkin: Some(at(0)) };
-        let push = PushHealth { families: BTreeMap::from([(Family::Mac, health)]), disabled: None };
-        Outcome::success(Facts { push: Some(push), ..Facts::default() })
+        let push = PushHealth { families: [(Family::Mac, health)].into(), disabled: None };
+        Outcome::success(Facts { push: Some(push.into()), ..Facts::default() })
     };
     let is_blind = |report: &TenantReport| report.blind_spots.contains(&Question::Arrival);
     world.learn(Source::Push, push(None, None), at(0));
@@ -135,9 +135,9 @@ fn only_a_fresh_control_says_that_pushes_arrive() {
 fn an_address_is_judged_by_the_teams_own_rules() {
     let mut world = World::new(&[Source::Api]);
     world.tenant.account_policy =
-        AccountPolicy { domains: vec!["example.com".to_owned()], personal_patterns: vec!["*.*@*".to_owned()] };
+        AccountPolicy { domains: vec!["example.com".to_owned()], personal_patterns: vec!["*.*@*".to_owned()] }.into();
     let mut outcome = told_by_intune(certificate(T1, "0A01", 0, 365));
-    outcome.facts.as_mut().unwrap().account = Some("kim.lee@elsewhere.example".to_owned());
+    outcome.facts.as_mut().unwrap().account = Some("kim.lee@elsewhere.example".into());
     world.learn(Source::Api, outcome, at(1));
     assert_eq!(findings(&world.report(at(1))), [Finding::AccountDomain, Finding::PersonalAccount]);
 }
@@ -163,7 +163,7 @@ fn one_profile_of_another_topic_among_several_is_drift() {
     let mut world = World::new(&[Source::Profile]);
     let given = |topic: &str| PushCertificate { topic: Topic::parse(topic), ..PushCertificate::default() };
     world.learn(Source::Profile, told(given(T1)), at(0));
-    let both = Facts { certificate: Some(Presence::Present(given(T1))), others: vec![given(T2)], ..Facts::default() };
+    let both = Facts { certificate: Some(Presence::from(given(T1))), others: vec![given(T2)], ..Facts::default() };
     world.learn(Source::Profile, Outcome::success(both), at(0));
     let report = world.report(at(0));
     assert_eq!(report.drift[&Source::Profile], other_ones(at(0)));
@@ -178,11 +178,11 @@ fn a_partial_answer_takes_nothing_away() {
     let devices = |counts: &[(&str, u64)]| {
         let counts = counts.iter().map(|(topic, count)| (Topic::parse(topic).unwrap(), *count)).collect();
         Facts {
-            certificate: Some(Presence::Present(PushCertificate {
+            certificate: Some(Presence::from(PushCertificate {
                 topic: Topic::parse(T1),
                 ..PushCertificate::default()
             })),
-            devices: Some(crate::model::DeviceTopics { counts }),
+            devices: Some(crate::model::DeviceTopics { counts }.into()),
             ..Facts::default()
         }
     };
@@ -194,11 +194,11 @@ fn a_partial_answer_takes_nothing_away() {
     world.learn(Source::Device, Outcome::success(devices(&[(T1, 900)])), at(0));
     assert_eq!(world.report(at(0)).devices_off_topic, Some(0));
     assert_eq!(world.report(at(9)).devices_off_topic, None, "nobody has looked for days");
-    let push = |push| Some(Facts { push: Some(push), ..Facts::default() });
+    let push = |push: PushHealth| Some(Facts { push: Some(push.into()), ..Facts::default() });
     let mac = FamilyHealth { devices: 30, alive: Some(20), silent: Some(15), last_checkin: None };
-    let families = BTreeMap::from([(Family::Mac, mac)]);
+    let families = [(Family::Mac, mac)].into();
     world.learn(Source::Push, Outcome { facts: push(PushHealth { families, disabled: None }), failure: None }, at(0));
-    let nothing = PushHealth { families: BTreeMap::new(), disabled: Some(3) };
+    let nothing = PushHealth { families: [].into(), disabled: Some(3) };
     world.learn(Source::Push, Outcome { facts: push(nothing), failure: failure() }, at(0));
     let known = world.report(at(0)).push.unwrap();
     assert_eq!((known.families[&Family::Mac].silent, known.disabled), (Some(15), Some(3)));
@@ -208,7 +208,7 @@ fn a_partial_answer_takes_nothing_away() {
 fn an_account_that_the_mdm_does_not_show_cannot_be_renewed_with() {
     let mut world = World::new(&[Source::Api]);
     let mut outcome = told_by_intune(certificate(T1, "0A01", 0, 365));
-    outcome.facts.as_mut().unwrap().account = Some("leaver@example.com".to_owned());
+    outcome.facts.as_mut().unwrap().account = Some("leaver@example.com".into());
     world.learn(Source::Api, outcome, at(1));
     world.account = Some(Account {
         address: "apns@example.com".to_owned(),

@@ -92,8 +92,8 @@ fn a_family_is_needless_only_while_all_devices_are_told() {
     let mut world = World::new(&[Source::Api, Source::Push]);
     world.learn(Source::Api, told_by_intune(certificate(T1, "0A", -340, 365)), at(0));
     let phones = FamilyHealth { devices: 3, ..FamilyHealth::default() };
-    let push = PushHealth { families: BTreeMap::from([(Family::Iphone, phones)]), disabled: None };
-    let facts = Facts { push: Some(push), ..Facts::default() };
+    let push = PushHealth { families: [(Family::Iphone, phones)].into(), disabled: None };
+    let facts = Facts { push: Some(push.into()), ..Facts::default() };
     world.learn(Source::Push, Outcome::success(facts.clone()), at(0));
     let needless = |world: &World| {
         let verification = verified(world, at(0), at(0));
