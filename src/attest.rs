@@ -4,6 +4,7 @@
 mod certificate;
 mod duty;
 mod export;
+mod letter;
 mod pin;
 mod plan;
 mod upload;
@@ -15,6 +16,7 @@ use chrono::{DateTime, Utc};
 pub use self::certificate::{TOO_EARLY, found_in, of_kept};
 pub use self::duty::duty_done;
 pub use self::export::{Doubt, Exported, exported};
+pub use self::letter::letter_read;
 pub use self::pin::NewTopic;
 pub use self::plan::{PlanWish, last_day};
 use crate::config::{Config, Tenant};

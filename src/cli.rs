@@ -13,6 +13,7 @@ mod guide;
 mod handover;
 mod import;
 pub mod inspect;
+mod letter;
 mod once;
 mod passwd;
 mod place;
@@ -153,6 +154,9 @@ enum Command {
     /// What a team must do with its Apple Accounts, and when it was done
     #[command(subcommand)]
     Duty(duty::Duty),
+    /// The monthly letter: what it would say now, and that somebody read it
+    #[command(subcommand)]
+    Letter(letter::Letter),
     /// Write an entry for `basic_auth_users` of a web configuration file
     ///
     /// Asks for the password twice; piped, it is the first line. Exit status: 0, or 1 with nothing written.
@@ -310,6 +314,7 @@ async fn run(scene: &Scene, command: Command) -> Result<u8, End> {
         Command::Confirm(command) => attest::confirm(scene, command).await,
         Command::Certificate(command) => certificate::run(scene, command).await,
         Command::Duty(command) => duty::run(scene, command).await,
+        Command::Letter(command) => letter::run(scene, command).await,
         Command::Passwd { user } => passwd::run(scene, &user),
         Command::Completions { shell } => completions::run(shell),
         Command::ConfigSchema => completions::schema(),

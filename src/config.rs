@@ -25,7 +25,6 @@ mod schema;
 mod sections;
 mod table;
 mod tenants;
-mod unbuilt;
 mod values;
 pub mod web_access;
 mod wire;
@@ -110,6 +109,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// The monthly letter, if one is sent.
+    #[must_use]
+    pub fn letter(&self) -> Option<&notify::Letter> {
+        self.notify.as_ref()?.letter.as_ref()
+    }
+
     /// Whether a file at this path is a tenant file: whether `tenant_files` names it.
     #[must_use]
     pub fn reads(&self, path: &Path) -> bool {

@@ -12,6 +12,7 @@ mod changed;
 mod findings;
 pub mod history;
 pub mod learn;
+pub mod letter;
 pub mod network;
 mod planned;
 pub mod renamed;
@@ -23,6 +24,7 @@ mod undated;
 pub mod verification;
 
 pub use changed::PinChanged;
+pub use letter::LetterReport;
 pub use network::NetworkReport;
 pub use planned::Planned;
 pub use report::{Judge, Report, Whole, evaluate};

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 
+pub(crate) use self::dates::dates;
 pub use self::text::text;
 use crate::config::{self, Config};
 use crate::evaluate::account::AccountReport;
@@ -121,6 +122,13 @@ pub struct Date {
     pub of: String,
     /// Who says so, and how well it is known.
     pub known: String,
+}
+
+impl Date {
+    /// Whether a push certificate ends then.
+    pub(crate) fn is_certificate(&self) -> bool {
+        self.what == dates::ENDS
+    }
 }
 
 /// A date that nobody knows.
@@ -284,7 +292,7 @@ pub fn compose(
     memory: &BTreeMap<TenantName, Arc<Memory>>,
     scope: Scope,
 ) -> Handover {
-    let (dates, unknown) = dates::dates(config, report);
+    let (dates, unknown) = dates(config, report);
     let next = dates.iter().map(|date| date.at).find(|at| *at > report.now);
     let latest = report.now + LONGEST;
     Handover {
@@ -389,7 +397,7 @@ fn account(account: &AccountReport, config: &Config, report: &Report) -> Option<
 }
 
 /// What nothing answers. Whether pushes get out just now is nothing for paper: there it counts whether anybody looks.
-fn unwatched(config: &Config, report: &Report) -> Vec<Unwatched> {
+pub(crate) fn unwatched(config: &Config, report: &Report) -> Vec<Unwatched> {
     let mut found: BTreeMap<Question, Vec<TenantName>> = BTreeMap::new();
     for tenant in &report.tenants {
         let Some(configured) = config.tenants.get(&tenant.name) else { continue };

@@ -3,6 +3,7 @@
 pub mod certificate;
 pub mod drill;
 mod finding;
+mod letter;
 pub mod memory;
 pub mod names;
 pub mod notice;
@@ -21,6 +22,7 @@ pub mod topic;
 pub use certificate::{Issuer, IssuerLevel, PushCertificate};
 pub use drill::{Drill, DrillSeverity};
 pub use finding::{Finding, Question};
+pub use letter::LetterEvent;
 pub use memory::{
     Attempt, Attestation, Drift, DutyDone, Estimate, HumanStep, KeptCertificate, Memory, Pin, PinChange, PinOrigin,
     Seen, SourceMemory, Statement,

@@ -8,10 +8,12 @@ pub mod facts;
 mod heartbeat;
 pub mod key;
 pub mod ledger;
+pub mod letter;
 pub mod message;
 pub mod news;
 mod notifier;
 pub mod office;
+mod post;
 pub mod rules;
 pub use notifier::Notifier;
 

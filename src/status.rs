@@ -1,5 +1,6 @@
 //! The report as a document for programs: `/api/v1/status`, and `once --json`.
 
+pub mod letter;
 pub mod network;
 pub mod preflight;
 pub mod tenant;
@@ -35,6 +36,9 @@ pub fn document(report: &Report) -> Value {
     });
     if let Some(network) = &report.network {
         document["network"] = Value::Object(network::object(network));
+    }
+    if let Some(letter) = &report.letter {
+        document["letter"] = letter::object(letter);
     }
     document
 }

@@ -44,7 +44,8 @@ use crate::evaluate::network::{self, NetworkMemory};
 use crate::evaluate::report::{Moment, Snapshot};
 use crate::model::probe::Attempt;
 use crate::model::{
-    AccountId, Attestation, DutyDone, Memory, Outcome, PinChange, PooledCertificate, Source, Step, TenantName,
+    AccountId, Attestation, DutyDone, LetterEvent, Memory, Outcome, PinChange, PooledCertificate, Source, Step,
+    TenantName,
 };
 use crate::probe::Target;
 
@@ -82,6 +83,8 @@ enum Request {
     Keep(Said, oneshot::Sender<Result<(), Error>>),
     /// Read or keep the notices.
     Notices(notices::Asked),
+    /// Keep that a letter is due.
+    Letter(LetterEvent, oneshot::Sender<Result<bool, Error>>),
     /// Write everything, then say so and end.
     Close(oneshot::Sender<()>),
 }
@@ -232,6 +235,15 @@ impl Store {
     /// If it cannot be written; then nothing was kept.
     pub async fn do_duty(&self, account: &AccountId, done: DutyDone) -> Result<(), Error> {
         self.keep(Said::OfDuty(account.clone(), done)).await
+    }
+
+    /// Keeps what happened with a letter: that it was confirmed, or taken. When this returns, it is on disk, if there is a database, and every face shows it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; then nothing was kept.
+    pub async fn tell_letter(&self, event: LetterEvent) -> Result<(), Error> {
+        self.keep(Said::Letter(event)).await
     }
 
     async fn keep(&self, said: Said) -> Result<(), Error> {

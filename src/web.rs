@@ -99,6 +99,7 @@ pub fn router(context: Context) -> Router {
         .route("/ahead", get(pages::ahead))
         .route("/network", get(pages::network))
         .route("/handover", get(pages::handover))
+        .route("/letter", get(pages::letter).post(actions::letter).layer(DefaultBodyLimit::max(parts::LIMIT)))
         .route("/tenants/{name}", get(pages::tenant))
         .route(
             "/tenants/{name}/renewal",

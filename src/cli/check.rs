@@ -118,6 +118,17 @@ fn notices(notify: &Notify, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "  nobody is told of the tier {}", tier.as_str())?;
         }
     }
+    match &notify.letter {
+        Some(letter) => {
+            let every = humantime::format_duration(letter.every);
+            let readers = words::counted(letter.to.len() as u64, "reader");
+            writeln!(out, "  letter     every {every}, to {readers}, who confirm it within 14 days")?;
+            if notify.channels.len() == 1 {
+                writeln!(out, "  that nobody confirms it is told by mail alone: add another channel of notify")?;
+            }
+        }
+        None => writeln!(out, "  nobody has to say that they are told: set notify.letter")?,
+    }
     match &notify.heartbeat {
         Some(heartbeat) => {
             writeln!(out, "  heartbeat  every {}", humantime::format_duration(heartbeat.interval))

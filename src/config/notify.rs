@@ -30,6 +30,8 @@ pub struct Notify {
     pub repeat_warning: Duration,
     /// Who is told that all goes on.
     pub heartbeat: Option<Heartbeat>,
+    /// The monthly letter, if one is sent.
+    pub letter: Option<Letter>,
 }
 
 /// One channel.
@@ -116,10 +118,20 @@ pub struct Heartbeat {
     pub interval: Duration,
 }
 
+/// `notify.letter`. It goes by the mail server of `notify.smtp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Its readers.
+    pub to: Vec<String>,
+    /// From one letter to the next.
+    pub every: Duration,
+}
+
 /// Reads `notify`.
 pub(super) fn notify(root: &mut Table<'_>, store: &Store, base: &Path) -> Option<Notify> {
     let mut table = root.table("notify")?;
     let mut channels = BTreeMap::new();
+    let has_mail = table.has("smtp");
     if let Some(channel) = table.table("smtp").and_then(|table| smtp(table, base)) {
         channels.insert(ChannelKind::Smtp, channel);
     }
@@ -149,7 +161,10 @@ pub(super) fn notify(root: &mut Table<'_>, store: &Store, base: &Path) -> Option
         repeat.finish();
     }
     let heartbeat = table.table("heartbeat").and_then(|table| heartbeat(table, base));
-    super::unbuilt::letter(&mut table);
+    let letter = table.table("letter").and_then(letter);
+    if letter.is_some() && !has_mail {
+        table.tell("letter", "goes by mail: it needs notify.smtp");
+    }
     if !channels.is_empty() && *store == Store::Memory {
         let path = table.path().to_owned();
         let message =
@@ -157,7 +172,7 @@ pub(super) fn notify(root: &mut Table<'_>, store: &Store, base: &Path) -> Option
         table.problems().add(path, message);
     }
     table.finish();
-    Some(Notify { channels, network, office_hours, repeat_critical, repeat_warning, heartbeat })
+    Some(Notify { channels, network, office_hours, repeat_critical, repeat_warning, heartbeat, letter })
 }
 
 /// Which tiers a channel takes.
@@ -343,4 +358,16 @@ fn heartbeat(mut table: Table<'_>, base: &Path) -> Option<Heartbeat> {
     });
     table.finish();
     Some(Heartbeat { url_file: url_file?, interval: interval.unwrap_or(Duration::from_secs(300)) })
+}
+
+fn letter(mut table: Table<'_>) -> Option<Letter> {
+    // Spelled out without a reader it is off.
+    let to = table.list("to", address).unwrap_or_default();
+    let every = table.read("every", |value| {
+        let every = values::duration(value)?;
+        let right = (HOUR * 24 * 7..=HOUR * 24 * 366).contains(&every);
+        if right { Ok(every) } else { Err("must be from 7d to 366d".to_owned()) }
+    });
+    table.finish();
+    (!to.is_empty()).then(|| Letter { to, every: every.unwrap_or(HOUR * 24 * 30) })
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::{self, AccountReport};
+use super::letter::{self, LetterReport};
 use super::network::{self, NetworkMemory, NetworkReport};
 use super::tenant::{Case, TenantReport};
 use crate::config::{Config, Tenant};
-use crate::model::{AccountId, Drill, DutyDone, Memory, PooledCertificate, Source, TenantName, Topic};
+use crate::model::{AccountId, Drill, DutyDone, LetterEvent, Memory, PooledCertificate, Source, TenantName, Topic};
 
 /// How often certificate files are looked at.
 pub const FILE_INTERVAL: Duration = Duration::from_secs(30);
@@ -57,6 +58,8 @@ pub struct Snapshot {
     pub duties: BTreeMap<AccountId, Vec<DutyDone>>,
     /// The drills, past ones too.
     pub drills: Vec<Drill>,
+    /// What happened with the letters, the oldest first.
+    pub letters: Vec<LetterEvent>,
     /// The tenants that are configured and not retired.
     pub configured: BTreeSet<TenantName>,
     /// The tenants that left the configuration without being retired, with the moment.
@@ -111,6 +114,8 @@ pub struct Whole {
     pub is_outdated: bool,
     /// The way to Apple from here, if it is probed.
     pub network: Option<NetworkReport>,
+    /// The monthly letter, if one is sent.
+    pub letter: Option<LetterReport>,
 }
 
 /// Whose topic is whose: the pinned topics of all tenants.
@@ -204,6 +209,7 @@ impl<'a> Judge<'a> {
             config_errors: config.problems.len(),
             is_outdated: false,
             network: network::report(&snapshot.network, config, moment.now),
+            letter: config.letter().map(|settings| letter::report(&snapshot.letters, settings, moment)),
         };
         Self { whole, config, moment, owners, active }
     }

@@ -7,13 +7,16 @@ use crate::config::Config;
 use crate::evaluate::Report;
 use crate::model::{Phase, Precision};
 
+/// What is said of the end of a push certificate.
+pub(super) const ENDS: &str = "push certificate ends";
+
 const CERTIFICATE: &str = "when the push certificate ends";
 const LOGIN: &str = "when the login of apnswatch at the MDM ends (credential_expires is not set)";
 const TOKEN: &str = "when this token ends";
 const TOKENS: &str = "whether there are tokens (ADE, Apps and Books), and when they end";
 
 /// The dates that are known, the nearest first, and those that are not.
-pub(super) fn dates(config: &Config, report: &Report) -> (Vec<Date>, Vec<Unknown>) {
+pub(crate) fn dates(config: &Config, report: &Report) -> (Vec<Date>, Vec<Unknown>) {
     let mut dates = Vec::new();
     let mut unknown: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for tenant in &report.tenants {
@@ -29,7 +32,7 @@ pub(super) fn dates(config: &Config, report: &Report) -> (Vec<Date>, Vec<Unknown
                     Precision::Declared => "as typed in the configuration".to_owned(),
                     Precision::Estimate => format!("reckoned from a notice, may be off by a day{told}"),
                 };
-                add(known.not_after, "push certificate ends".to_owned(), how);
+                add(known.not_after, ENDS.to_owned(), how);
             }
             None if tenant.phase == Phase::None => {}
             None => miss(CERTIFICATE, tenant.name.to_string()),

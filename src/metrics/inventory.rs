@@ -111,6 +111,10 @@ fn own(text: &mut Text, whole: &Whole, config: &Config, process: ProcessState) {
         text.family("apnswatch_web_info", "gauge", "Where people reach the page.")
             .sample(&[("external_url", url.as_str())], 1.0);
     }
+    if let Some(unconfirmed) = whole.letter.as_ref().and_then(|letter| letter.unconfirmed) {
+        text.family("apnswatch_letter_unconfirmed", "gauge", "1 while nobody confirmed the monthly letter in time.")
+            .sample(&[], flag(unconfirmed));
+    }
     let running: BTreeSet<&str> = whole.drills.iter().map(|drill| drill.severity.as_str()).collect();
     let mut family = text.family("apnswatch_drill", "gauge", "1 while a drill of this severity runs.");
     for severity in running {

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::outbox::PAUSES;
 pub use self::outbox::{Delivery, Parcel};
 use super::channel::ChannelKind;
 use super::key::{Key, Severity, Tier};

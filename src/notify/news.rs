@@ -271,6 +271,10 @@ impl<'a> News<'a> {
                 self.add_valued(alert, Severity::Warning, &here, None, value);
             }
         }
+        // It is the same whichever replica says so.
+        if report.letter.as_ref().and_then(|letter| letter.unconfirmed) == Some(true) {
+            self.add("ApnswatchLetterUnconfirmed", Severity::Warning, &[], None);
+        }
         for channel in around.failing {
             let labels = [here[0], ("channel", channel.as_str())];
             self.add("ApnswatchNotifyFailing", Severity::Warning, &labels, None);
@@ -317,6 +321,13 @@ impl<'a> News<'a> {
             };
             if is_unjudged {
                 return Fate::Unjudged;
+            }
+        }
+        if key.alert == "ApnswatchLetterUnconfirmed" {
+            match &report.letter {
+                None => return Fate::Unwatched,
+                Some(letter) if letter.unconfirmed.is_none() => return Fate::Unjudged,
+                Some(_) => {}
             }
         }
         if key.labels.contains_key("site") && self.is_probing && self.is_silent(key) {

@@ -18,6 +18,7 @@ use super::key::Key;
 use super::ledger::{Ledger, Policy};
 use super::message::Message;
 use super::news::{Around, News};
+use super::post::{self, LETTER, Post};
 use crate::clock::Clock;
 use crate::config::{Config, Notify};
 use crate::evaluate::evaluate;
@@ -59,6 +60,7 @@ pub struct Notifier {
     channels: BTreeMap<ChannelKind, Channel>,
     settings: Option<Notify>,
     heart: Heart,
+    post: Post,
     warned: bool,
     /// What was told could not be kept in the last round.
     is_unkept: bool,
@@ -98,6 +100,7 @@ impl Notifier {
             channels: BTreeMap::new(),
             settings: None,
             heart: Heart::default(),
+            post: Post::new(now),
             warned: false,
             is_unkept: false,
             stop: CancellationToken::new(),
@@ -143,6 +146,27 @@ impl Notifier {
         }
         self.keep().await;
         self.send(&policy).await;
+        self.post(&settings, running).await;
+    }
+
+    /// Sends the monthly letter, if it is time to and this process sends.
+    async fn post(&mut self, settings: &Notify, running: &Running) {
+        let is_off = settings.letter.is_none() && !self.post.is_failing();
+        if self.ledger.is_none() || self.stop.is_cancelled() || is_off {
+            return;
+        }
+        // The messages before it may have taken longer than the lease.
+        match self.store.hold_notices(HOLD).await {
+            Ok(Hold::Mine) => {}
+            // What another one told meanwhile must be read first.
+            Ok(Hold::Anew | Hold::Others) => return self.ledger = None,
+            Err(_) => return,
+        }
+        let (store, clock, host) = (&self.store, &self.clock, self.instance.as_str());
+        let result = self.post.send(&post::Around { store, clock, running, settings, host }).await;
+        if let Some(result) = result {
+            self.counters.count_notice(LETTER, result.err().map(|failure| failure.reason));
+        }
     }
 
     /// Takes in the settings. Messages that wait stay where they are: they are the ledger's.
@@ -157,7 +181,8 @@ impl Notifier {
             .collect();
         let names = self.channels.keys().map(|kind| kind.as_str());
         let heartbeat = settings.and_then(|settings| settings.heartbeat.as_ref()).map(|_| HEARTBEAT);
-        self.counters.expect_notices(&names.chain(heartbeat).collect::<Vec<_>>());
+        let letter = settings.and_then(|settings| settings.letter.as_ref()).map(|_| LETTER);
+        self.counters.expect_notices(&names.chain(heartbeat).chain(letter).collect::<Vec<_>>());
         self.settings = settings.cloned();
     }
 
@@ -192,7 +217,9 @@ impl Notifier {
     async fn look(&mut self, running: &Running, policy: &Policy) -> bool {
         let now = self.clock.moment();
         let failing = self.ledger.iter().flat_map(Ledger::failing).map(|kind| kind.as_str().to_owned());
-        let failing = failing.chain(self.heart.is_failing().then(|| HEARTBEAT.to_owned())).collect();
+        let others = [(self.heart.is_failing(), HEARTBEAT), (self.post.is_failing(), LETTER)];
+        let others = others.into_iter().filter(|(is_failing, _)| *is_failing).map(|(_, name)| name.to_owned());
+        let failing = failing.chain(others).collect();
         let mut look = Look {
             snapshot: self.store.snapshot(),
             config: Arc::clone(&running.config),

@@ -9,7 +9,7 @@ use super::key::Tier;
 use super::ledger::{Ledger, Policy};
 use super::message::Message;
 use super::news::{Around, News};
-use crate::config::load;
+use crate::config::{Config, load};
 use crate::evaluate::report::{Moment, Snapshot};
 use crate::evaluate::tenant::SourceReport;
 use crate::evaluate::{Report, TenantReport, evaluate};
@@ -21,6 +21,17 @@ pub(super) fn at(text: &str) -> DateTime<Utc> {
 
 /// A report of tenants called `t0000` and on, each in Kandji with a declared end that is far away.
 pub(super) fn report(tenants: usize) -> Report {
+    let config = config(tenants);
+    let moment = Moment { now: at("2026-09-09T10:00:00Z"), built: at("2026-01-01T00:00:00Z") };
+    let mut report = evaluate(&Snapshot { store_up: true, ..Snapshot::default() }, &config, moment);
+    for tenant in &mut report.tenants {
+        tenant.sources.iter_mut().for_each(heal);
+    }
+    report
+}
+
+/// Their configuration.
+pub(super) fn config(tenants: usize) -> Config {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("apnswatch.yaml");
     let mut yaml = "accounts:\n  - { id: shared, address: it@example.com, duties: { sign_in: { every: 90d, last: 2026-09-01 } } }\n\
@@ -33,13 +44,7 @@ pub(super) fn report(tenants: usize) -> Report {
         ));
     }
     std::fs::write(&path, yaml).unwrap();
-    let config = load(&path, &BTreeMap::new(), None).unwrap();
-    let moment = Moment { now: at("2026-09-09T10:00:00Z"), built: at("2026-01-01T00:00:00Z") };
-    let mut report = evaluate(&Snapshot { store_up: true, ..Snapshot::default() }, &config, moment);
-    for tenant in &mut report.tenants {
-        tenant.sources.iter_mut().for_each(heal);
-    }
-    report
+    load(&path, &BTreeMap::new(), None).unwrap()
 }
 
 /// The source answers.

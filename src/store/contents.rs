@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::evaluate::report::Snapshot;
-use crate::model::{AccountId, Attestation, Drill, DutyDone, Memory, Pin, TenantName};
+use crate::model::{AccountId, Attestation, Drill, DutyDone, LetterEvent, Memory, Pin, TenantName};
 
 /// What the database holds.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Contents {
     pub duties: BTreeMap<AccountId, Vec<DutyDone>>,
     /// The drills, past ones too.
     pub drills: Vec<Drill>,
+    /// What happened with the letters, the oldest first.
+    pub letters: Vec<LetterEvent>,
     /// The tenants that were configured, and since when one of them is missing.
     pub configured: BTreeMap<TenantName, Option<DateTime<Utc>>>,
 }
@@ -28,6 +30,7 @@ pub(super) struct HumanWords {
     pub(super) attestations: BTreeMap<TenantName, Vec<Attestation>>,
     pub(super) duties: BTreeMap<AccountId, Vec<DutyDone>>,
     pub(super) drills: Vec<Drill>,
+    pub(super) letters: Vec<LetterEvent>,
     /// Tenants with a word that cannot be read. What is known of them stays as it is.
     pub(super) damaged: BTreeSet<TenantName>,
 }
@@ -53,6 +56,7 @@ impl Contents {
             configured: self.configured.into_keys().collect(),
             duties: self.duties,
             drills: self.drills,
+            letters: self.letters,
             pool: Vec::new(),
             tenants: self.tenants.into_iter().map(|(name, memory)| (name, Arc::new(memory))).collect(),
             store_up: up,

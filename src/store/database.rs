@@ -9,7 +9,7 @@ use super::notices::{Hold, NoticeChanges};
 use super::renames::Rename;
 use super::writer::Changes;
 use super::{Contents, Damage, Error, HumanWords, postgres, sqlite};
-use crate::model::{AccountId, Attestation, Drill, DutyDone, PinChange, Source, SourceMemory, TenantName};
+use crate::model::{AccountId, Attestation, Drill, DutyDone, LetterEvent, PinChange, Source, SourceMemory, TenantName};
 
 /// What others wrote.
 #[derive(Debug)]
@@ -113,6 +113,22 @@ impl Database {
         match self {
             Self::Sqlite(database) => database.drill(drill).await,
             Self::Postgres(database) => database.drill(drill).boxed().await,
+        }
+    }
+
+    /// Writes that a letter was confirmed, or taken.
+    pub(super) async fn tell_letter(&mut self, event: &LetterEvent) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(database) => database.write_letter(event).await,
+            Self::Postgres(database) => database.write_letter(event).boxed().await,
+        }
+    }
+
+    /// Writes that a letter is due; false if another replica sends them.
+    pub(super) async fn keep_letter(&mut self, event: &LetterEvent) -> Result<bool, Error> {
+        match self {
+            Self::Sqlite(database) => database.write_letter(event).await.map(|()| true),
+            Self::Postgres(database) => database.keep_letter(event).boxed().await,
         }
     }
 

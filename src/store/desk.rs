@@ -2,7 +2,7 @@
 
 use super::{Contents, Database, Error, postgres, sqlite};
 use crate::config;
-use crate::model::{AccountId, Attestation, Drill, DutyDone, PinChange, TenantName};
+use crate::model::{AccountId, Attestation, Drill, DutyDone, LetterEvent, PinChange, TenantName};
 
 /// The store as a person's command uses it: directly, beside a running daemon or without one.
 #[derive(Debug)]
@@ -68,6 +68,15 @@ impl Desk {
     /// If it cannot be written; then nothing was.
     pub async fn drill(&mut self, drill: &Drill) -> Result<(), Error> {
         self.database.drill(drill).await
+    }
+
+    /// Keeps that a letter was confirmed. When this returns, it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; then nothing was.
+    pub async fn tell_letter(&mut self, event: &LetterEvent) -> Result<(), Error> {
+        self.database.tell_letter(event).await
     }
 
     /// Closes the database.

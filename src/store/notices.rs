@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::database::Database;
 use super::{Error, Request, Store};
+use crate::model::LetterEvent;
 
 /// What the database may take. Longer, and whoever asked goes on without it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,6 +82,25 @@ impl Store {
     /// If they cannot be written.
     pub async fn keep_notices(&self, changes: NoticeChanges) -> Result<bool, Error> {
         self.of_notices(|answer| Asked::Keep(changes, answer)).await.unwrap_or(Ok(true))
+    }
+
+    /// Keeps that a letter is due. When this returns true, it is on disk, if there is a database; false: another replica
+    /// sends now, and nothing was kept.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub async fn keep_letter(&self, event: LetterEvent) -> Result<bool, Error> {
+        let Some(requests) = &self.requests else {
+            self.shared.snapshot.send_modify(|snapshot| snapshot.letters.push(event));
+            return Ok(true);
+        };
+        let (answer, answered) = oneshot::channel();
+        let visit = async {
+            requests.send(Request::Letter(event, answer)).await.map_err(|_| Error::Closed)?;
+            answered.await.map_err(|_| Error::Closed)?
+        };
+        tokio::time::timeout(PATIENCE, visit).await.unwrap_or(Err(Error::Unsure))
     }
 
     /// Asks the writer; `None` if there is none.

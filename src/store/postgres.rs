@@ -21,7 +21,9 @@ use super::database::{Look, Seen};
 use super::writer::Changes;
 use super::{Contents, Damage, Error, HumanWords};
 use crate::config::Postgres;
-use crate::model::{AccountId, Attestation, Drill, DutyDone, Memory, Pin, PinChange, Source, SourceMemory, TenantName};
+use crate::model::{
+    AccountId, Attestation, Drill, DutyDone, LetterEvent, Memory, Pin, PinChange, Source, SourceMemory, TenantName,
+};
 use crate::secret::SecretFile;
 
 /// What one visit to the database may take.
@@ -139,7 +141,7 @@ impl Database {
             for (name, source, memory) in sources(&mut transaction, None, Damage::Fail).await? {
                 tenants.entry(name).or_default().sources.insert(source, Arc::new(memory));
             }
-            let HumanWords { pins, attestations, duties, drills, .. } =
+            let HumanWords { pins, attestations, duties, drills, letters, .. } =
                 words(&mut transaction, Damage::Fail).await?;
             for (name, pin) in pins {
                 tenants.entry(name).or_default().pin = Some(pin);
@@ -148,7 +150,7 @@ impl Database {
                 tenants.entry(name).or_default().attestations = attestations;
             }
             let configured = rows::configured(&mut transaction).await?;
-            Ok((Contents { tenants, configured, duties, drills }, seen))
+            Ok((Contents { tenants, configured, duties, drills, letters }, seen))
         })?;
         self.seen = Some(seen);
         Ok(contents)
@@ -235,6 +237,15 @@ impl Database {
         let drill = serde_json::to_string(drill)?;
         visit!(&mut self.link, connection => {
             sqlx::query("INSERT INTO drills (drill) VALUES ($1)").bind(drill).execute(connection).await?;
+            Ok(())
+        })
+    }
+
+    /// Writes that a letter was confirmed, or taken.
+    pub(super) async fn write_letter(&mut self, event: &LetterEvent) -> Result<(), Error> {
+        let event = serde_json::to_string(event)?;
+        visit!(&mut self.link, connection => {
+            sqlx::query("INSERT INTO letters (event) VALUES ($1)").bind(event).execute(connection).await?;
             Ok(())
         })
     }

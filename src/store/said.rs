@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Error;
 use crate::evaluate::report::Snapshot;
-use crate::model::{AccountId, Attestation, DutyDone, Memory, PinChange, TenantName};
+use crate::model::{AccountId, Attestation, DutyDone, LetterEvent, Memory, PinChange, TenantName};
 
 /// Who says the same again within this time says it once.
 const REPEAT: TimeDelta = TimeDelta::seconds(60);
@@ -24,6 +24,8 @@ pub(super) enum Said {
     },
     /// Of a duty of an account.
     OfDuty(AccountId, DutyDone),
+    /// Of a letter: that it was read, or taken.
+    Letter(LetterEvent),
 }
 
 impl Said {
@@ -43,6 +45,13 @@ impl Said {
                 let last = snapshot.duties.get(account).and_then(|known| known.last());
                 last.is_some_and(|last| is_just(last.at, done.at) && DutyDone { at: last.at, ..done.clone() } == *last)
             }
+            // Once is enough, whoever it was: the first one stands.
+            Self::Letter(LetterEvent::Confirmed { number, .. }) => {
+                let is_it =
+                    |known: &LetterEvent| matches!(known, LetterEvent::Confirmed { number: one, .. } if one == number);
+                snapshot.letters.iter().any(is_it)
+            }
+            Self::Letter(event) => snapshot.letters.contains(event),
         }
     }
 

@@ -128,6 +128,7 @@ impl Shared {
                 self.dirty().sources.extend(memory.sources.keys().map(|source| (name.clone(), *source)));
             }
             Said::OfDuty(account, done) => snapshot.duties.entry(account).or_default().push(done),
+            Said::Letter(event) => snapshot.letters.push(event),
         });
         self.words.send_replace(());
         self.wake.notify_one();

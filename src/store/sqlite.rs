@@ -1,5 +1,6 @@
 //! The durable part on `SQLite`.
 
+mod letters;
 mod notices;
 mod opening;
 mod renames;
@@ -113,7 +114,8 @@ impl Database {
             }
         }
         drop(rows);
-        let HumanWords { pins, attestations, duties, drills, .. } = self.load_human_words(Damage::Fail).await?;
+        let HumanWords { pins, attestations, duties, drills, letters, .. } =
+            self.load_human_words(Damage::Fail).await?;
         for (name, pin) in pins {
             tenants.entry(name).or_default().pin = Some(pin);
         }
@@ -128,7 +130,7 @@ impl Database {
                 configured.insert(name, since);
             }
         }
-        Ok(Contents { tenants, configured, duties, drills })
+        Ok(Contents { tenants, configured, duties, drills, letters })
     }
 
     /// Reads the pins and what people attested.
@@ -149,6 +151,7 @@ impl Database {
         }
         words.duties = self.load_duties(damage).await?;
         words.drills = self.load_drills().await?;
+        words.letters = self.load_letters().await?;
         Ok(words)
     }
 
@@ -417,6 +420,11 @@ impl Database {
     /// Damages a document.
     pub(super) async fn spoil(&mut self) {
         sqlx::query("UPDATE source_memory SET memory = '{'").execute(&mut self.connection).await.unwrap();
+    }
+
+    /// Does something to it that no version does.
+    pub(super) async fn tamper(&mut self, statement: &'static str) {
+        sqlx::query(statement).execute(&mut self.connection).await.unwrap();
     }
 
     /// Makes the database look like one of a later version.

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::model::{Facts, Failure, HumanStep, Pin, PinOrigin, Presence, PushCertificate, Reason, Statement, Topic};
 
+mod letters;
 mod renames;
 mod turns;
 

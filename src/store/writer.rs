@@ -61,7 +61,8 @@ impl Writer {
             let is_gone = match &wake {
                 Wake::Asked(Some(Request::Refresh(done))) => done.is_closed(),
                 Wake::Asked(Some(Request::Keep(_, done))) => done.is_closed(),
-                Wake::Asked(Some(Request::Close(_) | Request::Notices(_)) | None) | Wake::Changed => false,
+                Wake::Asked(Some(Request::Close(_) | Request::Notices(_) | Request::Letter(..)) | None)
+                | Wake::Changed => false,
             };
             if is_gone {
                 continue;
@@ -86,6 +87,13 @@ impl Writer {
                     let _ = done.send(kept);
                 }
                 Wake::Asked(Some(Request::Notices(asked))) => asked.serve(&mut self.database).await,
+                Wake::Asked(Some(Request::Letter(event, done))) => {
+                    let kept = self.database.keep_letter(&event).await;
+                    if matches!(kept, Ok(true)) {
+                        shared.snapshot.send_modify(|snapshot| snapshot.letters.push(event));
+                    }
+                    let _ = done.send(kept);
+                }
                 Wake::Asked(Some(Request::Close(done))) => {
                     self.database.close().await;
                     let _ = done.send(());
@@ -150,6 +158,7 @@ impl Writer {
         let written = match &said {
             Said::OfTenant { name, words, pin, .. } => self.database.attest(name, words, pin).await,
             Said::OfDuty(account, done) => self.database.do_duty(account, done).await,
+            Said::Letter(event) => self.database.tell_letter(event).await,
         };
         shared.writes_since(None);
         written?;
@@ -183,6 +192,7 @@ impl Writer {
             }
             snapshot.duties = known.duties;
             snapshot.drills = known.drills;
+            snapshot.letters = known.letters;
             // Whoever configured this process says it once more when told so, and then what left is seen to have left.
             snapshot.configured = known.configured;
             snapshot.missing = known.missing;
@@ -258,9 +268,10 @@ pub(super) fn take_words(mut words: HumanWords, shared: &Shared) -> bool {
         let (mut is_whole, mut has_words) = (true, false);
         shared.snapshot.send_modify(|snapshot| {
             is_whole = leave_out_former(&mut words, &shared.names(), &mut shared.dirty());
-            let HumanWords { pins, attestations, duties, drills, damaged } = words;
+            let HumanWords { pins, attestations, duties, drills, letters, damaged } = words;
             snapshot.duties = duties;
             snapshot.drills = drills;
+            snapshot.letters = letters;
             for name in pins.keys().chain(attestations.keys()) {
                 snapshot.tenants.entry(name.clone()).or_default();
             }

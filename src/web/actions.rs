@@ -11,7 +11,7 @@ use aws_lc_rs::constant_time;
 use axum::http::{HeaderMap, StatusCode, header};
 use url::Url;
 
-pub(super) use self::said::{duty, of_tenant};
+pub(super) use self::said::{duty, letter, of_tenant};
 use super::access::User;
 use super::problem::Problem;
 use super::{Context, Running};

@@ -5,6 +5,7 @@ mod fleet;
 mod forms;
 mod handover;
 mod layout;
+pub(super) mod letter;
 mod network;
 mod parts;
 mod renewal;
@@ -153,6 +154,23 @@ pub(super) async fn handover(State(context): State<Context>) -> Response {
     let scope = if context.access.borrow().users() > 0 { Scope::Everything } else { Scope::WithoutSecretPlaces };
     let sheet = compose(&context.installation, &running.config, &report, &context.store.snapshot().tenants, scope);
     handover::page(&sheet, &report).into_response()
+}
+
+/// `/letter`.
+pub(super) async fn letter(
+    State(context): State<Context>,
+    query: Result<Query<letter::Asked>, QueryRejection>,
+    user: Asker,
+) -> Response {
+    let (running, report) = context.report().await;
+    let Desk { hand, .. } = desk(&context, &running, &user);
+    let code = query.map(|Query(asked)| asked.code).unwrap_or_default();
+    letter::page(&report, &hand, &code, None).into_response()
+}
+
+/// The same page, with why a letter was not confirmed.
+pub(super) fn letter_again(report: &Report, actor: Actor, code: &str, problem: &Problem) -> Response {
+    (problem.status(), letter::page(report, &Hand::Free(actor), code, Some(problem))).into_response()
 }
 
 /// `/tenants/{name}`.

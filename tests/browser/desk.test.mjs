@@ -21,6 +21,7 @@ const KINDS = [
   ...["acme", "moor", "ferry", "island"].map(room),
   ...["south", "north", "cellar", "moor", "market", "orchard", "garden"].map((name) => `${room(name)}/renewal`),
   "/handover",
+  "/letter",
 ];
 
 for (const scheme of SCHEMES) {

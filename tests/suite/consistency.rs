@@ -29,10 +29,11 @@ async fn exported() -> Series {
     let any = "127.0.0.1:0".parse().unwrap();
     let resolver = Resolver::start(any).await.unwrap();
     resolver.set("api.push.apple.com", resolver::Answer::Addresses(vec!["127.0.0.1".parse().unwrap()]));
-    // Nobody takes its notices, which is counted, too.
+    // Nobody takes its notices and its letter, which is counted, too.
     let hook = site.write("hook", "http://127.0.0.1:9/");
     let head = format!(
-        "site: desk\nnotify: {{ webhook: {{ url_file: '{}' }} }}\nweb: {{ external_url: 'https://apns.example.com/' }}\n\
+        "site: desk\nnotify: {{ webhook: {{ url_file: '{}' }}, letter: {{ to: [it@example.com] }}, smtp: {{ server: \
+         '127.0.0.1:9', tls: none, from: watch@example.com, to: [it@example.com] }} }}\nweb: {{ external_url: 'https://apns.example.com/' }}\n\
          probe: {{ interval: 1s, timeout: 200ms, resolver: '{}', allowed_ranges: [127.0.0.0/8], targets: [{{ role: server, \
          host: api.push.apple.com, port: 1 }}] }}",
         hook.display(),
@@ -45,6 +46,7 @@ async fn exported() -> Series {
     // No daemon listens where the configuration says, which is the drill's complaint; it runs all the same.
     assert_eq!(site.run(&["drill"]).await.status, Some(1));
     let renewed = "apns_certificate_renewed_timestamp_seconds";
+    daemon.until("a letter is due", |scrape| scrape.value("apnswatch_letter_unconfirmed", &[]).is_some()).await;
     let scrape = daemon.until("a renewal", |scrape| scrape.value(renewed, &[]).is_some()).await;
     demo.ready().await;
     // The demo's vendor fails from its second answer on.

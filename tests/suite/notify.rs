@@ -1,7 +1,8 @@
 //! Notices, from what stands to what a receiver takes: each channel in its own words, and nothing lost or doubled.
 
 pub(crate) mod bench;
-mod mail;
+pub(crate) mod letter;
+pub(crate) mod mail;
 
 use apnswatch::model::Reason;
 use serde_json::{Value, json};

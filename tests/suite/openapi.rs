@@ -10,8 +10,8 @@ use apnswatch::demo::intune::Answer;
 use apnswatch::evaluate::Level;
 use apnswatch::evaluate::answers::Standing;
 use apnswatch::model::{
-    Attestation, DrillSeverity, Family, Finding, HumanStep, IpVersion, MdmKind, Notice, Phase, PinChange, PinOrigin,
-    Precision, ProbeReason, Question, Reason, Role, Source, Statement, Step, TenantName, Tier, TokenKind,
+    Attestation, DrillSeverity, Family, Finding, HumanStep, IpVersion, LetterEvent, MdmKind, Notice, Phase, PinChange,
+    PinOrigin, Precision, ProbeReason, Question, Reason, Role, Source, Statement, Step, TenantName, Tier, TokenKind,
 };
 use apnswatch::store::Desk;
 use serde_json::{Value, json};
@@ -214,7 +214,8 @@ async fn what_the_program_answers_is_what_is_described() {
 
     // What people say, and a renewal that was seen.
     let site = Site::new().await;
-    let head = "web: { listen: '127.0.0.1:0', reload: true }\naccounts:\n  - id: shared\n    address: apns@example.com\n    \
+    let head = "web: { listen: '127.0.0.1:0', reload: true }\nnotify:\n  smtp: { server: '127.0.0.1:9', tls: none, from: \
+                watch@example.com, to: [it@example.com] }\n  letter: { to: [it@example.com] }\naccounts:\n  - id: shared\n    address: apns@example.com\n    \
                 duties: { sign_in: { every: 90d }, rehearsal: { every: 3650d } }\n";
     let file = site.certificate("east.pem", &topic("east"), "0C01", 20);
     let tenants = [
@@ -222,6 +223,18 @@ async fn what_the_program_answers_is_what_is_described() {
         filed("\"><script>alert(1)</script>/..%2f", &file),
     ];
     site.configure(head, &tenants);
+    // One letter that was read, and its successor.
+    let mut desk = Desk::open(&apnswatch::config::Store::Sqlite(site.path("state.db"))).await.unwrap();
+    let (code, at, to) = ("c0de".to_owned(), now(), vec!["it@example.com".to_owned()]);
+    for event in [
+        LetterEvent::Due { number: 1, code: code.clone(), at },
+        LetterEvent::Confirmed { number: 1, at, by: "kim".to_owned() },
+        LetterEvent::Due { number: 2, code, at },
+        LetterEvent::Sent { number: 2, at, to },
+    ] {
+        desk.tell_letter(&event).await.unwrap();
+    }
+    desk.close().await;
     let daemon = site.serve().await;
     daemon.until("the topics are pinned", |scrape| scrape.all("apns_topic_pin_info", &[]).len() == 2).await;
     for command in [

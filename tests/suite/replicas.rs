@@ -12,6 +12,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use crate::notify::bench::{Receiver, World, ends_in};
+use crate::notify::letter;
+use crate::notify::mail::{self, Mailbox};
 use crate::support::{Daemon, SOON, Site, answer, ended, eventually, topic};
 
 /// How often each source is polled.
@@ -542,4 +544,49 @@ async fn a_new_name_that_meets_a_database_that_is_away_pins_nothing_before_it_is
     let left = "SELECT count(*) FROM (SELECT tenant FROM pins UNION SELECT tenant FROM source_memory UNION SELECT tenant FROM tenants \
                 UNION SELECT tenant FROM leases) AS known WHERE tenant = 'acme'";
     assert_eq!(postgres.sql(left).await.trim(), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_replicas_one_sends_the_letter_and_all_know_who_confirmed_it() {
+    let postgres = Postgres::start().await;
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mailbox = Mailbox::start(folders[0].path()).await;
+    std::fs::copy(folders[0].path().join("mail.pem"), folders[1].path().join("mail.pem")).unwrap();
+    for folder in &folders {
+        std::fs::write(folder.path().join("password"), mail::PASSWORD).unwrap();
+        std::fs::write(folder.path().join("hook"), "http://127.0.0.1:9/").unwrap();
+    }
+    let yaml = format!(
+        "store: postgres://apnswatch@127.0.0.1:{}/postgres\n{}tenants:\n{}",
+        postgres.port,
+        letter::notify(mailbox.port, "reader@example.com"),
+        ends_in("acme", 300)
+    );
+    let config = folders[1].path().join("apnswatch.yaml");
+    let [one, other] = folders;
+    let (mut one, mut other) = (World::new(one, &yaml).await, World::new(other, &yaml).await);
+    for _ in 0..5 {
+        one.minutes(1).await;
+        other.minutes(1).await;
+    }
+    let mails = mailbox.mails(1).await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    let of = |world: &World| (world.letter().last_sent().map(|letter| letter.number), world.letter().unconfirmed);
+    assert_eq!((of(&one), of(&other)), ((Some(1), Some(false)), (Some(1), Some(false))));
+    // The one that sent it goes, and the other one does not send it again.
+    one.end().await;
+    other.leap(14 * 24 * 60);
+    other.minutes(3).await;
+    assert_eq!((of(&other), mailbox.mails(1).await.len()), ((Some(1), Some(true)), 1));
+    let mut command = crate::support::program();
+    command.arg("--config").arg(&config).args(["letter", "confirm", &letter::code(&mails[0]), "--by", "kim"]);
+    let kept = ended(command).await;
+    assert_eq!(kept.status, Some(0), "{kept:?}");
+    other.minutes(1).await;
+    assert_eq!(of(&other), (Some(1), Some(false)));
+    let rows = postgres.sql("SELECT count(*) FROM letters").await;
+    assert_eq!(rows.trim(), "3", "due, sent, confirmed");
+    other.leap(17 * 24 * 60);
+    other.minutes(1).await;
+    assert_eq!(mailbox.mails(2).await.len(), 2, "it sends the next one");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ADDRESS, DURATION, duration, list, matching, object, of, path, text, unbuilt, words};
+use super::{ADDRESS, duration, list, matching, object, of, path, text, words};
 
 /// A mail address, alone or behind a name.
 const MAIL: &str = "^[^\\x00-\\x1f]*[^\\s,<>@]+@[^\\s,<>@]+>?$";
@@ -115,7 +115,14 @@ pub(super) fn notify() -> Value {
             ("interval", duration("From 10s to 24h.", "5m")),
         ],
     );
-    let letter = object("Not built yet.", &[], [("to", unbuilt()), ("every", matching("How often.", DURATION))]);
+    let letter = object(
+        "A letter by mail, which a reader confirms within 14 days; it needs smtp.",
+        &[],
+        [
+            ("to", list("Its readers; without one there is no letter.", matching("A mail address.", MAIL))),
+            ("every", duration("From one letter to the next, from 7d to 366d.", "30d")),
+        ],
+    );
     object(
         "Whom to tell, where no Alertmanager does. Use one of the two.",
         &[],

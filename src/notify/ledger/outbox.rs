@@ -10,7 +10,7 @@ use crate::notify::message::{Kind, Message};
 use crate::notify::office;
 
 /// The pauses after failures, in seconds; the last one stays.
-const PAUSES: [i64; 6] = [10, 30, 60, 120, 300, 600];
+pub(in crate::notify) const PAUSES: [i64; 6] = [10, 30, 60, 120, 300, 600];
 
 /// A message that its receiver refuses for what it is lets the others pass, and is given up after so long.
 const REFUSED: TimeDelta = TimeDelta::days(3);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::evaluate::network::{PathReport, PortReport, TargetReport};
 use crate::evaluate::tokens::TokenReport;
-use crate::evaluate::{Level, Planned};
+use crate::evaluate::{LetterReport, Level, Planned};
 use crate::model::{
     AppleToken, Drill, DrillSeverity, Family, FamilyHealth, IpVersion, Pin, PinOrigin, Plan, ProbeFailure, ProbeReason,
     PushHealth, Step, TokenKind, Topic,
@@ -103,6 +103,14 @@ fn ruin() -> World {
     world.report.whole.config_errors = 2;
     world.report.whole.missing = 1;
     world.report.whole.store_up = false;
+    world.report.whole.letter = Some(LetterReport {
+        to: Vec::new(),
+        every: TimeDelta::days(30),
+        letters: Vec::new(),
+        confirmed: None,
+        unconfirmed: Some(true),
+        next_number: 1,
+    });
     world.failing.insert("slack".to_owned());
     world.report.whole.drills = DrillSeverity::ALL
         .into_iter()

@@ -6,7 +6,12 @@ use std::time::Duration;
 use sqlx::{Connection as _, Row as _};
 
 use super::{Database, Error, Link, PATIENCE, commit, visit};
+use crate::model::LetterEvent;
 use crate::store::notices::{Hold, NoticeChanges};
+
+/// Whether the lease is this replica's, which it then stays until the end of the transaction.
+const LEASE: &str = "SELECT 1 FROM leases WHERE tenant = '' AND source = 'notices' AND owner = $1
+    AND until > clock_timestamp() FOR UPDATE";
 
 impl Database {
     /// Takes the lease, or keeps it. No tenant has an empty name: its row stands among those of the sources.
@@ -51,11 +56,7 @@ impl Database {
         let gone: Vec<&str> = gone.map(|(name, _)| name.as_str()).collect();
         visit!(&mut self.link, connection => {
             let mut transaction = connection.begin().await?;
-            let lease = sqlx::query(
-                "SELECT 1 FROM leases WHERE tenant = '' AND source = 'notices' AND owner = $1
-                    AND until > clock_timestamp() FOR UPDATE",
-            );
-            if lease.bind(&owner).fetch_optional(&mut *transaction).await?.is_none() {
+            if sqlx::query(LEASE).bind(&owner).fetch_optional(&mut *transaction).await?.is_none() {
                 return Ok(false);
             }
             let insert = sqlx::query(
@@ -65,6 +66,22 @@ impl Database {
             insert.bind(&names).bind(&documents).execute(&mut *transaction).await?;
             let delete = sqlx::query("DELETE FROM notices WHERE name = ANY($1)");
             delete.bind(&gone).execute(&mut *transaction).await?;
+            commit(transaction).await?;
+            Ok(true)
+        })
+    }
+
+    /// Writes that a letter is due; false if the lease is another one's.
+    pub(in crate::store) async fn keep_letter(&mut self, event: &LetterEvent) -> Result<bool, Error> {
+        let owner = self.owner.clone().unwrap_or_default();
+        let event = serde_json::to_string(event)?;
+        visit!(&mut self.link, connection => {
+            let mut transaction = connection.begin().await?;
+            if sqlx::query(LEASE).bind(&owner).fetch_optional(&mut *transaction).await?.is_none() {
+                return Ok(false);
+            }
+            let insert = sqlx::query("INSERT INTO letters (event) VALUES ($1)");
+            insert.bind(event).execute(&mut *transaction).await?;
             commit(transaction).await?;
             Ok(true)
         })

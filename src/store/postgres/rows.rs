@@ -28,7 +28,8 @@ pub(super) async fn is_said(transaction: &mut Transaction<'_, Pg>, since: &str) 
     let query = "SELECT EXISTS (SELECT 1 FROM pins WHERE changed >= $1::text::xid8)
         OR EXISTS (SELECT 1 FROM attestations WHERE changed >= $1::text::xid8)
         OR EXISTS (SELECT 1 FROM duties WHERE changed >= $1::text::xid8)
-        OR EXISTS (SELECT 1 FROM drills WHERE changed >= $1::text::xid8)";
+        OR EXISTS (SELECT 1 FROM drills WHERE changed >= $1::text::xid8)
+        OR EXISTS (SELECT 1 FROM letters WHERE changed >= $1::text::xid8)";
     Ok(sqlx::query_scalar(query).bind(since).fetch_one(&mut **transaction).await?)
 }
 
@@ -57,6 +58,15 @@ pub(super) async fn words(transaction: &mut Transaction<'_, Pg>, damage: Damage)
     for row in sqlx::query("SELECT drill FROM drills ORDER BY id").fetch_all(&mut **transaction).await? {
         // A drill is not worth a pin: one that cannot be read must not keep anything else from being read.
         words.drills.extend(parse(row.try_get("drill")?, Damage::Skip)?);
+    }
+    // A command that only looks may meet a database that no daemon of this version has opened yet.
+    let is_there: bool =
+        sqlx::query_scalar("SELECT to_regclass('letters') IS NOT NULL").fetch_one(&mut **transaction).await?;
+    if is_there {
+        for row in sqlx::query("SELECT event FROM letters ORDER BY id").fetch_all(&mut **transaction).await? {
+            // Without it a letter counts as not confirmed, or comes once more; nothing else depends on it.
+            words.letters.extend(parse(row.try_get("event")?, Damage::Skip)?);
+        }
     }
     Ok(words)
 }

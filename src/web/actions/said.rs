@@ -1,4 +1,5 @@
-//! `POST /tenants/{name}/said/{word}` and `POST /accounts/{id}/duties/{duty}`: what people say is kept, with who and when.
+//! `POST /tenants/{name}/said/{word}`, `POST /accounts/{id}/duties/{duty}` and `POST /letter`: what people say is kept, with who
+//! and when.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,9 @@ const KEEPING: Duration = Duration::from_secs(10);
 
 /// The parts of the form of a duty.
 const DUTY: [&str; 4] = [TOKEN, "tenant", "on", "note"];
+
+/// The parts of the form of the letter.
+const LETTER: [&str; 2] = [TOKEN, "code"];
 
 /// Who sends a form.
 type Sender = (Option<Extension<User>>, HeaderMap);
@@ -73,6 +77,35 @@ pub(in crate::web) async fn duty(
         Ok(Some(tenant)) => Redirect::to(&Room::Tenant.address(&tenant)).into_response(),
         Ok(None) => Redirect::to("/").into_response(),
         Err(problem) => refused(&context.report().await.1, &problem),
+    }
+}
+
+/// Keeps that the letter was read, and goes back to its page; if it may not be kept, shows that page with the reason.
+pub(in crate::web) async fn letter(
+    State(context): State<Context>,
+    user: Option<Extension<User>>,
+    headers: HeaderMap,
+    form: Form,
+) -> Response {
+    let sent = sent(&context, (user, headers), form, &LETTER).await;
+    let (_, report) = context.report().await;
+    let (actor, parts) = match sent {
+        Ok(sent) => sent,
+        Err(problem) => return refused(&report, &problem),
+    };
+    let code = parts.typed("code").unwrap_or_default();
+    let kept = async {
+        let said = attest::letter_read(report.letter.as_ref(), code, &actor.by, context.clock.now());
+        let said = said.map_err(|why| Problem::new(StatusCode::CONFLICT, why.to_string()))?;
+        let Some(event) = said else { return Ok(()) };
+        on_disk(context.store.tell_letter(event)).await?;
+        let by = clean(&actor.by, 128);
+        tracing::info!(%by, "said on the page by {by}: the monthly letter was read");
+        Ok(())
+    };
+    match kept.await {
+        Ok(()) => Redirect::to("/letter").into_response(),
+        Err(problem) => pages::letter_again(&report, actor, code, &problem),
     }
 }
 

@@ -122,7 +122,8 @@ fn headline(report: &Report) -> String {
     if network == Some(Level::Warning) {
         return "Something to do on the way to Apple".to_owned();
     }
-    if !report.clock_plausible || !report.store_up || report.config_errors > 0 || report.missing > 0 {
+    let is_unread = report.letter.as_ref().is_some_and(|letter| letter.unconfirmed == Some(true));
+    if !report.clock_plausible || !report.store_up || report.config_errors > 0 || report.missing > 0 || is_unread {
         return "Something to do for apnswatch itself".to_owned();
     }
     if unknown > 0 {

@@ -64,6 +64,13 @@ pub(super) fn page_at(address: Option<&str>, title: &str, place: Place, report: 
                     p {
                         (report.tenants.len()) " watched, " (report.retired) " retired, " (report.missing) " missing. "
                         "As of " (report.now.format("%Y-%m-%d %H:%M:%S UTC")) ". "
+                        @if let Some(letter) = &report.letter {
+                            a href="/letter" { "The monthly letter" }
+                            @match &letter.confirmed {
+                                Some(confirmed) => { " was last confirmed by " (confirmed.by) " on " (confirmed.at.format("%Y-%m-%d")) ". " }
+                                None => { " was not confirmed yet. " }
+                            }
+                        }
                         a href="/handover" { "Handover to print" } ", " a href="/metrics" { "metrics" } ", " a href="/api/v1/status" { "status as JSON" } " ("
                         a href="/api/v1/openapi.json" { "what is in it" } "). "
                         "apnswatch " (env!("CARGO_PKG_VERSION"))
@@ -94,6 +101,7 @@ fn warnings(report: &Report) -> Markup {
                 p.alarm.warn { strong { (words::counted(report.missing as u64, "tenant")) " left the configuration" }
                     " within seven days and nobody retired them: nobody watches them." }
             }
+            (super::letter::notice(report))
             @for drill in &report.drills {
                 p.alarm.warn { "A drill of severity " (drill.severity) " runs until " (drill.until.format("%H:%M:%S UTC")) "." }
             }

@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex};
 
 use apnswatch::clock::Clock;
 use apnswatch::config::{self, Store as Place};
+use apnswatch::evaluate::LetterReport;
 use apnswatch::evaluate::learn::Expectations;
+use apnswatch::evaluate::letter;
+use apnswatch::evaluate::report::Moment;
 use apnswatch::metrics::Counters;
 use apnswatch::model::{Facts, Failure, Outcome, Reason, Source, TenantName};
 use apnswatch::notify::Notifier;
@@ -145,6 +148,18 @@ impl World {
         self.notifier.round(&self.running).await;
     }
 
+    /// How it stands with the letters.
+    pub(crate) fn letter(&self) -> LetterReport {
+        let now = clock(&self.seconds).now();
+        let moment = Moment { now, built: now - chrono::TimeDelta::days(1) };
+        letter::report(&self.store.snapshot().letters, self.running.config.letter().unwrap(), moment)
+    }
+
+    /// The process ends as it should, and none starts.
+    pub(crate) async fn end(self) {
+        self.store.close().await;
+    }
+
     /// So many minutes pass, with a round each.
     pub(crate) async fn minutes(&mut self, minutes: u32) {
         for _ in 0..minutes {
@@ -154,7 +169,7 @@ impl World {
     }
 
     /// So many minutes pass without a round.
-    pub(super) fn leap(&self, minutes: i64) {
+    pub(crate) fn leap(&self, minutes: i64) {
         self.seconds.fetch_add(60 * minutes, Ordering::SeqCst);
     }
 

@@ -10,18 +10,18 @@ use super::bench::{World, ends_in};
 use crate::support::{SOON, eventually, project, spawn};
 
 /// The password, written so that every part of it would be noticed in a log.
-const PASSWORD: &str = "NeverShown/s3cret";
+pub(crate) const PASSWORD: &str = "NeverShown/s3cret";
 
 /// A mail server; killed when dropped.
-struct Mailbox {
-    port: u16,
+pub(crate) struct Mailbox {
+    pub(crate) port: u16,
     log: Arc<Mutex<String>>,
     _process: Child,
 }
 
 impl Mailbox {
     /// Its certificate is `mail.pem` in the folder; while `down` is there it takes nothing.
-    async fn start(folder: &std::path::Path) -> Self {
+    pub(crate) async fn start(folder: &std::path::Path) -> Self {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         std::fs::write(folder.join("mail.pem"), made.cert.pem()).unwrap();
         std::fs::write(folder.join("mail.key"), made.signing_key.serialize_pem()).unwrap();
@@ -40,7 +40,7 @@ impl Mailbox {
     }
 
     /// What it took so far. It says so before it acknowledges, but another process has to write it down.
-    async fn mails(&self, number: usize) -> Vec<Value> {
+    pub(crate) async fn mails(&self, number: usize) -> Vec<Value> {
         eventually(&format!("{number} mails"), SOON, || async {
             let mails = told(&self.log.lock().unwrap()).split_off(1);
             (mails.len() >= number).then_some(mails)
