@@ -161,9 +161,11 @@ fn source_of(source: Source, old: Option<Side<'_>>, new: Option<Side<'_>>, pin: 
             (None, drift) => drift,
         };
     }
-    if let Some(pin) = pin.filter(|pin| judged_by != Some(pin)) {
+    let told = |state: &SourceMemory| state.last_good.as_ref().map(|told| told.at);
+    let is_judged = |pin: &&Topic| judged_by == Some(*pin) && told(&state) == told(known);
+    if let Some(pin) = pin.filter(|pin| !is_judged(pin)) {
+        let at = told(&state);
         state.drift = state.drift.filter(|drift| drift.topic != *pin);
-        let at = state.last_good.as_ref().map(|told| told.at);
         if let Some(at) = at {
             // What it told last is no new answer that could agree.
             learn::judge(&mut state, source, pin, Told::Partly, at);

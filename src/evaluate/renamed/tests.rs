@@ -193,3 +193,21 @@ fn a_drift_towards_the_topic_that_stays_is_none() {
     let memory = follow(&former, &present).0;
     assert_eq!(memory.sources[&Source::Api].drift.as_ref().unwrap().since, at(8));
 }
+
+/// Its last poll, which failed.
+fn failed(mut memory: Memory, day: i64) -> Memory {
+    let state = Arc::make_mut(memory.sources.get_mut(&Source::Api).unwrap());
+    let failure = crate::model::Failure::new(crate::model::Reason::Timeout, "no answer");
+    state.last_attempt = Some(Attempt { at: at(day), failure: Some(failure), failing_since: Some(at(day)) });
+    memory
+}
+
+#[test]
+fn what_was_told_under_the_other_name_is_compared_with_the_topic_that_stays() {
+    // The MDM was asked last under the old name, without an answer, and told the other topic under the new one before.
+    let former = failed(told(T1, 1, pin(T1, PinOrigin::FirstSeen, 1)), 10);
+    let present = told(T2, 9, pin(T2, PinOrigin::FirstSeen, 9));
+    let (memory, note) = follow(&former, &present);
+    assert_eq!((memory.pin.as_ref(), note), (former.pin.as_ref(), None));
+    assert_eq!(drift(&memory), Some(&topic(T2)));
+}
