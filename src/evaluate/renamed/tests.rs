@@ -211,3 +211,15 @@ fn what_was_told_under_the_other_name_is_compared_with_the_topic_that_stays() {
     assert_eq!((memory.pin.as_ref(), note), (former.pin.as_ref(), None));
     assert_eq!(drift(&memory), Some(&topic(T2)));
 }
+
+#[test]
+fn a_topic_that_was_lost_is_told_where_no_source_tells_it_any_more() {
+    // Whoever told it at first sight is not asked any more.
+    let former = told(T1, 10, pin(T1, PinOrigin::FirstSeen, 1));
+    let mut present = told(T2, 9, pin(T2, PinOrigin::FirstSeen, 9));
+    Arc::make_mut(present.sources.get_mut(&Source::Api).unwrap()).identity = "elsewhere".to_owned();
+    let (memory, note) = follow(&former, &present);
+    assert_eq!((memory.pin.as_ref(), drift(&memory)), (former.pin.as_ref(), None));
+    let change = Statement::PinSet { topic: topic(T1), before: Some(topic(T2)) };
+    assert_eq!(note.map(|note| note.statement), Some(change));
+}
