@@ -69,13 +69,22 @@ impl Names {
         renames.iter().map(dated).collect()
     }
 
-    /// Moves what is in memory, and marks what is to be moved in the database.
-    pub(super) fn apply(&self, snapshot: &mut Snapshot, dirty: &mut Dirty) {
+    /// Whatever is to be written of a tenant is to be written under the name that it has now.
+    pub(super) fn mark_present(&self, dirty: &mut Dirty) {
         // What could not be moved yet may have another aim now.
         for present in dirty.renames.values_mut() {
             *present = self.current(present).clone();
         }
-        let mut is_moved = false;
+        let sources = std::mem::take(&mut dirty.sources);
+        dirty.sources.extend(sources.into_iter().map(|(name, source)| (self.current(&name).clone(), source)));
+        for (name, replaces) in std::mem::take(&mut dirty.pins) {
+            *dirty.pins.entry(self.current(&name).clone()).or_default() |= replaces;
+        }
+    }
+
+    /// Moves what is in memory, and marks what is to be moved in the database.
+    pub(super) fn apply(&self, snapshot: &mut Snapshot, dirty: &mut Dirty) {
+        self.mark_present(dirty);
         for (former, present) in &self.present {
             // It has not left.
             snapshot.missing.remove(former);
@@ -83,7 +92,6 @@ impl Names {
                 snapshot.configured.insert(present.clone());
             }
             let Some(memory) = snapshot.tenants.remove(former) else { continue };
-            is_moved = true;
             let known = snapshot.tenants.entry(present.clone()).or_default();
             let renamed = Renamed { former, present, at: self.at };
             let (memory, note) = renamed.follow(Arc::unwrap_or_clone(memory), Memory::clone(known));
@@ -93,14 +101,6 @@ impl Names {
             if let Some(note) = note.and_then(|note| note.note) {
                 tracing::warn!(tenant = %present, %former, "{note}");
             }
-        }
-        if !is_moved {
-            return;
-        }
-        let sources = std::mem::take(&mut dirty.sources);
-        dirty.sources.extend(sources.into_iter().map(|(name, source)| (self.current(&name).clone(), source)));
-        for (name, replaces) in std::mem::take(&mut dirty.pins) {
-            *dirty.pins.entry(self.current(&name).clone()).or_default() |= replaces;
         }
     }
 }

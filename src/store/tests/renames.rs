@@ -269,3 +269,31 @@ async fn what_was_read_before_the_rows_were_moved_changes_nothing() {
     assert_eq!(shared.snapshot.borrow().tenants[&name("b")].pin, Some(confirmed(T1, 50)));
     assert!(!shared.snapshot.borrow().tenants.contains_key(&name("a")));
 }
+
+#[tokio::test]
+async fn what_was_being_written_when_the_name_changed_is_written_under_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    configure(&store, &[("a", &[])], 1);
+    assert!(store.answers().await);
+    // Another process has the database for itself, for longer than anybody waits.
+    let mut other = Desk::open(&place(&path)).await.unwrap();
+    other.database.sqlite().tamper("BEGIN IMMEDIATE").await;
+    poll(&store, "a", T1, 2);
+    while !store.shared.dirty().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    configure(&store, &[("b", &["a"])], 3);
+    store.answers().await;
+    assert!(!store.snapshot().store_up);
+    other.database.sqlite().tamper("ROLLBACK").await;
+    assert!(store.answers().await && store.snapshot().store_up);
+    assert_eq!(pinned(&store, "b"), Some(topic(T1)));
+    store.close().await;
+    // Without its pin a start would take whatever it sees first for the right topic.
+    let kept = peek(&place(&path)).await.unwrap();
+    let memory = &kept.tenants[&name("b")];
+    assert_eq!(memory.pin.as_ref().map(|pin| &pin.topic), Some(&topic(T1)));
+    assert!(memory.sources.contains_key(&Source::Api) && !kept.tenants.contains_key(&name("a")));
+}
