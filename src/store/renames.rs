@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Contents, Dirty, HumanWords};
+use super::{Contents, Dirty, Error, HumanWords};
 use crate::evaluate::renamed::{BY, Renamed};
 use crate::evaluate::report::Snapshot;
 use crate::model::{Attestation, Memory, Pin, TenantName};
@@ -27,6 +27,22 @@ pub(super) struct Rename {
 }
 
 impl Rename {
+    /// What was read under the two names; nothing, and it stays where it is, if a document of it is of a later version or damaged.
+    /// That is the trouble of this tenant, and must keep nobody else from being written.
+    pub(super) fn readable<T>(&self, read: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+        match read {
+            Err(Error::Document(error)) => {
+                let Self { former, present, .. } = self;
+                tracing::warn!(
+                    tenant = %present, %former, %error,
+                    "what the store has of tenant {former} cannot all be read, and is not moved to {present}"
+                );
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
     /// The same, as the one who decides takes it.
     pub(super) fn renamed(&self) -> Renamed<'_> {
         Renamed { former: &self.former, present: &self.present, at: self.at }
@@ -135,7 +151,7 @@ pub(super) fn leave_out_former(words: &mut HumanWords, names: &Names, dirty: &mu
     let mut has_none = true;
     let mut stays = |name: &TenantName| {
         // What this version cannot read stays where it is.
-        if names.current(name) != name && !damaged.contains(name) {
+        if names.current(name) != name && !damaged.contains(name) && !damaged.contains(names.current(name)) {
             has_none = false;
             return !names.mark_former(name, dirty);
         }
