@@ -77,7 +77,8 @@ impl Renamed<'_> {
         let why = if is_word(pin) { why } else { "the older topic was kept" };
         Some(Attestation {
             statement: Statement::PinSet { topic: pin.topic.clone(), before: Some(lost.topic.clone()) },
-            at: self.at,
+            // What was said under the former name long after the configuration knew better is news all the same.
+            at: self.at.max(pin.since).max(lost.since),
             by: BY.to_owned(),
             note: Some(format!(
                 "{old} is called {new} now, and under the two names it had two topics: {why}. Read it on a device"

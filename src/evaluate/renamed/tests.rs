@@ -223,3 +223,12 @@ fn a_topic_that_was_lost_is_told_where_no_source_tells_it_any_more() {
     let change = Statement::PinSet { topic: topic(T1), before: Some(topic(T2)) };
     assert_eq!(note.map(|note| note.statement), Some(change));
 }
+
+#[test]
+fn a_word_that_came_later_than_the_new_name_is_news_when_it_comes() {
+    // Somebody with an older configuration said it under the former name, a month after the present one was taken in.
+    let former = Memory { pin: pin(T2, PinOrigin::Confirmed, 130), ..Memory::default() };
+    let present = told(T1, 129, pin(T1, PinOrigin::Confirmed, 1));
+    let note = follow(&former, &present).1.unwrap();
+    assert_eq!((&note.statement, note.at), (&Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) }, at(130)));
+}
