@@ -432,6 +432,38 @@ async fn of_several_one_sends_notices_and_another_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_of_the_database_that_was_far_ahead_keeps_nobody_from_polling_and_telling() {
+    let (postgres, site, receiver) = (Postgres::start().await, Site::new().await, Receiver::start().await);
+    let hook = site.write("hook", format!("http://{}/hook", receiver.address));
+    let config = configure(&site, "one.yaml", postgres.port, &tenants(&site));
+    let mut yaml = std::fs::read_to_string(&config).unwrap();
+    yaml.push_str(&format!("notify: {{ webhook: {{ url_file: '{}' }} }}\n", hook.display()));
+    std::fs::write(&config, yaml).unwrap();
+    let ahead = "UPDATE leases SET until = until + interval '300 days', next_at = next_at + interval '300 days'";
+    let one = replica(&config).await;
+    serves(&one, 4).await;
+    eventually("it tells", SOON, || async {
+        let holds = "SELECT count(*) FROM leases WHERE source = 'notices'";
+        (postgres.sql(holds).await.trim() == "1").then_some(())
+    })
+    .await;
+    // As it is left behind when the clock is right again: for whoever holds the leases, and for who comes after it.
+    postgres.sql(ahead).await;
+    let before = site.reads("acme");
+    site.reads_reach("acme", before + 3).await;
+    one.signal("KILL").await;
+    postgres.sql(ahead).await;
+    let two = replica(&config).await;
+    let before = site.reads("acme");
+    site.reads_reach("acme", before + 3).await;
+    let said = command(&config, &["drill", "--severity", "critical", "--by", "kim"]).await;
+    assert!(said.stdout.contains("By notify it goes to webhook"), "{}", said.stderr);
+    let told = eventually("it is told", SOON, || async { receiver.titles().pop() }).await;
+    assert!(told.contains("severity critical"), "{told}");
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_is_told_by_who_cannot_reach_it_and_nothing_else_is() {
     let (mut postgres, receiver, folder) =
         (Postgres::start().await, Receiver::start().await, tempfile::tempdir().unwrap());
