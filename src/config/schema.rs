@@ -154,11 +154,6 @@ fn words(description: &str, words: &[&str]) -> Value {
     json!({ "description": description, "enum": words })
 }
 
-/// A key for a thing that a later version does: it may be spelled out, and nothing may be in it.
-fn unbuilt() -> Value {
-    json!({ "description": "Not built yet: leave it empty.", "enum": [null, false, "", [], {}] })
-}
-
 fn web() -> Value {
     object(
         "The HTTP side.",

@@ -218,30 +218,7 @@ pub(super) fn smells_of_secret(key: &str) -> bool {
         && ["secret", "password", "token", "key", "passphrase"].iter().any(|word| key.contains(word))
 }
 
-/// Whether nothing is in a value that may be spelled out though it is not built.
-pub(super) fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(values) => values.is_empty(),
-        Value::Object(entries) => entries.values().all(is_empty),
-        Value::Bool(true) | Value::Number(_) => false,
-    }
-}
-
-/// What is told about a thing that a later version will do. To accept it would be a lie: a watch that does not run.
-pub(super) const NOT_BUILT: &str = "is not built yet: remove it";
-
 impl Table<'_> {
-    /// Takes a list that is not built: its shape is checked, and then it is refused unless it is empty.
-    pub(super) fn unbuilt_list<T>(&mut self, key: &'static str, parse: impl FnMut(&Value) -> Result<T, String>) {
-        let set = self.entries.get(key).is_some_and(|value| !is_empty(value));
-        self.list(key, parse);
-        if set {
-            self.tell(key, NOT_BUILT);
-        }
-    }
-
     /// Takes a list of paths, relative ones from `base`.
     pub(super) fn paths(&mut self, key: &'static str, base: &std::path::Path) -> Option<Vec<std::path::PathBuf>> {
         self.list(key, |value| values::path(value, base))
