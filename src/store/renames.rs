@@ -14,8 +14,9 @@ use crate::evaluate::renamed::{BY, Renamed};
 use crate::evaluate::report::Snapshot;
 use crate::model::{Attestation, Memory, Pin, TenantName};
 
-/// So many tenants are renamed in one transaction.
-pub(super) const AT_ONCE: usize = 64;
+/// So many tenants are renamed in one transaction. Each takes a dozen questions and more, and a database that is far away has a few
+/// seconds to answer them all.
+pub(super) const AT_ONCE: usize = 8;
 
 /// A tenant whose rows are to be moved.
 #[derive(Clone, Debug, PartialEq, Eq)]

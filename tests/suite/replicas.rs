@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -147,7 +148,33 @@ struct Wire {
     open: watch::Sender<bool>,
 }
 
+/// Carries what comes from one end to the other, later by so much.
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration) -> Option<()> {
+    let mut bytes = vec![0; 64 * 1024];
+    loop {
+        let count = from.read(&mut bytes).await.ok().filter(|count| *count > 0)?;
+        tokio::time::sleep(delay).await;
+        to.write_all(&bytes[..count]).await.ok()?;
+    }
+}
+
 impl Wire {
+    /// One that is long: the port at which the database is found then.
+    async fn long(port: u16, delay: Duration) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).unwrap();
+                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                tokio::spawn(carry(from_client, to_server, delay));
+                tokio::spawn(carry(from_server, to_client, delay));
+            }
+        });
+        address.port()
+    }
+
     async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, open) = (listener.local_addr().unwrap(), watch::Sender::new(true));
@@ -551,6 +578,31 @@ async fn a_name_that_changes_while_an_older_replica_still_runs_loses_nothing() {
         .until("it is known", |scrape| pinned(scrape, "north", "confirmed") && scrape.drift("north") == Some(1.0))
         .await;
     again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_new_names_get_through_to_a_database_that_is_far_away() {
+    let (postgres, site) = (Postgres::start().await, Site::new().await);
+    let one = replica(&configure(&site, "one.yaml", postgres.port, &[])).await;
+    one.stop().await;
+    let pinned = format!(
+        "INSERT INTO pins (tenant, pin) SELECT 'old' || n, \
+         '{{\"topic\":\"{}\",\"origin\":\"first_seen\",\"since\":\"2026-01-01T00:00:00Z\"}}' FROM generate_series(1, 64) n",
+        topic("acme")
+    );
+    assert_eq!(postgres.sql(&pinned).await, "INSERT 0 64");
+    let tenants: Vec<String> = (1..=64)
+        .map(|n| format!("  - {{ name: new{n}, formerly: [old{n}], mdm: {{ kind: none }}, certificate: {{ declared: {{ not_after: 2030-01-01 }} }} }}\n"))
+        .collect();
+    let port = Wire::long(postgres.port, Duration::from_millis(10)).await;
+    let two = replica(&configure(&site, "two.yaml", port, &tenants)).await;
+    eventually("all of them have moved", SOON, || async {
+        let left = postgres.sql("SELECT count(*) FROM pins WHERE tenant LIKE 'old%'").await;
+        (left.trim() == "0").then_some(())
+    })
+    .await;
+    assert_eq!(two.scrape().await.one("apnswatch_store_up", &[]), 1.0);
+    two.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
