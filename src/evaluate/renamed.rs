@@ -48,23 +48,27 @@ impl Renamed<'_> {
         }
         let (pin, lost) = chosen(&former, &present);
         let topic = pin.as_ref().map(|pin| &pin.topic);
-        let sources = both(&former, &present)
+        let sources: BTreeMap<Source, Arc<SourceMemory>> = both(&former, &present)
             .into_iter()
             .map(|(source, (old, new))| (source, Arc::new(source_of(source, old, new, topic))))
             .collect();
-        let note = pin.as_ref().zip(lost).and_then(|(pin, lost)| self.note(pin, lost, &former, &present));
+        let drifts = |topic: &Topic| {
+            sources.values().any(|state| state.drift.as_ref().is_some_and(|drift| drift.topic == *topic))
+        };
+        let is_shown = lost.is_some_and(|lost| drifts(&lost.topic));
+        let note = pin.as_ref().zip(lost).and_then(|(pin, lost)| self.note(pin, lost, is_shown, &former, &present));
         let mut attestations = in_order(former.attestations, present.attestations);
         attestations.extend(note.clone());
         (Memory { sources, pin, attestations }, note)
     }
 
-    /// The word that says which topic was not kept, where neither drift nor a person says it.
-    fn note(self, pin: &Pin, lost: &Pin, former: &Memory, present: &Memory) -> Option<Attestation> {
+    /// The word that says which topic was not kept, where neither drift, which is `is_shown` then, nor a person says it.
+    fn note(self, pin: &Pin, lost: &Pin, is_shown: bool, former: &Memory, present: &Memory) -> Option<Attestation> {
         let is_said = [former, present].into_iter().any(|memory| {
             matches!(last_word(memory), Some((Statement::PinSet { topic, before: Some(before) }, _))
                 if *topic == pin.topic && *before == lost.topic)
         });
-        let is_found_by_drift = lost.origin == PinOrigin::FirstSeen && former.pin.as_ref() == Some(pin);
+        let is_found_by_drift = is_shown && lost.origin == PinOrigin::FirstSeen && former.pin.as_ref() == Some(pin);
         if lost.topic == pin.topic || is_said || is_found_by_drift {
             return None;
         }
@@ -73,7 +77,8 @@ impl Renamed<'_> {
         let why = if is_word(pin) { why } else { "the older topic was kept" };
         Some(Attestation {
             statement: Statement::PinSet { topic: pin.topic.clone(), before: Some(lost.topic.clone()) },
-            at: self.at,
+            // What was said under the former name long after the configuration knew better is news all the same.
+            at: self.at.max(pin.since).max(lost.since),
             by: BY.to_owned(),
             note: Some(format!(
                 "{old} is called {new} now, and under the two names it had two topics: {why}. Read it on a device"
@@ -162,9 +167,11 @@ fn source_of(source: Source, old: Option<Side<'_>>, new: Option<Side<'_>>, pin: 
         };
         state.drift = drift.map(Box::new);
     }
-    if let Some(pin) = pin.filter(|pin| judged_by != Some(pin)) {
+    let told = |state: &SourceMemory| state.last_good.as_ref().map(|told| told.at);
+    let is_judged = |pin: &&Topic| judged_by == Some(*pin) && told(&state) == told(known);
+    if let Some(pin) = pin.filter(|pin| !is_judged(pin)) {
+        let at = told(&state);
         state.drift = state.drift.filter(|drift| drift.topic != *pin);
-        let at = state.last_good.as_ref().map(|told| told.at);
         if let Some(at) = at {
             // What it told last is no new answer that could agree.
             learn::judge(&mut state, source, pin, Told::Partly, at);

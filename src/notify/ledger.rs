@@ -164,12 +164,15 @@ impl Ledger {
             }
             key
         };
+        // What was told under both names, and so of the former name alone.
+        let mut apart: BTreeSet<u64> = BTreeSet::new();
         let moved: Vec<Key> = self.entries.keys().filter(|key| renamed(key)).cloned().collect();
         for former in moved {
             let key = of(&former);
-            let is_told = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.thread.is_some());
-            // Told under both names: the one of the former name is over, for nobody is called so.
-            if is_told(self.entries.get(&key)) && is_told(self.entries.get(&former)) {
+            let told = |key: &Key| self.entries.get(key).and_then(|entry| entry.thread);
+            // The one of the former name is over, for nobody is called so. The other one stands.
+            if let (Some(_), Some(thread)) = (told(&key), told(&former)) {
+                apart.insert(thread);
                 continue;
             }
             let Some(entry) = self.entries.remove(&former) else { continue };
@@ -179,7 +182,10 @@ impl Ledger {
         }
         let short: BTreeMap<String, String> =
             by_text.iter().map(|(old, new)| (words::clean(old, 128), words::clean(new, 128))).collect();
-        for thread in self.threads.values_mut().filter(|thread| thread.key.label("tenant").is_some()) {
+        let is_of_tenants = |thread: &Thread| thread.key.label("tenant").is_some();
+        let threads =
+            self.threads.iter_mut().filter(|(number, thread)| is_of_tenants(thread) && !apart.contains(number));
+        for (_, thread) in threads {
             thread.key = of(&thread.key);
             for name in &mut thread.names {
                 if let Some(present) = short.get(name) {

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Contents, Dirty, HumanWords};
+use super::{Contents, Dirty, Error, HumanWords};
 use crate::evaluate::renamed::{BY, Renamed};
 use crate::evaluate::report::Snapshot;
 use crate::model::{Attestation, Memory, Pin, TenantName};
 
-/// So many tenants are renamed in one transaction.
-pub(super) const AT_ONCE: usize = 64;
+/// So many tenants are renamed in one transaction. Each takes a dozen questions and more, and a database that is far away has a few
+/// seconds to answer them all.
+pub(super) const AT_ONCE: usize = 8;
 
 /// A tenant whose rows are to be moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,22 @@ pub(super) struct Rename {
 }
 
 impl Rename {
+    /// What was read under the two names; nothing, and it stays where it is, if a document of it is of a later version or damaged.
+    /// That is the trouble of this tenant, and must keep nobody else from being written.
+    pub(super) fn readable<T>(&self, read: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+        match read {
+            Err(Error::Document(error)) => {
+                let Self { former, present, .. } = self;
+                tracing::warn!(
+                    tenant = %present, %former, %error,
+                    "what the store has of tenant {former} cannot all be read, and is not moved to {present}"
+                );
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
     /// The same, as the one who decides takes it.
     pub(super) fn renamed(&self) -> Renamed<'_> {
         Renamed { former: &self.former, present: &self.present, at: self.at }
@@ -69,13 +86,22 @@ impl Names {
         renames.iter().map(dated).collect()
     }
 
-    /// Moves what is in memory, and marks what is to be moved in the database.
-    pub(super) fn apply(&self, snapshot: &mut Snapshot, dirty: &mut Dirty) {
+    /// Whatever is to be written of a tenant is to be written under the name that it has now.
+    pub(super) fn mark_present(&self, dirty: &mut Dirty) {
         // What could not be moved yet may have another aim now.
         for present in dirty.renames.values_mut() {
             *present = self.current(present).clone();
         }
-        let mut is_moved = false;
+        let sources = std::mem::take(&mut dirty.sources);
+        dirty.sources.extend(sources.into_iter().map(|(name, source)| (self.current(&name).clone(), source)));
+        for (name, replaces) in std::mem::take(&mut dirty.pins) {
+            *dirty.pins.entry(self.current(&name).clone()).or_default() |= replaces;
+        }
+    }
+
+    /// Moves what is in memory, and marks what is to be moved in the database.
+    pub(super) fn apply(&self, snapshot: &mut Snapshot, dirty: &mut Dirty) {
+        self.mark_present(dirty);
         for (former, present) in &self.present {
             // It has not left.
             snapshot.missing.remove(former);
@@ -83,7 +109,6 @@ impl Names {
                 snapshot.configured.insert(present.clone());
             }
             let Some(memory) = snapshot.tenants.remove(former) else { continue };
-            is_moved = true;
             let known = snapshot.tenants.entry(present.clone()).or_default();
             let renamed = Renamed { former, present, at: self.at };
             let (memory, note) = renamed.follow(Arc::unwrap_or_clone(memory), Memory::clone(known));
@@ -93,14 +118,6 @@ impl Names {
             if let Some(note) = note.and_then(|note| note.note) {
                 tracing::warn!(tenant = %present, %former, "{note}");
             }
-        }
-        if !is_moved {
-            return;
-        }
-        let sources = std::mem::take(&mut dirty.sources);
-        dirty.sources.extend(sources.into_iter().map(|(name, source)| (self.current(&name).clone(), source)));
-        for (name, replaces) in std::mem::take(&mut dirty.pins) {
-            *dirty.pins.entry(self.current(&name).clone()).or_default() |= replaces;
         }
     }
 }
@@ -135,7 +152,7 @@ pub(super) fn leave_out_former(words: &mut HumanWords, names: &Names, dirty: &mu
     let mut has_none = true;
     let mut stays = |name: &TenantName| {
         // What this version cannot read stays where it is.
-        if names.current(name) != name && !damaged.contains(name) {
+        if names.current(name) != name && !damaged.contains(name) && !damaged.contains(names.current(name)) {
             has_none = false;
             return !names.mark_former(name, dirty);
         }

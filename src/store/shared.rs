@@ -144,6 +144,14 @@ impl Shared {
         self.names().current(name).clone()
     }
 
+    /// Marks again what could not be written. A tenant may have got another name while that was tried.
+    pub(super) fn mark_again(&self, mut dirty: Dirty) {
+        // While it is held, no configuration is taken in.
+        let _snapshot = self.snapshot.borrow();
+        self.names().mark_present(&mut dirty);
+        self.dirty().merge(dirty);
+    }
+
     pub(super) fn dirty(&self) -> MutexGuard<'_, Dirty> {
         // A panic while marking leaves a set of keys, which is as good as any.
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner)

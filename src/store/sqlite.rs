@@ -427,6 +427,11 @@ impl Database {
         sqlx::query(statement).execute(&mut self.connection).await.unwrap();
     }
 
+    /// Counts.
+    pub(super) async fn count(&mut self, query: &str) -> i64 {
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut self.connection).await.unwrap()
+    }
+
     /// Makes the database look like one of a later version.
     pub(super) async fn pretend_newer(&mut self) {
         sqlx::query(

@@ -109,11 +109,16 @@ impl Writer {
         if !self.catch_up(shared).await {
             return false;
         }
-        let dirty = std::mem::take(&mut *shared.dirty());
+        let (dirty, changes) = {
+            // Held for both: what is marked must still be there by that name.
+            let snapshot = shared.snapshot.borrow();
+            let dirty = std::mem::take(&mut *shared.dirty());
+            let changes = changes(&dirty, &snapshot);
+            (dirty, changes)
+        };
         if dirty.is_empty() {
             return true;
         }
-        let changes = changes(&dirty, &shared.snapshot.borrow());
         shared.writes_since(Some(Instant::now()));
         let written = match self.rename(&dirty, shared).await {
             Ok(()) => self.database.write(&changes).await,
@@ -130,7 +135,7 @@ impl Writer {
                 true
             }
             Err(error) => {
-                shared.dirty().merge(dirty);
+                shared.mark_again(dirty);
                 if !std::mem::replace(&mut self.cannot_write, true) {
                     tracing::error!(%error, "the store cannot be written; what is learnt is kept in memory meanwhile");
                 }

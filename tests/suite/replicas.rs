@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -147,7 +148,33 @@ struct Wire {
     open: watch::Sender<bool>,
 }
 
+/// Carries what comes from one end to the other, later by so much.
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration) -> Option<()> {
+    let mut bytes = vec![0; 64 * 1024];
+    loop {
+        let count = from.read(&mut bytes).await.ok().filter(|count| *count > 0)?;
+        tokio::time::sleep(delay).await;
+        to.write_all(&bytes[..count]).await.ok()?;
+    }
+}
+
 impl Wire {
+    /// One that is long: the port at which the database is found then.
+    async fn long(port: u16, delay: Duration) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).unwrap();
+                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                tokio::spawn(carry(from_client, to_server, delay));
+                tokio::spawn(carry(from_server, to_client, delay));
+            }
+        });
+        address.port()
+    }
+
     async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, open) = (listener.local_addr().unwrap(), watch::Sender::new(true));
@@ -432,6 +459,38 @@ async fn of_several_one_sends_notices_and_another_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_of_the_database_that_was_far_ahead_keeps_nobody_from_polling_and_telling() {
+    let (postgres, site, receiver) = (Postgres::start().await, Site::new().await, Receiver::start().await);
+    let hook = site.write("hook", format!("http://{}/hook", receiver.address));
+    let config = configure(&site, "one.yaml", postgres.port, &tenants(&site));
+    let mut yaml = std::fs::read_to_string(&config).unwrap();
+    yaml.push_str(&format!("notify: {{ webhook: {{ url_file: '{}' }} }}\n", hook.display()));
+    std::fs::write(&config, yaml).unwrap();
+    let ahead = "UPDATE leases SET until = until + interval '300 days', next_at = next_at + interval '300 days'";
+    let one = replica(&config).await;
+    serves(&one, 4).await;
+    eventually("it tells", SOON, || async {
+        let holds = "SELECT count(*) FROM leases WHERE source = 'notices'";
+        (postgres.sql(holds).await.trim() == "1").then_some(())
+    })
+    .await;
+    // As it is left behind when the clock is right again: for whoever holds the leases, and for who comes after it.
+    postgres.sql(ahead).await;
+    let before = site.reads("acme");
+    site.reads_reach("acme", before + 3).await;
+    one.signal("KILL").await;
+    postgres.sql(ahead).await;
+    let two = replica(&config).await;
+    let before = site.reads("acme");
+    site.reads_reach("acme", before + 3).await;
+    let said = command(&config, &["drill", "--severity", "critical", "--by", "kim"]).await;
+    assert!(said.stdout.contains("By notify it goes to webhook"), "{}", said.stderr);
+    let told = eventually("it is told", SOON, || async { receiver.titles().pop() }).await;
+    assert!(told.contains("severity critical"), "{told}");
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_is_told_by_who_cannot_reach_it_and_nothing_else_is() {
     let (mut postgres, receiver, folder) =
         (Postgres::start().await, Receiver::start().await, tempfile::tempdir().unwrap());
@@ -519,6 +578,31 @@ async fn a_name_that_changes_while_an_older_replica_still_runs_loses_nothing() {
         .until("it is known", |scrape| pinned(scrape, "north", "confirmed") && scrape.drift("north") == Some(1.0))
         .await;
     again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_new_names_get_through_to_a_database_that_is_far_away() {
+    let (postgres, site) = (Postgres::start().await, Site::new().await);
+    let one = replica(&configure(&site, "one.yaml", postgres.port, &[])).await;
+    one.stop().await;
+    let pinned = format!(
+        "INSERT INTO pins (tenant, pin) SELECT 'old' || n, \
+         '{{\"topic\":\"{}\",\"origin\":\"first_seen\",\"since\":\"2026-01-01T00:00:00Z\"}}' FROM generate_series(1, 64) n",
+        topic("acme")
+    );
+    assert_eq!(postgres.sql(&pinned).await, "INSERT 0 64");
+    let tenants: Vec<String> = (1..=64)
+        .map(|n| format!("  - {{ name: new{n}, formerly: [old{n}], mdm: {{ kind: none }}, certificate: {{ declared: {{ not_after: 2030-01-01 }} }} }}\n"))
+        .collect();
+    let port = Wire::long(postgres.port, Duration::from_millis(10)).await;
+    let two = replica(&configure(&site, "two.yaml", port, &tenants)).await;
+    eventually("all of them have moved", SOON, || async {
+        let left = postgres.sql("SELECT count(*) FROM pins WHERE tenant LIKE 'old%'").await;
+        (left.trim() == "0").then_some(())
+    })
+    .await;
+    assert_eq!(two.scrape().await.one("apnswatch_store_up", &[]), 1.0);
+    two.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -193,3 +193,42 @@ fn a_drift_towards_the_topic_that_stays_is_none() {
     let memory = follow(&former, &present).0;
     assert_eq!(memory.sources[&Source::Api].drift.as_ref().unwrap().since, at(8));
 }
+
+/// Its last poll, which failed.
+fn failed(mut memory: Memory, day: i64) -> Memory {
+    let state = Arc::make_mut(memory.sources.get_mut(&Source::Api).unwrap());
+    let failure = crate::model::Failure::new(crate::model::Reason::Timeout, "no answer");
+    state.last_attempt = Some(Attempt { at: at(day), failure: Some(failure), failing_since: Some(at(day)) });
+    memory
+}
+
+#[test]
+fn what_was_told_under_the_other_name_is_compared_with_the_topic_that_stays() {
+    // The MDM was asked last under the old name, without an answer, and told the other topic under the new one before.
+    let former = failed(told(T1, 1, pin(T1, PinOrigin::FirstSeen, 1)), 10);
+    let present = told(T2, 9, pin(T2, PinOrigin::FirstSeen, 9));
+    let (memory, note) = follow(&former, &present);
+    assert_eq!((memory.pin.as_ref(), note), (former.pin.as_ref(), None));
+    assert_eq!(drift(&memory), Some(&topic(T2)));
+}
+
+#[test]
+fn a_topic_that_was_lost_is_told_where_no_source_tells_it_any_more() {
+    // Whoever told it at first sight is not asked any more.
+    let former = told(T1, 10, pin(T1, PinOrigin::FirstSeen, 1));
+    let mut present = told(T2, 9, pin(T2, PinOrigin::FirstSeen, 9));
+    Arc::make_mut(present.sources.get_mut(&Source::Api).unwrap()).identity = "elsewhere".to_owned();
+    let (memory, note) = follow(&former, &present);
+    assert_eq!((memory.pin.as_ref(), drift(&memory)), (former.pin.as_ref(), None));
+    let change = Statement::PinSet { topic: topic(T1), before: Some(topic(T2)) };
+    assert_eq!(note.map(|note| note.statement), Some(change));
+}
+
+#[test]
+fn a_word_that_came_later_than_the_new_name_is_news_when_it_comes() {
+    // Somebody with an older configuration said it under the former name, a month after the present one was taken in.
+    let former = Memory { pin: pin(T2, PinOrigin::Confirmed, 130), ..Memory::default() };
+    let present = told(T1, 129, pin(T1, PinOrigin::Confirmed, 1));
+    let note = follow(&former, &present).1.unwrap();
+    assert_eq!((&note.statement, note.at), (&Statement::PinSet { topic: topic(T2), before: Some(topic(T1)) }, at(130)));
+}

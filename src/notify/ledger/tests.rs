@@ -176,6 +176,44 @@ fn who_leaves_the_configuration_is_not_called_mended() {
 }
 
 #[test]
+fn what_was_told_under_two_names_is_over_only_for_the_former_one() {
+    let mut world = World::new(2);
+    for tenant in 0..2 {
+        world.phase(tenant, Phase::Expired);
+        assert_eq!(world.wait(MINUTE * 10).len(), 1, "each by itself");
+    }
+    world.report.tenants.remove(0);
+    let name = |text: &str| TenantName::parse(text).unwrap();
+    let renames = BTreeMap::from([(name("t0000"), name("t0001"))]);
+    let mut sent = Vec::new();
+    for _ in 0..10 {
+        world.report.whole.now += MINUTE;
+        world.ledger.rename(&renames);
+        sent.extend(world.round().into_iter().map(|(_, message)| message));
+    }
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert!(sent[0].title.starts_with("Ended: t0000: "), "the other one stands: {:?}", sent[0].title);
+    world.phase(0, Phase::Ok);
+    let told = world.wait(MINUTE * 10);
+    assert!(told.len() == 1 && told[0].starts_with("Ended: t0001: "), "{told:?}");
+}
+
+#[test]
+fn what_was_told_under_a_former_name_is_over_under_the_present_one() {
+    let mut world = World::new(2);
+    world.phase(0, Phase::Expired);
+    assert_eq!(world.wait(MINUTE * 10).len(), 1);
+    world.report.tenants.remove(0);
+    world.phase(0, Phase::Expired);
+    let name = |text: &str| TenantName::parse(text).unwrap();
+    world.ledger.rename(&BTreeMap::from([(name("t0000"), name("t0001"))]));
+    assert_eq!(world.wait(HOUR), NOTHING, "nothing is told anew");
+    world.phase(0, Phase::Ok);
+    let told = world.wait(MINUTE * 10);
+    assert!(told.len() == 1 && told[0].starts_with("Ended: t0001: "), "{told:?}");
+}
+
+#[test]
 fn warnings_wait_for_people_and_pages_do_not() {
     let mut world = World::new(2);
     world.policy.office = Some(OfficeHours {

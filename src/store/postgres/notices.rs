@@ -18,13 +18,15 @@ impl Database {
     pub(in crate::store) async fn hold_notices(&mut self, hold: Duration) -> Result<Hold, Error> {
         let owner = self.owner.clone().unwrap_or_default();
         visit!(&mut self.link, connection => {
-            // What was not taken is judged as it was before.
+            // What was not taken is judged as it was before. Nobody holds it for an hour: such a lease is left from when the clock
+            // of the database was ahead.
             let query = sqlx::query(
                 "WITH taken AS (
                         INSERT INTO leases AS known (tenant, source, owner, until, next_at)
                         VALUES ('', 'notices', $1, clock_timestamp() + $2 * interval '1 second', clock_timestamp())
                         ON CONFLICT (tenant, source) DO UPDATE SET owner = excluded.owner, until = excluded.until
                         WHERE known.owner = excluded.owner OR known.until <= clock_timestamp()
+                            OR known.until > clock_timestamp() + interval '1 hour'
                         RETURNING owner
                     )
                     SELECT EXISTS (SELECT 1 FROM taken) AS is_mine,

@@ -20,8 +20,7 @@ impl Database {
             let lock = sqlx::query("LOCK TABLE source_memory, attestations, pins IN SHARE ROW EXCLUSIVE MODE");
             lock.execute(&mut *transaction).await?;
             for rename in renames {
-                if let Some(former) = memory(&mut transaction, &rename.former).await? {
-                    let present = memory(&mut transaction, &rename.present).await?.unwrap_or_default();
+                if let Some((former, present)) = rename.readable(memories(&mut transaction, rename).await)? {
                     move_rows(&mut transaction, rename, former, present).await?;
                 }
                 move_leases(&mut transaction, rename).await?;
@@ -29,6 +28,12 @@ impl Database {
             commit(transaction).await
         })
     }
+}
+
+/// What is kept under the two names; `None` if nothing is under the former one.
+async fn memories(transaction: &mut Transaction<'_, Pg>, rename: &Rename) -> Result<Option<(Memory, Memory)>, Error> {
+    let Some(former) = memory(transaction, &rename.former).await? else { return Ok(None) };
+    Ok(Some((former, memory(transaction, &rename.present).await?.unwrap_or_default())))
 }
 
 /// Everything that is kept of a tenant; `None` if nothing is.

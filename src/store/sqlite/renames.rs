@@ -22,14 +22,19 @@ impl Database {
     async fn rename_all(&mut self, renames: &[Rename]) -> Result<(), Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         for rename in renames {
-            if let Some(former) = memory(&mut transaction, &rename.former).await? {
-                let present = memory(&mut transaction, &rename.present).await?.unwrap_or_default();
+            if let Some((former, present)) = rename.readable(memories(&mut transaction, rename).await)? {
                 move_rows(&mut transaction, rename, former, present).await?;
             }
         }
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// What is kept under the two names; `None` if nothing is under the former one.
+async fn memories(connection: &mut SqliteConnection, rename: &Rename) -> Result<Option<(Memory, Memory)>, Error> {
+    let Some(former) = memory(connection, &rename.former).await? else { return Ok(None) };
+    Ok(Some((former, memory(connection, &rename.present).await?.unwrap_or_default())))
 }
 
 /// Everything that is kept of a tenant; `None` if nothing is.

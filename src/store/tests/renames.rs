@@ -269,3 +269,59 @@ async fn what_was_read_before_the_rows_were_moved_changes_nothing() {
     assert_eq!(shared.snapshot.borrow().tenants[&name("b")].pin, Some(confirmed(T1, 50)));
     assert!(!shared.snapshot.borrow().tenants.contains_key(&name("a")));
 }
+
+#[tokio::test]
+async fn what_was_being_written_when_the_name_changed_is_written_under_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = open(&path).await;
+    configure(&store, &[("a", &[])], 1);
+    assert!(store.answers().await);
+    // Another process has the database for itself, for longer than anybody waits.
+    let mut other = Desk::open(&place(&path)).await.unwrap();
+    other.database.sqlite().tamper("BEGIN IMMEDIATE").await;
+    poll(&store, "a", T1, 2);
+    while !store.shared.dirty().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    configure(&store, &[("b", &["a"])], 3);
+    store.answers().await;
+    assert!(!store.snapshot().store_up);
+    other.database.sqlite().tamper("ROLLBACK").await;
+    assert!(store.answers().await && store.snapshot().store_up);
+    assert_eq!(pinned(&store, "b"), Some(topic(T1)));
+    store.close().await;
+    // Without its pin a start would take whatever it sees first for the right topic.
+    let kept = peek(&place(&path)).await.unwrap();
+    let memory = &kept.tenants[&name("b")];
+    assert_eq!(memory.pin.as_ref().map(|pin| &pin.topic), Some(&topic(T1)));
+    assert!(memory.sources.contains_key(&Source::Api) && !kept.tenants.contains_key(&name("a")));
+}
+
+#[tokio::test]
+async fn a_word_that_cannot_be_read_keeps_nobody_else_from_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    confirmed_as_a(&path).await;
+    let store = open(&path).await;
+    configure(&store, &[("a", &[]), ("x", &[]), ("y", &[])], 55);
+    poll(&store, "x", T1, 56);
+    store.refresh().await;
+    // Of a program of a later version.
+    let mut desk = Desk::open(&place(&path)).await.unwrap();
+    let word = r#"{"statement":{"kind":"of_a_later_version"},"at":"2027-01-15T08:00:00Z","by":"kim","note":null}"#;
+    desk.database.sqlite().attest_raw("a", word).await;
+    store.refresh().await;
+    configure(&store, &[("b", &["a"]), ("y", &["x"])], 60);
+    poll(&store, "y", T2, 61);
+    assert!(store.answers().await);
+    assert!(store.snapshot().store_up);
+    assert_eq!(pinned(&store, "b"), Some(topic(T1)));
+    let rows = |tenant| format!("SELECT count(*) FROM attestations WHERE tenant = '{tenant}'");
+    let count = desk.database.sqlite().count(&rows("a")).await;
+    assert_eq!(count, 2, "what cannot be read stays where it is");
+    let drifts = "SELECT count(*) FROM source_memory WHERE tenant = 'y' AND memory LIKE '%drift%'";
+    assert_eq!(desk.database.sqlite().count(drifts).await, 1);
+    desk.close().await;
+    store.close().await;
+}
