@@ -198,7 +198,7 @@ fn a_drift_towards_the_topic_that_stays_is_none() {
 fn failed(mut memory: Memory, day: i64) -> Memory {
     let state = Arc::make_mut(memory.sources.get_mut(&Source::Api).unwrap());
     let failure = crate::model::Failure::new(crate::model::Reason::Timeout, "no answer");
-    state.last_attempt = Some(Attempt { at: at(day), failure: Some(failure), failing_since: Some(at(day)) });
+    state.last_attempt = Some(Attempt { at: at(day), failure: Some(Box::new(failure)), failing_since: Some(at(day)) });
     memory
 }
 
@@ -217,7 +217,7 @@ fn a_topic_that_was_lost_is_told_where_no_source_tells_it_any_more() {
     // Whoever told it at first sight is not asked any more.
     let former = told(T1, 10, pin(T1, PinOrigin::FirstSeen, 1));
     let mut present = told(T2, 9, pin(T2, PinOrigin::FirstSeen, 9));
-    Arc::make_mut(present.sources.get_mut(&Source::Api).unwrap()).identity = "elsewhere".to_owned();
+    Arc::make_mut(present.sources.get_mut(&Source::Api).unwrap()).identity = "elsewhere".into();
     let (memory, note) = follow(&former, &present);
     assert_eq!((memory.pin.as_ref(), drift(&memory)), (former.pin.as_ref(), None));
     let change = Statement::PinSet { topic: topic(T1), before: Some(topic(T2)) };
