@@ -165,8 +165,9 @@ impl Desk {
         let new: Vec<bool> = asks.iter().map(|asked| asked.is_new).collect();
         let owner = &self.owner;
         let rows = visit!(&mut self.link, connection => {
-            // In order, so that two replicas do not wait for one another. What was not taken is judged as it was before. No pause
-            // is as long as three days: such a lease is left from when the clock of the database was ahead.
+            // In order, so that two replicas do not wait for one another. What was not taken is judged as it was before. No pause is
+            // as long as a week (the longest is that of tokens, four intervals of 24h and a tenth more): such a lease is left from
+            // when the clock of the database was ahead.
             let query = sqlx::query(
                 "WITH given AS (
                         SELECT * FROM UNNEST($1::text[], $2::text[], $3::float8[], $4::bool[])
@@ -179,7 +180,7 @@ impl Desk {
                         FROM given ORDER BY tenant, source
                         ON CONFLICT (tenant, source) DO UPDATE SET owner = excluded.owner, until = excluded.until,
                             next_at = least(known.next_at, excluded.next_at)
-                        WHERE greatest(known.until, known.next_at) > clock_timestamp() + interval '3 days'
+                        WHERE greatest(known.until, known.next_at) > clock_timestamp() + interval '7 days'
                             OR known.owner = excluded.owner AND (known.next_at <= clock_timestamp()
                                 OR (SELECT bool_or(given.is_new) FROM given
                                     WHERE given.tenant = excluded.tenant AND given.source = excluded.source))
