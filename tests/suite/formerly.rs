@@ -86,7 +86,7 @@ async fn a_reload_with_a_new_name_keeps_everything_and_old_links_lead_there() {
     let refused = site.run(&["pin", "confirm", "--tenant", "a b/north", "--topic", &topic("elsewhere")]).await;
     assert!(refused.status == Some(1) && refused.stderr.contains(&topic("acme")), "{refused:?}");
     for arguments in [
-        vec!["pin", "forget", "--tenant", "acme"],
+        vec!["pin", "forget", "--tenant", "acme", "--reason", "sold"],
         vec!["pin", "export", "--tenant", "acme"],
         vec!["access", "--tenant", "acme"],
         vec!["guide", "--tenant", "acme"],
