@@ -64,6 +64,8 @@ pub struct News<'a> {
     pub(super) page: Option<&'a url::Url>,
     /// Whether the way to Apple is probed.
     is_probing: bool,
+    /// The name of this process among others.
+    instance: &'a str,
     /// By key.
     pub standing: BTreeMap<Key, Standing>,
 }
@@ -91,6 +93,7 @@ impl<'a> News<'a> {
             facts: Facts { report, since: around.since },
             page: around.page,
             is_probing: around.is_probing,
+            instance: around.instance,
             standing: BTreeMap::new(),
         };
         for tenant in &report.tenants {
@@ -296,6 +299,10 @@ impl<'a> News<'a> {
         let of_clock = key.alert == "ApnswatchClockImplausible" || key.is_drill();
         if !report.clock_plausible && !of_clock {
             return Fate::Unjudged;
+        }
+        // Another replica said so of itself. That we send now says nothing of it.
+        if key.label("instance").is_some_and(|instance| instance != self.instance) {
+            return Fate::Unwatched;
         }
         if let Some(name) = key.label("tenant") {
             let Some(tenant) = self.tenant(name) else { return Fate::Unwatched };

@@ -304,6 +304,15 @@ fn what_its_source_cannot_say_any_more_is_not_over() {
 }
 
 #[test]
+fn what_another_replica_said_of_itself_is_not_over_because_we_send_now() {
+    let mut world = ruin();
+    let own = |instance: &str| Key::new("ApnswatchStoreDown", Severity::Warning, &[("instance", instance)]);
+    world.report.whole.store_up = true;
+    let fates = world.news(|news| [news.fate(&own("host")), news.fate(&own("another"))]);
+    assert_eq!(fates, [Fate::Over, Fate::Unwatched]);
+}
+
+#[test]
 fn a_name_from_outside_moves_nothing() {
     let key = Key::new("ApnsTopicDrift", Severity::Critical, &[("tenant", "a\u{202e}b"), ("source", "api")]);
     assert_eq!((key.name(), key.detail()), ("a\\u{202e}b".to_owned(), "api".to_owned()));
