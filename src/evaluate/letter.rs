@@ -96,15 +96,10 @@ pub enum Task<'a> {
 #[must_use]
 pub fn report(events: &[LetterEvent], settings: &notify::Letter, moment: Moment) -> LetterReport {
     let (letters, confirmed) = past(events);
-    let number = |event: &LetterEvent| match event {
-        LetterEvent::Due { number, .. } | LetterEvent::Sent { number, .. } | LetterEvent::Confirmed { number, .. } => {
-            *number
-        }
-    };
     let mut report = LetterReport {
         to: settings.to.clone(),
         every: TimeDelta::from_std(settings.every).unwrap_or(TimeDelta::MAX),
-        next_number: events.iter().map(number).max().unwrap_or_default().saturating_add(1),
+        next_number: events.iter().map(LetterEvent::number).max().unwrap_or_default().saturating_add(1),
         letters,
         confirmed,
         unconfirmed: None,

@@ -35,3 +35,13 @@ pub enum LetterEvent {
         by: String,
     },
 }
+
+impl LetterEvent {
+    /// The number of the letter.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        match self {
+            Self::Due { number, .. } | Self::Sent { number, .. } | Self::Confirmed { number, .. } => *number,
+        }
+    }
+}

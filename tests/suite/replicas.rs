@@ -673,4 +673,6 @@ async fn of_several_replicas_one_sends_the_letter_and_all_know_who_confirmed_it(
     other.leap(17 * 24 * 60);
     other.minutes(1).await;
     assert_eq!(mailbox.mails(2).await.len(), 2, "it sends the next one");
+    // Who has not heard yet that the one before it had begun a letter begins none of the same number with another code.
+    assert!(!other.begin_letter(2).await && other.begin_letter(3).await);
 }

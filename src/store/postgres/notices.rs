@@ -73,19 +73,25 @@ impl Database {
         })
     }
 
-    /// Writes that a letter is due; false if the lease is another one's.
+    /// Writes that a letter is due; false if the lease is another one's, or the one before us had begun the same letter, of which we
+    /// do not know yet.
     pub(in crate::store) async fn keep_letter(&mut self, event: &LetterEvent) -> Result<bool, Error> {
         let owner = self.owner.clone().unwrap_or_default();
+        // As it is written below; nothing is parsed, for a row that is damaged must keep no letter back.
+        let known = format!(r#"{{"event":"due","number":{},"#, event.number());
         let event = serde_json::to_string(event)?;
         visit!(&mut self.link, connection => {
             let mut transaction = connection.begin().await?;
             if sqlx::query(LEASE).bind(&owner).fetch_optional(&mut *transaction).await?.is_none() {
                 return Ok(false);
             }
-            let insert = sqlx::query("INSERT INTO letters (event) VALUES ($1)");
-            insert.bind(event).execute(&mut *transaction).await?;
+            let insert = sqlx::query(
+                "INSERT INTO letters (event) SELECT $1
+                WHERE NOT EXISTS (SELECT 1 FROM letters WHERE starts_with(event, $2))",
+            );
+            let kept = insert.bind(event).bind(known).execute(&mut *transaction).await?.rows_affected();
             commit(transaction).await?;
-            Ok(true)
+            Ok(kept > 0)
         })
     }
 }

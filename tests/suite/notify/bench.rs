@@ -13,7 +13,7 @@ use apnswatch::evaluate::learn::Expectations;
 use apnswatch::evaluate::letter;
 use apnswatch::evaluate::report::Moment;
 use apnswatch::metrics::Counters;
-use apnswatch::model::{Facts, Failure, Outcome, Reason, Source, TenantName};
+use apnswatch::model::{Facts, Failure, LetterEvent, Outcome, Reason, Source, TenantName};
 use apnswatch::notify::Notifier;
 use apnswatch::store::Store;
 use axum::Router;
@@ -152,6 +152,12 @@ impl World {
         let now = clock(&self.seconds).now();
         let moment = Moment { now, built: now - chrono::TimeDelta::days(1) };
         letter::report(&self.store.snapshot().letters, self.running.config.letter().unwrap(), moment)
+    }
+
+    /// Begins a letter of this number; says whether it could.
+    pub(crate) async fn begin_letter(&self, number: u32) -> bool {
+        let (code, at) = ("7f2c81d4".to_owned(), clock(&self.seconds).now());
+        self.store.keep_letter(LetterEvent::Due { number, code, at }).await.unwrap()
     }
 
     /// The process ends as it should, and none starts.
