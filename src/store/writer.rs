@@ -260,7 +260,7 @@ fn take_sources(sources: Vec<(TenantName, Source, SourceMemory)>, shared: &Share
             }
             let known = snapshot.tenants.entry(key.0).or_default();
             if known.sources.get(&source).map(AsRef::as_ref) != Some(&memory) {
-                Arc::make_mut(known).sources.insert(source, Arc::new(memory));
+                Arc::make_mut(known).load_source(source, memory);
             }
         }
     });
