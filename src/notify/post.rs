@@ -20,7 +20,7 @@ use crate::config::{Config, Notify};
 use crate::evaluate::evaluate;
 use crate::evaluate::letter::{Letter, Task, report};
 use crate::evaluate::report::{Moment, Snapshot, polled_sources};
-use crate::model::{Failure, LetterEvent};
+use crate::model::{Failure, LetterEvent, Reason};
 use crate::store::{self, Store};
 
 /// The label of letters among the channels.
@@ -63,7 +63,7 @@ impl Post {
         Self { begun, failures: 0, next: None, taken: None, channel: None, is_told: false }
     }
 
-    /// Whether the mail server does not take the letter.
+    /// Whether a letter that is due cannot be sent.
     pub(super) fn is_failing(&self) -> bool {
         self.failures > 0
     }
@@ -84,20 +84,28 @@ impl Post {
             return None;
         }
         let letters = report(&snapshot.letters, settings, moment);
-        let letter = match letters.task(moment) {
-            Some(Task::Send(letter)) => letter.clone(),
-            Some(Task::Begin) if !self.is_ready(&snapshot, &around.running.config, moment) => return None,
-            Some(Task::Begin) => self.begin(around.store, letters.next_number, moment.now).await?,
+        let Some(task) = letters.task(moment) else {
             // It may be that another replica got through meanwhile.
-            None => {
-                (self.failures, self.next) = (0, None);
-                return None;
-            }
+            (self.failures, self.next) = (0, None);
+            return None;
         };
         // A clock that was set back must not keep it back.
         if self.next.is_some_and(|next| moment.now < next && next - moment.now <= TimeDelta::hours(1)) {
             return None;
         }
+        let letter = match task {
+            Task::Send(letter) => letter.clone(),
+            Task::Begin if !self.is_ready(&snapshot, &around.running.config, moment) => return None,
+            Task::Begin => match begin(around.store, letters.next_number, moment.now).await {
+                Ok(letter) => letter?,
+                Err(error) => {
+                    let why = format!("a letter is due, and cannot be sent before that can be kept: {error}");
+                    let failure = Failure::new(Reason::Io, why);
+                    self.fell(letters.next_number, &failure, moment.now);
+                    return Some(Err(failure));
+                }
+            },
+        };
         let text = written(snapshot, around, letter.clone(), moment).await?;
         let result = self.deliver(around, &settings.to, &letter, text, moment.now).await?;
         match &result {
@@ -108,14 +116,7 @@ impl Post {
                 self.taken = Some(LetterEvent::Sent { number, at, to: settings.to.clone() });
                 self.keep_taken(around.store).await;
             }
-            Err(Refusal { failure, .. }) => {
-                let Failure { reason, message: why, retry_after } = failure;
-                tracing::warn!(letter = letter.number, %reason, why, "letter {} could not be sent and waits", letter.number);
-                let pause = TimeDelta::seconds(PAUSES[self.failures.min(PAUSES.len() - 1)]);
-                let asked = retry_after.and_then(|pause| TimeDelta::from_std(pause).ok()).unwrap_or_default();
-                self.next = Some(moment.now + pause.max(asked).min(TimeDelta::hours(1)));
-                self.failures = self.failures.saturating_add(1);
-            }
+            Err(Refusal { failure, .. }) => self.fell(letter.number, failure, moment.now),
         }
         Some(result.map_err(|refusal| refusal.failure))
     }
@@ -141,21 +142,14 @@ impl Post {
         }
     }
 
-    /// Writes down that a letter is due.
-    async fn begin(&mut self, store: &Store, number: u32, now: DateTime<Utc>) -> Option<Letter> {
-        let code: String = uuid::Uuid::new_v4().simple().to_string().chars().take(8).collect();
-        match store.keep_letter(LetterEvent::Due { number, code: code.clone(), at: now }).await {
-            Ok(true) => {
-                self.is_told = false;
-                Some(Letter { number, code, due: now, sent: None, to: Vec::new(), is_confirmed: false })
-            }
-            // Another replica sends.
-            Ok(false) => None,
-            Err(error) => {
-                self.tell(&error, "a letter is due, and cannot be sent before that can be kept");
-                None
-            }
-        }
+    /// It could not be sent: it is tried again after a pause, and until then people are told that it fails.
+    fn fell(&mut self, letter: u32, failure: &Failure, now: DateTime<Utc>) {
+        let Failure { reason, message: why, retry_after } = failure;
+        tracing::warn!(letter, %reason, why, "letter {letter} could not be sent and waits");
+        let pause = TimeDelta::seconds(PAUSES[self.failures.min(PAUSES.len() - 1)]);
+        let asked = retry_after.and_then(|pause| TimeDelta::from_std(pause).ok()).unwrap_or_default();
+        self.next = Some(now + pause.max(asked).min(TimeDelta::hours(1)));
+        self.failures = self.failures.saturating_add(1);
     }
 
     fn tell(&mut self, error: &store::Error, what: &str) {
@@ -213,6 +207,13 @@ impl Post {
         };
         Some(channel.send(ChannelKind::Smtp, &message, now).await)
     }
+}
+
+/// Writes down that a letter is due; `None` if another replica sends.
+async fn begin(store: &Store, number: u32, now: DateTime<Utc>) -> Result<Option<Letter>, store::Error> {
+    let code: String = uuid::Uuid::new_v4().simple().to_string().chars().take(8).collect();
+    let is_kept = store.keep_letter(LetterEvent::Due { number, code: code.clone(), at: now }).await?;
+    Ok(is_kept.then(|| Letter { number, code, due: now, sent: None, to: Vec::new(), is_confirmed: false }))
 }
 
 /// Its words, written on a thread where that keeps nobody waiting.

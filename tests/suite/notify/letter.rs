@@ -109,6 +109,27 @@ async fn the_first_letter_comes_after_the_first_round_and_is_confirmed_by_comman
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_cannot_be_kept_is_not_passed_over_in_silence() {
+    let (mut world, mailbox, receiver) = world(&ends_in("acme", 300)).await;
+    let database = world.folder.path().join("state.db");
+    let change = |statement: &'static str| {
+        let changed = std::process::Command::new("sqlite3").arg(&database).arg(statement).status();
+        assert!(changed.unwrap().success(), "{statement}");
+    };
+    change("CREATE TRIGGER kept BEFORE INSERT ON letters BEGIN SELECT RAISE(FAIL, 'no'); END");
+    world.minutes(40).await;
+    assert_eq!(world.letter().newest(), None);
+    assert_eq!(receiver.titles(), ["letter: apnswatch cannot send its notices"]);
+    let text = world.counters.text().unwrap();
+    let failures = text.lines().find(|line| line.contains("channel=\"letter\",reason=\"io\"")).unwrap();
+    assert!(!failures.ends_with(" 0"), "{failures}");
+    change("DROP TRIGGER kept");
+    world.minutes(70).await;
+    assert_eq!(mailbox.mails(1).await.len(), 1);
+    assert!(receiver.titles().contains(&"Ended: letter: apnswatch cannot send its notices".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_letter_that_nobody_confirms_is_told_by_the_other_channels_until_the_newest_one_is() {
     let (mut world, mailbox, receiver) = world(&ends_in("acme", 300)).await;
     world.minutes(1).await;
