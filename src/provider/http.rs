@@ -14,9 +14,8 @@ mod reads;
 mod token;
 mod transport;
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -50,19 +49,13 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Connections are shared by all clients with the same [`Network`]; nothing else is.
 pub struct Client {
-    way: Arc<Way>,
+    origin: Origin,
+    network: Arc<Network>,
+    timeout: Duration,
     body_limit: usize,
     /// Forgotten when TLS fails, so that a CA file that was changed is read again.
     transport: Mutex<Option<Arc<Transport>>>,
     reading: Guard,
-}
-
-/// Who is asked, and how: what many clients have alike.
-#[derive(PartialEq, Eq)]
-struct Way {
-    origin: Origin,
-    network: Network,
-    timeout: Duration,
 }
 
 /// An answer that came whole, whatever its status.
@@ -82,9 +75,11 @@ impl Client {
     /// A client for an origin. Touches neither the network nor the CA files; those are read at the first request, so
     /// that a file which is not there yet costs a poll and not the tenant, and again after TLS failed.
     #[must_use]
-    pub fn new(origin: Origin, network: &Network, timeout: Duration) -> Self {
+    pub fn new(origin: Origin, network: &Arc<Network>, timeout: Duration) -> Self {
         Self {
-            way: Way::shared(origin, network, timeout),
+            origin,
+            network: Arc::clone(network),
+            timeout,
             body_limit: BODY_LIMIT,
             transport: Mutex::default(),
             reading: Guard::default(),
@@ -101,7 +96,7 @@ impl Client {
     /// Who is asked.
     #[must_use]
     pub fn origin(&self) -> &Origin {
-        &self.way.origin
+        &self.origin
     }
 
     /// GET of a path, given in segments below the origin's own path.
@@ -135,7 +130,7 @@ impl Client {
         bearer: Option<&Token>,
         now: DateTime<Utc>,
     ) -> Result<Answer, Failure> {
-        let mut url = self.way.origin.url(path);
+        let mut url = self.origin.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -158,7 +153,7 @@ impl Client {
             form.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        let url = self.way.origin.url(path);
+        let url = self.origin.url(path);
         self.send(reqwest::Method::POST, url, headers, None, Some(pairs.join("&").into()), now).await
     }
 
@@ -191,9 +186,9 @@ impl Client {
             };
             self.read(response.map_err(|error| self.failed(&error))?, now).await
         };
-        let result = tokio::time::timeout(self.way.timeout, exchange).await.unwrap_or_else(|_| {
-            let host = self.way.origin.host();
-            Err(Failure::new(Reason::Timeout, format!("{host} gave no whole answer within {:?}", self.way.timeout)))
+        let result = tokio::time::timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
+            let host = self.origin.host();
+            Err(Failure::new(Reason::Timeout, format!("{host} gave no whole answer within {:?}", self.timeout)))
         });
         if result.as_ref().is_err_and(|failure| failure.reason == Reason::Tls) {
             self.held().take();
@@ -204,10 +199,10 @@ impl Client {
     async fn read(&self, mut response: reqwest::Response, now: DateTime<Utc>) -> Result<Answer, Failure> {
         let status = response.status();
         if status.is_redirection() {
-            return Err(failure::moved(&self.way.origin, status.as_u16(), response.headers().get(LOCATION)));
+            return Err(failure::moved(&self.origin, status.as_u16(), response.headers().get(LOCATION)));
         }
         let too_long = || {
-            let (host, limit) = (self.way.origin.host(), self.body_limit);
+            let (host, limit) = (self.origin.host(), self.body_limit);
             Failure::new(Reason::Malformed, format!("the answer of {host} is longer than {limit} bytes"))
         };
         if response.content_length().is_some_and(|length| length > self.body_limit as u64) {
@@ -228,39 +223,20 @@ impl Client {
     }
 
     fn failed(&self, error: &reqwest::Error) -> Failure {
-        failure::classify(&self.way.origin.host(), error)
+        failure::classify(&self.origin.host(), error)
     }
 
     async fn transport(&self) -> Result<Arc<Transport>, Failure> {
         if let Some(transport) = self.held().clone() {
             return Ok(transport);
         }
-        let way = Arc::clone(&self.way);
-        let made = self.reading.run("the CA files", move || Transport::shared(&way.origin, &way.network)).await??;
+        let (origin, network) = (self.origin.clone(), Arc::clone(&self.network));
+        let made = self.reading.run("the CA files", move || Transport::shared(&origin, &network)).await??;
         Ok(Arc::clone(self.held().insert(made)))
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Arc<Transport>>> {
         self.transport.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Way {
-    /// One that equals these, if one of the last was made for the same.
-    fn shared(origin: Origin, network: &Network, timeout: Duration) -> Arc<Self> {
-        /// Enough for a vendor with one address for all its customers; one that has an address for each shares nothing.
-        const MOST: usize = 16;
-        static RECENT: Mutex<VecDeque<Weak<Way>>> = Mutex::new(VecDeque::new());
-
-        let mut recent = RECENT.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same = |way: &Arc<Self>| way.origin == origin && way.network == *network && way.timeout == timeout;
-        if let Some(known) = recent.iter().filter_map(Weak::upgrade).find(is_same) {
-            return known;
-        }
-        let new = Arc::new(Self { origin, network: network.clone(), timeout });
-        recent.truncate(MOST - 1);
-        recent.push_front(Arc::downgrade(&new));
-        new
     }
 }
 
@@ -320,10 +296,7 @@ impl Answer {
 /// The address of a proxy may hold a password, and so the network is not shown.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("origin", &self.way.origin)
-            .field("timeout", &self.way.timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("origin", &self.origin).field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 

@@ -33,6 +33,7 @@ mod tokens;
 mod wire;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -150,7 +151,7 @@ impl Intune {
     /// # Errors
     ///
     /// `malformed`, if the settings would not pass [`Settings::check`].
-    pub fn new(settings: &Settings, network: &Network, timeout: Duration) -> Result<Self, Failure> {
+    pub fn new(settings: &Settings, network: &Arc<Network>, timeout: Duration) -> Result<Self, Failure> {
         let (login_origin, graph_origin) =
             settings.origins().map_err(|problem| Failure::new(Reason::Malformed, problem.to_string()))?;
         let credential =

@@ -23,6 +23,7 @@ mod tokens;
 mod wire;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -104,7 +105,7 @@ impl Jamf {
     /// # Errors
     ///
     /// `malformed`, if the settings would not pass [`Settings::check`].
-    pub fn new(settings: &Settings, network: &Network, timeout: Duration) -> Result<Self, Failure> {
+    pub fn new(settings: &Settings, network: &Arc<Network>, timeout: Duration) -> Result<Self, Failure> {
         let wrong = |problem: crate::model::Problem| Failure::new(Reason::Malformed, problem.to_string());
         let origin = settings.origin().map_err(wrong)?;
         let login = settings.login().map_err(wrong)?;

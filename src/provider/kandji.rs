@@ -21,6 +21,7 @@ mod settings;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -159,7 +160,7 @@ impl Kandji {
     /// # Errors
     ///
     /// `malformed`, if the settings would not pass [`Settings::check`].
-    pub fn new(settings: &Settings, network: &Network, timeout: Duration) -> Result<Self, Failure> {
+    pub fn new(settings: &Settings, network: &Arc<Network>, timeout: Duration) -> Result<Self, Failure> {
         let origin = settings.origin().map_err(|message| Failure::new(Reason::Malformed, format!("url: {message}")))?;
         Ok(Self {
             client: Client::new(origin, network, timeout),

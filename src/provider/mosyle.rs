@@ -22,6 +22,7 @@ mod settings;
 mod wire;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -101,7 +102,7 @@ impl Mosyle {
     /// # Errors
     ///
     /// `malformed`, if the settings would not pass [`Settings::check`].
-    pub fn new(settings: &Settings, network: &Network, timeout: Duration) -> Result<Self, Failure> {
+    pub fn new(settings: &Settings, network: &Arc<Network>, timeout: Duration) -> Result<Self, Failure> {
         let origin = settings.origin().map_err(|problem| Failure::new(Reason::Malformed, problem.to_string()))?;
         Ok(Self {
             client: Client::new(origin, network, timeout),

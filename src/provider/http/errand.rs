@@ -1,5 +1,6 @@
 //! A message to somebody who is told. Never to an MDM: nothing that asks one has it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,7 +35,7 @@ impl Errand {
             return Err(malformed("must not hold a user name or a password"));
         }
         let origin = Origin::parse(&url.origin().ascii_serialization()).map_err(|why| malformed(&why))?;
-        let client = Client::new(origin, network, timeout).with_body_limit(BODY_LIMIT);
+        let client = Client::new(origin, &Arc::new(network.clone()), timeout).with_body_limit(BODY_LIMIT);
         Ok(Self { client, url })
     }
 
@@ -91,10 +92,10 @@ impl Errand {
             }
             client.read(request.send().await.map_err(|error| client.failed(&error))?, now).await
         };
-        tokio::time::timeout(client.way.timeout, exchange).await.unwrap_or_else(|_| {
+        tokio::time::timeout(client.timeout, exchange).await.unwrap_or_else(|_| {
             Err(Failure::new(
                 Reason::Timeout,
-                format!("{} gave no whole answer within {:?}", self.host(), client.way.timeout),
+                format!("{} gave no whole answer within {:?}", self.host(), client.timeout),
             ))
         })
     }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use apnswatch::config::Network;
 use apnswatch::demo::intune::{Answer, Certificate, Credential, Directory, Simulator};
 use apnswatch::model::{Failure, Outcome, Source};
 use apnswatch::provider::Provider as _;
@@ -73,7 +72,7 @@ impl Bench {
     }
 
     pub(crate) fn with(&self, credential: serde_json::Value, timeout: Duration) -> Intune {
-        Intune::new(&self.settings(credential), &Network::default(), timeout).unwrap()
+        Intune::new(&self.settings(credential), &Default::default(), timeout).unwrap()
     }
 
     pub(crate) fn intune(&self) -> Intune {

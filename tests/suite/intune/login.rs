@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use apnswatch::config::Network;
 use apnswatch::demo::intune::{Answer, Credential, LoginAnswer};
 use apnswatch::model::{Reason, Source};
 use apnswatch::provider::Provider as _;
@@ -51,12 +50,12 @@ async fn an_unknown_directory_and_an_unknown_app_are_told_apart() {
     let secret = json!({ "client_secret_file": bench.folder.path().join("secret") });
     let mut settings = bench.settings(secret);
     settings.directory = "nobody.example.com".to_owned();
-    let intune = Intune::new(&settings, &Network::default(), SHORT).unwrap();
+    let intune = Intune::new(&settings, &Default::default(), SHORT).unwrap();
     let message = failure(&intune).await.message;
     assert!(message.contains("nobody.example.com does not exist"), "{message}");
     settings.directory = DIRECTORY.to_owned();
     settings.client_id = "another".to_owned();
-    let intune = Intune::new(&settings, &Network::default(), SHORT).unwrap();
+    let intune = Intune::new(&settings, &Default::default(), SHORT).unwrap();
     let message = failure(&intune).await.message;
     assert!(message.contains("the app another is unknown"), "{message}");
 }

@@ -1,5 +1,6 @@
 //! Connections, proxies, redirects, TLS, and bodies that are too long.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use apnswatch::config::Network;
@@ -128,7 +129,7 @@ async fn only_the_configuration_names_a_proxy_and_loopback_never_uses_one() {
 
     let bench = Bench::new().await;
     let proxy = Simulator::start().await.unwrap();
-    let network = Network { proxy: Some(proxy.login_url().parse().unwrap()), ..Network::default() };
+    let network = Arc::new(Network { proxy: Some(proxy.login_url().parse().unwrap()), ..Network::default() });
     let secret = json!({ "client_secret_file": bench.folder.path().join("secret") });
     let mut settings = bench.settings(secret);
     good(&Intune::new(&settings, &network, REQUEST_TIMEOUT).unwrap()).await;
@@ -138,7 +139,8 @@ async fn only_the_configuration_names_a_proxy_and_loopback_never_uses_one() {
     settings.graph_url = Some("https://graph.example.com".to_owned());
     let through = failure(&Intune::new(&settings, &network, REQUEST_TIMEOUT).unwrap()).await;
     assert_eq!(through.reason, Reason::Connect, "{through}");
-    let network = Network { proxy: Some("http://user:s3cret@127.0.0.1:1".parse().unwrap()), ..Network::default() };
+    let network =
+        Arc::new(Network { proxy: Some("http://user:s3cret@127.0.0.1:1".parse().unwrap()), ..Network::default() });
     let intune = Intune::new(&settings, &network, REQUEST_TIMEOUT).unwrap();
     let refused = failure(&intune).await;
     assert!(!format!("{intune:?} {refused:?}").contains("s3cret"));
@@ -152,7 +154,7 @@ async fn a_server_that_does_not_speak_tls_or_http_is_told_apart() {
     let settings = |url: String| {
         let mut settings = bench.settings(json!({ "client_secret_file": bench.folder.path().join("secret") }));
         settings.login_url = Some(url);
-        Intune::new(&settings, &Network::default(), REQUEST_TIMEOUT).unwrap()
+        Intune::new(&settings, &Default::default(), REQUEST_TIMEOUT).unwrap()
     };
     let plain = failure(&settings(bench.microsoft.login_url().replace("http:", "https:"))).await;
     assert_eq!(plain.reason, Reason::Tls, "{plain}");
@@ -180,11 +182,11 @@ async fn a_private_issuer_is_trusted_when_its_file_is_named() {
     let mut settings = bench.settings(json!({ "client_secret_file": bench.folder.path().join("secret") }));
     settings.login_url = Some(format!("https://localhost:{}", address.port()));
 
-    let unknown = failure(&Intune::new(&settings, &Network::default(), REQUEST_TIMEOUT).unwrap()).await;
+    let unknown = failure(&Intune::new(&settings, &Default::default(), REQUEST_TIMEOUT).unwrap()).await;
     assert_eq!(unknown.reason, Reason::Tls, "{unknown}");
     assert!(unknown.message.contains("network.ca_files"), "{unknown}");
 
-    let network = Network { ca_files: vec![bench.write("ca.pem", certificate.pem())], ..Network::default() };
+    let network = Arc::new(Network { ca_files: vec![bench.write("ca.pem", certificate.pem())], ..Network::default() });
     let intune = Intune::new(&settings, &network, REQUEST_TIMEOUT).unwrap();
     // The second goes over the kept connection, which is closed under it.
     for _ in 0..2 {

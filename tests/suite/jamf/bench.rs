@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use apnswatch::config::Network;
 use apnswatch::demo::jamf::{Answer, Credential, Paging, Resource, Server, Simulator};
 use apnswatch::model::{Facts, Failure, Outcome, Reason, Source};
 use apnswatch::provider::Provider as _;
@@ -74,7 +73,7 @@ impl Bench {
         let mut problems = Vec::new();
         settings.check("mdm", &mut problems);
         assert_eq!(problems, []);
-        Jamf::new(&settings, &Network::default(), timeout).unwrap()
+        Jamf::new(&settings, &Default::default(), timeout).unwrap()
     }
 
     pub(crate) fn client(&self) -> Value {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use apnswatch::config::Network;
 use apnswatch::demo::kandji::{
     Answer, Blueprint, Device, Integration, Resource, Seen, Simulator, Tenant, enrolment_profile,
 };
@@ -83,7 +82,7 @@ impl Bench {
     }
 
     pub(crate) fn with(&self, url: &str, timeout: Duration) -> Kandji {
-        Kandji::new(&self.settings(url), &Network::default(), timeout).unwrap()
+        Kandji::new(&self.settings(url), &Default::default(), timeout).unwrap()
     }
 
     pub(crate) fn kandji(&self) -> Kandji {

@@ -146,7 +146,7 @@ async fn access_tells_each_endpoint_by_its_name_in_the_grid() {
     settings.enrolment_profile = false;
     let kandji = apnswatch::provider::kandji::Kandji::new(
         &settings,
-        &apnswatch::config::Network::default(),
+        &Default::default(),
         apnswatch::provider::http::REQUEST_TIMEOUT,
     )
     .unwrap();

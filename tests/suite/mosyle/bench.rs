@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use apnswatch::config::Network;
 use apnswatch::demo::mosyle::{Account, Answer, Fleet, Simulator, device};
 use apnswatch::model::{Facts, Failure, Outcome, PushHealth, Source};
 use apnswatch::provider::Provider as _;
@@ -81,11 +80,11 @@ impl Bench {
     }
 
     pub(crate) fn tenant(&self) -> Mosyle {
-        Mosyle::new(&self.settings(), &Network::default(), REQUEST_TIMEOUT).unwrap()
+        Mosyle::new(&self.settings(), &Default::default(), REQUEST_TIMEOUT).unwrap()
     }
 
     pub(crate) fn hasty(&self) -> Mosyle {
-        Mosyle::new(&self.settings(), &Network::default(), SHORT).unwrap()
+        Mosyle::new(&self.settings(), &Default::default(), SHORT).unwrap()
     }
 
     /// How many lists were asked for.
