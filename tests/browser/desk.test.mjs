@@ -72,6 +72,8 @@ test("no form sticks out at the narrowest width, and every field has a label tha
 
 /** Goes on by the tabulator until the keyboard stands on what is called so; it is seen on every step of the way. */
 async function tabTo(page, name) {
+  // The text of an answer is there before its style is.
+  await page.waitForLoadState();
   for (let steps = 0; steps < 60; steps += 1) {
     await page.keyboard.press("Tab");
     const at = await page.evaluate(() => {

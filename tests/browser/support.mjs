@@ -88,6 +88,8 @@ export async function open(browser, options = {}) {
 
 /** The page is there whole, and nobody complains. */
 export async function isWhole({ page, complaints, origins }, what) {
+  // The text of an answer is there before its style is, and then everything is too wide.
+  await page.waitForLoadState();
   const seen = await page.evaluate(() => ({
     title: document.title,
     headings: [...document.querySelectorAll("h1")].map((heading) => heading.textContent.trim()),
