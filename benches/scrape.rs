@@ -2,7 +2,7 @@
 //!
 //! Linux only, for it reads `/proc`. Whoever answers is a child of its own, so that only its work is counted. Beside the
 //! program stands a direct writer: it has every sample of the same text at hand and only has to write it, behind the same
-//! HTTP server. Start and memory are those of the real daemon.
+//! HTTP server. Start and memory are those of the real daemon, whose program is given.
 
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
@@ -53,12 +53,14 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let runtime = tokio::runtime::Runtime::new()?;
     match arguments[..] {
-        [] => measure(10_000),
-        ["--tenants", count] => measure(count.parse().context("--tenants takes a number")?),
+        ["--program", program] => measure(10_000, program),
+        ["--program", program, "--tenants", count] => {
+            measure(count.parse().context("--tenants takes a number")?, program)
+        }
         ["--serve", count] => runtime.block_on(serve(count.parse()?)),
         ["--direct", address] => runtime.block_on(write_directly(address.parse()?)),
         ["--fill", count] => runtime.block_on(fill(count.parse()?)),
-        _ => Err(anyhow!("usage: scrape [--tenants NUMBER]")),
+        _ => Err(anyhow!("usage: scrape --program FILE [--tenants NUMBER]")),
     }
 }
 
@@ -122,7 +124,7 @@ async fn wait() -> anyhow::Result<()> {
 }
 
 /// The parent.
-fn measure(tenants: usize) -> anyhow::Result<()> {
+fn measure(tenants: usize, program: &str) -> anyhow::Result<()> {
     let mut missed = Vec::new();
     let mut sizes: Vec<usize> =
         SIZES.into_iter().chain([tenants]).filter(|size| *size <= tenants.max(30_000)).collect();
@@ -195,18 +197,18 @@ fn measure(tenants: usize) -> anyhow::Result<()> {
     if flat > FLAT {
         missed.push("the cost of a series");
     }
-    missed.extend(daemon(tenants)?);
+    missed.extend(daemon(program, tenants)?);
     ensure!(missed.is_empty(), "above what is promised: {}", missed.join(", "));
     Ok(())
 }
 
 /// The real daemon: idle, and with everything in its store.
-fn daemon(tenants: usize) -> anyhow::Result<Vec<&'static str>> {
+fn daemon(program: &str, tenants: usize) -> anyhow::Result<Vec<&'static str>> {
     let mut missed = Vec::new();
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("apnswatch.yaml");
     std::fs::write(&path, format!("store: 'sqlite://{}/state.db'\n", folder.path().display()))?;
-    let (mut idle, _, address) = start(&path, 0)?;
+    let (mut idle, _, address) = start(program, &path, 0)?;
     Connection::open(address)?.scrape(true)?;
     let resident = memory(idle.id(), "VmRSS:")?;
     end(&mut idle)?;
@@ -219,7 +221,7 @@ fn daemon(tenants: usize) -> anyhow::Result<Vec<&'static str>> {
     ensure!(output.status.success(), "the store cannot be filled");
     let folder = String::from_utf8(output.stdout)?;
     let folder = Path::new(folder.trim());
-    let (mut child, took, address) = start(&folder.join("apnswatch.yaml"), tenants)?;
+    let (mut child, took, address) = start(program, &folder.join("apnswatch.yaml"), tenants)?;
     println!(
         "{tenants} tenants in the store: the first complete scrape {:.2} s after the start, {:.2} s of CPU; then {:.1} MB resident",
         took.as_secs_f64(),
@@ -250,9 +252,9 @@ fn daemon(tenants: usize) -> anyhow::Result<Vec<&'static str>> {
 }
 
 /// Starts the daemon and asks until all tenants are told. How long that took, and where it listens.
-fn start(config: &Path, tenants: usize) -> anyhow::Result<(Child, Duration, SocketAddr)> {
+fn start(program: &str, config: &Path, tenants: usize) -> anyhow::Result<(Child, Duration, SocketAddr)> {
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_apnswatch"));
+    let mut command = Command::new(program);
     // As its unit and its image start it.
     command.env("MALLOC_ARENA_MAX", "2");
     command.args(["serve", "--log-level", "off", "--listen", &address.to_string(), "--config"]).arg(config);
