@@ -21,6 +21,8 @@ fn main() {
     println!("cargo::rerun-if-changed=src/store/migrations");
     println!("cargo::rerun-if-changed=src/store/postgres/migrations");
     println!("cargo::rerun-if-changed={RULES}");
+    // The linker reads it, of which cargo knows nothing.
+    println!("cargo::rerun-if-changed=scripts/layout.ld");
     write_rules();
     // The time of the commit makes builds repeatable; the clock of the machine is the fallback outside a checkout.
     let built = std::env::var("SOURCE_DATE_EPOCH")
