@@ -53,7 +53,7 @@ pub fn learn(
     if let Some(identity) = shared {
         ask(state, identity);
     }
-    let told = remember(state, outcome, at);
+    let told = remember(state, source, outcome, at);
     if memory.pin.is_some() {
         if let (Some(pin), Some(state)) = (&memory.pin, memory.sources.get_mut(&source)) {
             judge(Arc::make_mut(state), source, &pin.topic, told, at);
@@ -147,7 +147,7 @@ pub(super) enum Told {
 }
 
 /// Writes the outcome into the memory of its source.
-fn remember(state: &mut SourceMemory, outcome: Outcome, at: DateTime<Utc>) -> Told {
+fn remember(state: &mut SourceMemory, source: Source, outcome: Outcome, at: DateTime<Utc>) -> Told {
     let failing_since = outcome
         .failure
         .as_ref()
@@ -174,7 +174,7 @@ fn remember(state: &mut SourceMemory, outcome: Outcome, at: DateTime<Utc>) -> To
     if let Some(known) = &state.last_good {
         keep_ends(&mut facts, &known.facts);
         if !is_whole {
-            complete(&mut facts, &known.facts);
+            complete(&mut facts, &known.facts, has_several(source));
         }
     }
     if let Some(notices) = &facts.notices {
@@ -199,7 +199,7 @@ fn told_topic(state: &SourceMemory, source: Source, pin: &Topic) -> Option<Topic
 }
 
 /// Fills what a partial answer leaves out with what was known: what could not be read is not gone.
-fn complete(facts: &mut Facts, known: &Facts) {
+fn complete(facts: &mut Facts, known: &Facts, has_several: bool) {
     if let (Some(told), Some(known)) = (&mut facts.tokens, &known.tokens) {
         // The list of the other kind could not be read.
         let is_told = |kind| told.iter().any(|token| token.kind == kind);
@@ -220,11 +220,21 @@ fn complete(facts: &mut Facts, known: &Facts) {
         counts.sort_by_key(|(_, count)| *count);
         told.counts = counts.into_iter().collect();
     }
-    for other in &known.others {
+    // The one that stood first may be the one that could not be read, too.
+    let first = known.present().filter(|_| has_several);
+    for other in first.into_iter().chain(&known.others) {
         let is_told = facts.present().into_iter().chain(&facts.others).any(|certificate| certificate.is_same_as(other));
         if !is_told {
             facts.others.push(other.clone());
         }
+    }
+}
+
+/// Whether a source tells several certificates, of which each can be unreadable by itself.
+fn has_several(source: Source) -> bool {
+    match source {
+        Source::File | Source::Profile => true,
+        Source::Api | Source::Tokens | Source::Push | Source::Device | Source::Declared => false,
     }
 }
 

@@ -197,6 +197,32 @@ fn an_expectation_taken_out_of_the_config_is_no_config_pin() {
 }
 
 #[test]
+fn what_could_not_be_read_for_a_moment_is_a_candidate_still() {
+    let certificate = |text: &str, days: i64| PushCertificate {
+        topic: Topic::parse(text),
+        not_after: Some(at(1440 * days)),
+        ..PushCertificate::default()
+    };
+    let facts = |first: PushCertificate, others: Vec<PushCertificate>| Facts {
+        certificate: Some(first.into()),
+        others,
+        ..Facts::default()
+    };
+    let broken = || Some(Failure::new(Reason::Io, "one of two cannot be read"));
+    for source in [Source::File, Source::Profile] {
+        let mut tenant = Tenant::new(&[source]);
+        tenant.learn(source, Outcome::success(facts(certificate(T2, 365), vec![certificate(T1, 100)])));
+        assert_eq!(tenant.pin(), None, "nobody knows which one is right");
+        let partly = Outcome { facts: Some(facts(certificate(T1, 100), vec![])), failure: broken() };
+        tenant.learn(source, partly);
+        assert_eq!(tenant.pin(), None, "{source}: the other one is not gone");
+        assert_eq!(candidates(&tenant.memory, &tenant.expectations), [topic(T1), topic(T2)]);
+        tenant.learn(source, Outcome::success(facts(certificate(T2, 365), vec![])));
+        assert_eq!(tenant.pin(), Some(T2), "all of it was read, and the other one is gone");
+    }
+}
+
+#[test]
 fn a_topic_that_is_none_of_device_management_is_not_pinned() {
     let mut tenant = Tenant::new(&[Source::Api]);
     tenant.learn(Source::Api, told("N/A"));
