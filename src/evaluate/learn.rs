@@ -22,6 +22,9 @@ pub(super) const MOST_SEEN: usize = 64;
 /// A notice that gives more days than this is not about a certificate that lives for one year.
 const MOST_DAYS: i64 = 400;
 
+/// What was reckoned longer ago than this is about the certificate of the year before.
+const RECENT: TimeDelta = TimeDelta::days(180);
+
 /// The sources whose topic can become the pin, the most truthful first.
 const PINNING: [Source; 3] = [Source::Api, Source::Profile, Source::File];
 
@@ -267,15 +270,19 @@ fn is_older(certificate: &PushCertificate, known: &PushCertificate) -> bool {
 /// day at different hours, and an end that jumps with them would be a new one at every poll.
 fn reckon(estimate: &mut Option<Box<Estimate>>, notices: &Notices, at: DateTime<Utc>) {
     let midnight = at.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
-    let told = if notices.contains_key(&Notice::Expired) {
-        // It has ended; when, nobody says. An end that is past already stays.
-        let past = estimate.as_ref().map(|known| known.not_after).filter(|end| *end <= at);
-        Some(past.unwrap_or(midnight))
-    } else {
-        let days = notices.get(&Notice::WillExpire).copied().flatten();
-        days.filter(|days| (0..=MOST_DAYS).contains(days)).map(|days| midnight + TimeDelta::days(days))
-    };
-    let Some(told) = told else { return };
+    if notices.contains_key(&Notice::Expired) {
+        // It has ended; when, nobody says. An end that is past already stays, if it is not that of the certificate before; one
+        // that is still to come was reckoned wrong, be it by an hour.
+        let past = |known: &&mut Box<Estimate>| known.not_after <= at && at - known.told < RECENT;
+        match estimate.as_mut().filter(past) {
+            Some(known) => known.told = at,
+            None => *estimate = Some(Box::new(Estimate { not_after: midnight, told: at })),
+        }
+        return;
+    }
+    let days = notices.get(&Notice::WillExpire).copied().flatten();
+    let days = days.filter(|days| (0..=MOST_DAYS).contains(days));
+    let Some(told) = days.map(|days| midnight + TimeDelta::days(days)) else { return };
     match estimate {
         Some(known) if (known.not_after - told).abs() <= TimeDelta::days(1) => known.told = at,
         _ => *estimate = Some(Box::new(Estimate { not_after: told, told: at })),

@@ -41,6 +41,27 @@ fn an_expired_notice_without_a_date_ends_it_today() {
 }
 
 #[test]
+fn an_expired_notice_is_believed_before_any_estimate() {
+    let mut world = World::new(&[Source::Api]);
+    // Told early on a day and once only: the end that is reckoned from it is some hours late.
+    world.learn(Source::Api, notices(&[(Notice::WillExpire, Some(31))]), at(0));
+    let midnight = at(0).date_naive().and_time(NaiveTime::MIN).and_utc();
+    let hour = midnight + TimeDelta::days(30) + TimeDelta::hours(10);
+    assert_eq!(world.report(hour).phase, Phase::Renew);
+    world.learn(Source::Api, notices(&[(Notice::Expired, None)]), hour);
+    let report = world.report(hour);
+    assert_eq!((report.phase, report.level), (Phase::Expired, Level::Critical));
+    let first = end(&report);
+    world.learn(Source::Api, notices(&[(Notice::Expired, None)]), hour + TimeDelta::days(2));
+    assert_eq!(end(&world.report(hour + TimeDelta::days(2))), first, "and it ended once");
+    // A year later, where nobody saw that it will end: it is another certificate that ended.
+    let next = hour + TimeDelta::days(365);
+    world.learn(Source::Api, notices(&[(Notice::Expired, None)]), next);
+    let report = world.report(next);
+    assert!(report.phase == Phase::Expired && end(&report) > next - TimeDelta::days(1), "{:?}", report.phase);
+}
+
+#[test]
 fn a_notice_beside_a_file_that_says_otherwise_is_a_finding_and_both_are_told() {
     let mut world = World::new(&[Source::Api, Source::File]);
     world.learn(Source::File, told(certificate(T1, "0A01", -165, 365)), at(0));
