@@ -137,8 +137,9 @@ fn known(
     let life = match certificate.not_before {
         Some(not_before) => Some(not_after - not_before),
         // Without a start the moment of the change serves, if the change was watched: from the last sight of the old
-        // certificate to the end of the new one is the longest that the new one can serve here.
-        None => replaced.map(|replaced| not_after - replaced.last_seen),
+        // certificate to the end of the new one is the longest that the new one can serve here. An old one that came back for
+        // a while changes nothing of that.
+        None => replaced.zip(this).map(|(replaced, this)| not_after - replaced.last_seen.min(this.first_seen)),
     };
     Effective::Known(Box::new(Known {
         source,

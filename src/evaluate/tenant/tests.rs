@@ -243,6 +243,20 @@ fn answers_by_turns_are_a_remark_and_no_second_renewal() {
 }
 
 #[test]
+fn a_renewal_that_is_uploaded_again_after_a_step_back_lives_no_shorter() {
+    let mut world = World::new(&[Source::Api]);
+    let (old, new) = (certificate(T1, "0A01", 0, 365), certificate(T1, "0A02", 301, 365));
+    world.learn(Source::Api, told_by_intune(old.clone()), at(300));
+    world.learn(Source::Api, told_by_intune(new.clone()), at(301));
+    for day in 302..330 {
+        world.learn(Source::Api, told_by_intune(old.clone()), at(day));
+    }
+    assert_eq!(findings(&world.report(at(329))), [Finding::RolledBack]);
+    world.learn(Source::Api, told_by_intune(new), at(330));
+    assert_eq!(findings(&world.report(at(330))), []);
+}
+
+#[test]
 fn a_renewal_that_lives_too_short_is_found_with_and_without_a_start() {
     let mut world = World::new(&[Source::Api]);
     world.learn(Source::Api, told_by_intune(certificate(T1, "0A01", 0, 365)), at(300));
