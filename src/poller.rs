@@ -178,7 +178,8 @@ fn rest(job: &Job, around: &Surroundings) -> Duration {
     let memory = around.store.memory(&job.tenant);
     let state = memory.as_ref().and_then(|memory| memory.sources.get(&job.poll.source()));
     let Some(last_success) = state.and_then(|state| state.last_success) else { return Duration::ZERO };
-    let age = (around.clock.now() - last_success).to_std().unwrap_or_default();
+    // A success that is still to come was dated by a clock that was ahead, and counts for nothing.
+    let Ok(age) = (around.clock.now() - last_success).to_std() else { return Duration::ZERO };
     job.interval.saturating_sub(age)
 }
 

@@ -361,4 +361,12 @@ async fn a_daily_source_is_asked_once_a_day_over_restarts() {
         schedule.end().await;
     }
     assert_eq!(fake.count(), 1);
+    // A success that a clock which was ahead dated is none.
+    let now = around.clock.clone();
+    let behind = Surroundings { clock: Clock::from_fn(move || now.now() - TimeDelta::days(400)), ..around };
+    let (schedule, round) = (Schedule::new(Arc::new(behind)), Arc::new(FirstRound::new(1)));
+    schedule.start(daily, Duration::ZERO, round);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(fake.count(), 2);
+    schedule.end().await;
 }
