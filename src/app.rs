@@ -203,6 +203,9 @@ impl Daemon {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let config = running.borrow().config.clone();
         let mut changes = watch::Changes::new(&config).await;
+        let clock = options.clock.clone();
+        // Whether the configuration was taken in by a clock that cannot be right.
+        let mut is_undated = !clock.moment().is_plausible();
         let mut reloading = Reloading { options, store: store.clone(), running };
         tokio::pin!(shutdown);
         let ended = loop {
@@ -229,6 +232,11 @@ impl Daemon {
                 }
                 _ = look.tick() => {
                     store.refresh().await;
+                    // What left the configuration while the clock was wrong is noticed now.
+                    if is_undated && clock.moment().is_plausible() {
+                        is_undated = false;
+                        store.configure(&reloading.running.borrow().config.clone(), clock.moment());
+                    }
                     continue;
                 }
             };
@@ -245,6 +253,7 @@ impl Daemon {
             };
             match &result {
                 Ok(()) => {
+                    is_undated |= !clock.moment().is_plausible();
                     let config = reloading.running.borrow().config.clone();
                     changes = tokio::select! {
                         () = &mut shutdown => break None,

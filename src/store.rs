@@ -387,12 +387,13 @@ impl Store {
                     dirty.sources.extend(memory.sources.keys().map(|source| (tenant.name.clone(), *source)));
                 }
             }
-            // A clock that cannot be right dates nothing; what left is noticed when it is right again.
-            if !moment.is_plausible() {
-                return;
-            }
             let active: BTreeSet<TenantName> =
                 config.tenants.values().filter(|tenant| !tenant.retired).map(|tenant| tenant.name.clone()).collect();
+            // A clock that cannot be right dates nothing; what left is noticed when this is called again and it is right.
+            if !moment.is_plausible() {
+                snapshot.configured.extend(active);
+                return;
+            }
             for name in snapshot.configured.iter().filter(|name| !config.tenants.contains_key(*name)) {
                 snapshot.missing.entry(name.clone()).or_insert(now);
             }

@@ -254,6 +254,21 @@ async fn a_wrong_clock_at_the_start_drops_no_missing_tenant() {
     assert_eq!(crate::evaluate::evaluate(&store.snapshot(), &config, moment).missing, 1);
 }
 
+#[tokio::test]
+async fn a_tenant_that_came_while_the_clock_was_wrong_is_missed_when_it_leaves() {
+    let store = Store::in_memory(Contents::default());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.yaml");
+    let load = |tenants: &str| {
+        std::fs::write(&file, format!("store: 'sqlite::memory:'\ntenants: {tenants}\n")).unwrap();
+        config::load(&file, &BTreeMap::new(), None).unwrap()
+    };
+    store.configure(&load("[{ name: acme }]"), Moment { now: DateTime::UNIX_EPOCH, built: at(0) });
+    let (config, moment) = (load("[]"), Moment { now: at(4), built: at(0) });
+    store.configure(&config, moment);
+    assert_eq!(crate::evaluate::evaluate(&store.snapshot(), &config, moment).missing, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_writer_that_hangs_or_is_gone_gives_no_answer() {
     let answers = async |store: &Store| tokio::time::timeout(Duration::from_secs(600), store.answers()).await;
