@@ -196,11 +196,18 @@ impl Client {
         result
     }
 
-    async fn read(&self, mut response: reqwest::Response, now: DateTime<Utc>) -> Result<Answer, Failure> {
-        let status = response.status();
+    /// What an answer tells before its body.
+    fn head(&self, response: &reqwest::Response, now: DateTime<Utc>) -> Result<Answer, Failure> {
+        let (status, headers) = (response.status(), response.headers());
         if status.is_redirection() {
-            return Err(failure::moved(&self.origin, status.as_u16(), response.headers().get(LOCATION)));
+            return Err(failure::moved(&self.origin, status.as_u16(), headers.get(LOCATION)));
         }
+        let (status, retry_after) = (status.as_u16(), retry_after(headers, now));
+        Ok(Answer { status, retry_after, headers: headers.clone(), ..Answer::default() })
+    }
+
+    async fn read(&self, mut response: reqwest::Response, now: DateTime<Utc>) -> Result<Answer, Failure> {
+        let head = self.head(&response, now)?;
         let too_long = || {
             let (host, limit) = (self.origin.host(), self.body_limit);
             Failure::new(Reason::Malformed, format!("the answer of {host} is longer than {limit} bytes"))
@@ -208,8 +215,6 @@ impl Client {
         if response.content_length().is_some_and(|length| length > self.body_limit as u64) {
             return Err(too_long());
         }
-        let headers = response.headers().clone();
-        let retry_after = retry_after(&headers, now);
         // Reserved at once where the length is told: a buffer that grows leaves copies of its start behind.
         let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
         let mut body = Vec::with_capacity(expected);
@@ -219,7 +224,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status: status.as_u16(), retry_after, headers, body: body.into() })
+        Ok(Answer { body: body.into(), ..head })
     }
 
     fn failed(&self, error: &reqwest::Error) -> Failure {

@@ -12,9 +12,6 @@ use super::{Answer, Client, Origin};
 use crate::config::Network;
 use crate::model::{Failure, Reason};
 
-/// More of an answer is not read.
-const BODY_LIMIT: usize = 64 * 1024;
-
 /// What may take a message.
 #[derive(Debug)]
 pub struct Errand {
@@ -35,7 +32,7 @@ impl Errand {
             return Err(malformed("must not hold a user name or a password"));
         }
         let origin = Origin::parse(&url.origin().ascii_serialization()).map_err(|why| malformed(&why))?;
-        let client = Client::new(origin, &Arc::new(network.clone()), timeout).with_body_limit(BODY_LIMIT);
+        let client = Client::new(origin, &Arc::new(network.clone()), timeout);
         Ok(Self { client, url })
     }
 
@@ -58,7 +55,8 @@ impl Errand {
         self.client.origin().host()
     }
 
-    /// Sends it, once: whoever took it and gave no answer must not get it twice by our doing.
+    /// Sends it, once: whoever took it and gave no answer must not get it twice by our doing. The status is the answer: what
+    /// may follow it is not read, for where that breaks off the message was taken all the same.
     ///
     /// # Errors
     ///
@@ -90,13 +88,10 @@ impl Errand {
             if let Some(body) = body {
                 request = request.body(body);
             }
-            client.read(request.send().await.map_err(|error| client.failed(&error))?, now).await
+            client.head(&request.send().await.map_err(|error| client.failed(&error))?, now)
         };
         tokio::time::timeout(client.timeout, exchange).await.unwrap_or_else(|_| {
-            Err(Failure::new(
-                Reason::Timeout,
-                format!("{} gave no whole answer within {:?}", self.host(), client.timeout),
-            ))
+            Err(Failure::new(Reason::Timeout, format!("{} gave no answer within {:?}", self.host(), client.timeout)))
         })
     }
 }
