@@ -4,10 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
 use super::{Refusal, web};
 use crate::config::Network;
@@ -17,11 +16,18 @@ use crate::notify::message::Message;
 use crate::provider::http::tls_trouble;
 use crate::secret::SecretFile;
 
-/// What one answer of a server may take: some let strangers wait on purpose.
-const ANSWER: Duration = Duration::from_secs(20);
+/// What the connection may take.
+const CONNECT: Duration = Duration::from_secs(20);
 
-/// What one message may take in all.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// What it may take until the server is ready for a mail, with its greeting, TLS and the login: some let strangers wait on purpose.
+const READY: Duration = Duration::from_secs(60);
+
+/// What it may take until the server has taken the mail on. Many look into it before they say so, and whoever goes away before they
+/// do sends it twice (RFC 5321, 4.5.3.2.6, which would wait for ten minutes).
+const TAKEN: Duration = Duration::from_secs(180);
+
+/// What the goodbye may take. The mail was taken by then.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Sends a mail to all who are named, in one transaction: when this returns well, the server has taken it on.
 pub(super) async fn send(
@@ -31,40 +37,73 @@ pub(super) async fn send(
     message: &Message,
 ) -> Result<(), Refusal> {
     let mail = mail(settings, message)?;
-    let transport = transport(settings, password, network).await?;
     let place = format!("{}:{}", settings.host, settings.port);
-    match tokio::time::timeout(PATIENCE, transport.send(mail)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(refusal(&place, &error)),
-        Err(_) => {
-            Err(Failure::new(Reason::Timeout, format!("{place} did not take the mail within {PATIENCE:?}")).into())
-        }
+    let late = |what: &str, limit: Duration| {
+        Refusal::from(Failure::new(Reason::Timeout, format!("{place} {what} within {limit:?}")))
+    };
+    let ready = tokio::time::timeout(READY, connection(settings, password, network));
+    let mut connection =
+        ready.await.map_err(|_| late("was not ready for a mail", READY))?.map_err(|error| match error {
+            Trouble::Ours(failure) => failure.into(),
+            Trouble::Smtp(error) => refusal(&place, &error),
+        })?;
+    let text = mail.formatted();
+    let taken = tokio::time::timeout(TAKEN, connection.send(mail.envelope(), &text));
+    taken.await.map_err(|_| late("did not take the mail", TAKEN))?.map_err(|error| refusal(&place, &error))?;
+    // Whether it answers to that says nothing of the mail.
+    let _ = tokio::time::timeout(GOODBYE, connection.quit()).await;
+    Ok(())
+}
+
+/// Why there is no connection.
+enum Trouble {
+    Ours(Failure),
+    Smtp(lettre::transport::smtp::Error),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Ours(failure)
     }
 }
 
-async fn transport(
+impl From<lettre::transport::smtp::Error> for Trouble {
+    fn from(error: lettre::transport::smtp::Error) -> Self {
+        Self::Smtp(error)
+    }
+}
+
+/// A connection over which a mail can be sent. Driven here and not by the transport of the library, which takes the answer to its
+/// goodbye for a part of the mail's.
+async fn connection(
     settings: &Smtp,
     password: Option<SecretFile>,
     network: &Network,
-) -> Result<AsyncSmtpTransport<Tokio1Executor>, Failure> {
-    let tls = match settings.tls {
-        SmtpTls::None => Tls::None,
-        SmtpTls::Starttls => Tls::Required(parameters(settings, network).await?),
-        SmtpTls::Implicit => Tls::Wrapper(parameters(settings, network).await?),
-    };
+) -> Result<AsyncSmtpConnection, Trouble> {
     // It introduces itself by the domain it writes from: its own name means nothing outside.
     let domain = settings.from.trim_end_matches('>').rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
-        .port(settings.port)
-        .tls(tls)
-        .hello_name(ClientId::Domain(domain.to_owned()))
-        .timeout(Some(ANSWER));
-    if let (Some(username), Some(file)) = (&settings.username, password) {
-        let secret = file.fetch().await?;
-        let password = web::text_of(&secret, &file)?;
-        builder = builder.credentials(Credentials::new(username.clone(), password.to_owned()));
+    let hello = ClientId::Domain(domain.to_owned());
+    let tls = match settings.tls {
+        SmtpTls::None => None,
+        SmtpTls::Starttls | SmtpTls::Implicit => Some(parameters(settings, network).await?),
+    };
+    let (wrapper, later) = if settings.tls == SmtpTls::Implicit { (tls, None) } else { (None, tls) };
+    let credentials = match (&settings.username, password) {
+        (Some(username), Some(file)) => {
+            let secret = file.fetch().await?;
+            Some(Credentials::new(username.clone(), web::text_of(&secret, &file)?.to_owned()))
+        }
+        _ => None,
+    };
+    let server = (settings.host.as_str(), settings.port);
+    let mut connection = AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, wrapper, None).await?;
+    if let Some(tls) = later {
+        connection.starttls(tls, &hello).await?;
     }
-    Ok(builder.build())
+    if let Some(credentials) = &credentials {
+        connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+    }
+    Ok(connection)
 }
 
 async fn parameters(settings: &Smtp, network: &Network) -> Result<TlsParameters, Failure> {
