@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +36,7 @@ const PACE: Duration = Duration::from_secs(10);
 const HOLD: Duration = Duration::from_secs(90);
 
 /// So many messages are sent to one channel in one round at most, so that the next look is not far.
-const WAVES: usize = 30;
+const MOST: usize = 30;
 
 /// Who scraped the metrics within this long may tell people, too.
 const SCRAPED: TimeDelta = TimeDelta::hours(1);
@@ -56,7 +58,7 @@ pub struct Notifier {
     /// What is told of this process alone, where others may be well: that it cannot reach the store. In memory, since that is away.
     own: Ledger,
     held_until: Option<Instant>,
-    channels: BTreeMap<ChannelKind, Channel>,
+    channels: BTreeMap<ChannelKind, Arc<Channel>>,
     settings: Option<Notify>,
     heart: Heart,
     post: Post,
@@ -64,6 +66,16 @@ pub struct Notifier {
     /// What was told could not be kept in the last round.
     is_unkept: bool,
     stop: CancellationToken,
+}
+
+/// A message, and what became of it.
+struct Sent {
+    kind: ChannelKind,
+    /// Of the ledger of all, not of what is told of this process alone.
+    is_of_all: bool,
+    number: u64,
+    message: Message,
+    result: Result<(), Refusal>,
 }
 
 /// What one look needs, to be taken to another thread.
@@ -154,12 +166,9 @@ impl Notifier {
         if self.ledger.is_none() || self.stop.is_cancelled() || is_off {
             return;
         }
-        // The messages before it may have taken longer than the lease.
-        match self.store.hold_notices(HOLD).await {
-            Ok(Hold::Mine) => {}
-            // What another one told meanwhile must be read first.
-            Ok(Hold::Anew | Hold::Others) => return self.ledger = None,
-            Err(_) => return,
+        // The messages before it may have taken their time.
+        if !self.hold_on().await {
+            return;
         }
         let (store, clock, host) = (&self.store, &self.clock, self.instance.as_str());
         let result = self.post.send(&post::Around { store, clock, running, settings, host }).await;
@@ -176,7 +185,7 @@ impl Notifier {
         self.channels = settings
             .iter()
             .flat_map(|settings| settings.channels.iter().map(|(kind, channel)| (*kind, channel, &settings.network)))
-            .map(|(kind, channel, network)| (kind, Channel::new(&channel.place, network)))
+            .map(|(kind, channel, network)| (kind, Arc::new(Channel::new(&channel.place, network))))
             .collect();
         let names = self.channels.keys().map(|kind| kind.as_str());
         let heartbeat = settings.and_then(|settings| settings.heartbeat.as_ref()).map(|_| HEARTBEAT);
@@ -276,34 +285,64 @@ impl Notifier {
         }
     }
 
-    /// Sends what is due, to all channels at once and to each in its order.
+    /// Sends what is due, to all channels at once and to each in its order. That something was taken is kept at once, whatever the
+    /// other channels wait for.
     async fn send(&mut self, policy: &Policy) {
-        for _ in 0..WAVES {
-            let now = self.clock.now();
-            let due = |ledger: &Ledger, kind: ChannelKind| {
-                ledger.due(kind, policy, now).map(|(number, message)| (number, message.clone()))
+        let mut left: BTreeMap<ChannelKind, usize> = self.channels.keys().map(|kind| (*kind, MOST)).collect();
+        let mut under_way = FuturesUnordered::new();
+        for kind in left.keys() {
+            under_way.extend(self.next(*kind, policy, true));
+        }
+        let mut is_ours = true;
+        let mut renewal = self.held_until.unwrap_or_else(|| Instant::now() + HOLD / 2);
+        while !under_way.is_empty() {
+            let sent = tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(renewal) => None,
+                sent = under_way.next() => sent,
             };
-            let wave: Vec<(ChannelKind, bool, u64, Message)> = self
-                .channels
-                .keys()
-                .filter_map(|kind| {
-                    let of_all = self.ledger.as_ref().and_then(|ledger| due(ledger, *kind));
-                    let found = of_all.map(|found| (true, found)).or_else(|| Some((false, due(&self.own, *kind)?)));
-                    found.map(|(is_of_all, (number, message))| (*kind, is_of_all, number, message))
-                })
-                .collect();
-            if wave.is_empty() || self.stop.is_cancelled() {
-                return;
-            }
-            let sends = wave.iter().filter_map(|(kind, _, _, message)| {
-                let channel = self.channels.get(kind)?;
-                Some(async move { channel.send(*kind, message, now).await })
-            });
-            let results = futures::future::join_all(sends).await;
-            for ((kind, is_of_all, number, message), result) in wave.into_iter().zip(results) {
-                self.acknowledge(kind, is_of_all, number, &message, result);
-            }
+            let Some(Sent { kind, is_of_all, number, message, result }) = sent else {
+                is_ours = self.hold_on().await;
+                renewal = Instant::now() + if is_ours { HOLD / 2 } else { PACE };
+                continue;
+            };
+            self.acknowledge(kind, is_of_all, number, &message, result);
             self.keep().await;
+            if let Some(left) = left.get_mut(&kind).filter(|left| **left > 1)
+                && !self.stop.is_cancelled()
+            {
+                *left -= 1;
+                under_way.extend(self.next(kind, policy, is_ours));
+            }
+        }
+    }
+
+    /// The next message to a channel, on its way; where others send, of this process alone.
+    fn next(&self, kind: ChannelKind, policy: &Policy, is_ours: bool) -> Option<impl Future<Output = Sent> + use<>> {
+        let now = self.clock.now();
+        let due = |ledger: &Ledger| ledger.due(kind, policy, now).map(|(number, message)| (number, message.clone()));
+        let of_all = self.ledger.as_ref().filter(|_| is_ours).and_then(due).map(|found| (true, found));
+        let (is_of_all, (number, message)) = of_all.or_else(|| Some((false, due(&self.own)?)))?;
+        let channel = Arc::clone(self.channels.get(&kind)?);
+        Some(async move {
+            let result = channel.send(kind, &message, now).await;
+            Sent { kind, is_of_all, number, message, result }
+        })
+    }
+
+    /// Sees to it that nobody else sends while this process does; false if it may not begin anything. Where another one sends, what
+    /// that told must be read first; where the database does not answer, what was told here is still to be kept.
+    async fn hold_on(&mut self) -> bool {
+        match self.store.hold_notices(HOLD).await {
+            Ok(Hold::Mine) => {
+                self.held_until = Some(Instant::now() + HOLD / 2);
+                true
+            }
+            Ok(Hold::Anew | Hold::Others) => {
+                self.ledger = None;
+                false
+            }
+            Err(_) => false,
         }
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod letter;
 pub(crate) mod mail;
+pub(crate) mod slow;
 
 use apnswatch::model::Reason;
 use serde_json::{Value, json};

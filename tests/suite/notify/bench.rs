@@ -147,6 +147,11 @@ impl World {
         self.notifier.round(&self.running).await;
     }
 
+    /// Where it keeps what was told.
+    pub(super) fn store(&self) -> Store {
+        self.store.clone()
+    }
+
     /// How it stands with the letters.
     pub(crate) fn letter(&self) -> LetterReport {
         let now = clock(&self.seconds).now();
