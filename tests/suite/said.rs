@@ -253,8 +253,12 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
     let kim = Person::new(&daemon, "kim");
     let other = topic("elsewhere");
     let past = (now() - TimeDelta::days(1)).format("%Y-%m-%d").to_string();
-    let late = (now() + TimeDelta::days(101)).format("%Y-%m-%d").to_string();
-    let close = (now() + TimeDelta::days(98)).format("%Y-%m-%d").to_string();
+    // The certificate ends 100 days and an hour from now, which may be on another day than 100 days from now.
+    let before_the_end = |days: i64| {
+        let end = now() + TimeDelta::days(100) + TimeDelta::hours(1);
+        (end - TimeDelta::days(days)).format("%Y-%m-%d").to_string()
+    };
+    let (late, close) = (before_the_end(-1), before_the_end(2));
     let soon = (now() + TimeDelta::days(3)).format("%Y-%m-%d").to_string();
     let wests = pem(&topic("west"), "0E03", 365);
     let foreign = pem(&other, "0E01", 365);
