@@ -144,6 +144,7 @@ impl Ledger {
     /// Takes in what stands now, and puts what is to be told into the outboxes of the channels.
     pub fn step(&mut self, news: &News<'_>, policy: &Policy, now: DateTime<Utc>) {
         self.keep_channels(policy);
+        self.set_back(news, policy, now);
         self.take_in(news, now);
         self.end(news, policy, now);
         self.open(news, policy, now);
@@ -192,6 +193,23 @@ impl Ledger {
                     name.clone_from(present);
                 }
             }
+        }
+    }
+
+    /// What was dated by a clock that was ahead, if only for one round, must not keep anybody waiting until then.
+    fn set_back(&mut self, news: &News<'_>, policy: &Policy, now: DateTime<Utc>) {
+        for entry in self.entries.values_mut() {
+            entry.gone = entry.gone.map(|gone| gone.min(now));
+        }
+        for thread in self.threads.values_mut() {
+            thread.opened = thread.opened.min(now);
+            // By a clock that was set back to long ago, everything would be due again once that is right.
+            if is_timed(news, &thread.key) {
+                thread.repeat_at = thread.repeat_at.min(now + repeat_after(&thread.key, policy));
+            }
+        }
+        if news.is_clock_plausible() {
+            self.listed = self.listed.map(|listed| listed.min(now));
         }
     }
 
@@ -331,7 +349,10 @@ impl Ledger {
             .threads
             .iter()
             .filter(|(_, thread)| {
-                thread.repeat_at <= now && !thread.key.is_drill() && may_tell(&thread.key, policy, now)
+                thread.repeat_at <= now
+                    && !thread.key.is_drill()
+                    && is_timed(news, &thread.key)
+                    && may_tell(&thread.key, policy, now)
             })
             .map(|(number, _)| *number)
             .collect();
@@ -355,7 +376,7 @@ impl Ledger {
     /// Once a week: what is to be planned, and what nobody knows.
     fn list(&mut self, news: &News<'_>, policy: &Policy, now: DateTime<Utc>) {
         let last = *self.listed.get_or_insert(now);
-        if !office::is_list_due(policy.office.as_ref(), last, now) {
+        if !news.is_clock_plausible() || !office::is_list_due(policy.office.as_ref(), last, now) {
             return;
         }
         self.listed = Some(now);
@@ -421,6 +442,11 @@ impl Ledger {
 /// Warnings wait for people; a drill does not, for somebody waits for it.
 fn may_tell(key: &Key, policy: &Policy, now: DateTime<Utc>) -> bool {
     key.tier() != Tier::Warning || key.is_drill() || office::is_open(policy.office.as_ref(), now)
+}
+
+/// Whether anybody can say that it is time to repeat it. By a clock that cannot be right only that is repeated.
+fn is_timed(news: &News<'_>, key: &Key) -> bool {
+    news.is_clock_plausible() || key.alert == "ApnswatchClockImplausible"
 }
 
 fn repeat_after(key: &Key, policy: &Policy) -> TimeDelta {

@@ -367,6 +367,11 @@ impl<'a> News<'a> {
         }
     }
 
+    /// Whether the clock can be right.
+    pub(super) fn is_clock_plausible(&self) -> bool {
+        self.facts.report.clock_plausible
+    }
+
     pub(super) fn tenant(&self, name: &str) -> Option<&'a TenantReport> {
         let tenants = &self.facts.report.tenants;
         let at = tenants.binary_search_by(|tenant| tenant.name.as_str().cmp(name)).ok()?;

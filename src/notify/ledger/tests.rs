@@ -417,3 +417,57 @@ fn a_row_that_cannot_be_read_costs_no_other() {
     rows.remove("head ");
     assert!(Ledger::from_rows(&rows).is_none());
 }
+
+#[test]
+fn a_clock_that_was_ahead_for_one_round_silences_nothing() {
+    // Such a clock may be taken for right, or be known to be wrong.
+    for is_plausible in [true, false] {
+        let mut world = World::new(3);
+        world.phase(0, Phase::Expired);
+        world.phase(1, Phase::Plan);
+        assert_eq!(world.wait(MINUTE * 10), [EXPIRED]);
+        let now = world.report.now;
+        world.report.whole.now = now + DAY * 365;
+        world.report.whole.clock_plausible = is_plausible;
+        world.phase(2, Phase::Expired);
+        let told = world.round();
+        if !is_plausible {
+            assert_eq!(told, [], "nobody can say that it is time for a repetition or a list");
+        }
+        world.report.whole.now = now;
+        world.report.whole.clock_plausible = true;
+        let told = world.wait(MINUTE * 10);
+        assert!(told.len() == 1 && told[0].starts_with("t0002, "), "what is new is told in its time: {told:?}");
+        let told = world.wait(HOUR * 4);
+        assert!(told.contains(&format!("Still: {EXPIRED}")), "{told:?}");
+        // Seen as gone by a clock that was ahead.
+        world.phase(0, Phase::Ok);
+        let now = world.report.now;
+        world.report.whole.now = now + DAY * 365;
+        world.round();
+        world.report.whole.now = now;
+        let told = world.wait(MINUTE * 6);
+        assert!(told.iter().any(|title| title.starts_with("Ended: t0000: ")), "{told:?}");
+        let told = world.wait(at("2026-09-14T08:30:00Z") - world.report.now);
+        assert!(told.iter().any(|title| title.starts_with("The week's list: ")), "{told:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_cannot_be_right_is_told_again_and_nothing_else_is() {
+    let mut world = World::new(1);
+    world.phase(0, Phase::Expired);
+    assert_eq!(world.wait(MINUTE * 10), [EXPIRED]);
+    world.pace = MINUTE * 5;
+    let now = world.report.now;
+    // The clock of the machine begins anew.
+    world.report.whole.now = at("1970-01-01T00:00:00Z");
+    world.report.whole.clock_plausible = false;
+    let clock = "host: The clock of the machine that runs apnswatch cannot be right";
+    assert_eq!(world.wait(DAY * 2), [clock.to_owned(), format!("Still: {clock}")]);
+    world.report.whole.now = now;
+    world.report.whole.clock_plausible = true;
+    world.pace = MINUTE;
+    let told = world.wait(HOUR);
+    assert_eq!(told, [format!("Ended: {clock}")], "a repetition that was due much later is not due now");
+}
