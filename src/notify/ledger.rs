@@ -17,7 +17,7 @@ pub use self::outbox::{Delivery, Parcel};
 use super::channel::ChannelKind;
 use super::key::{Key, Severity, Tier};
 use super::message::{self, Kind, Message, NAMED};
-use super::news::{Fate, Hush, News};
+use super::news::{self, Fate, Hush, News};
 use super::office::{self, OfficeHours};
 use crate::model::TenantName;
 use crate::words;
@@ -227,6 +227,11 @@ impl Ledger {
     /// Ends what is over.
     fn end(&mut self, news: &News<'_>, policy: &Policy, now: DateTime<Utc>) {
         let mut ended: BTreeSet<u64> = BTreeSet::new();
+        let is_explained = |(key, entry): &(&Key, &Entry)| {
+            let is_told = |other: &Key| self.entries.get(other).is_some_and(|other| other.thread.is_some());
+            entry.hush == Some(Hush::Explained) && news::better(key).iter().any(is_told)
+        };
+        let explained: BTreeSet<Key> = self.entries.iter().filter(is_explained).map(|(key, _)| key.clone()).collect();
         let threads = &mut self.threads;
         self.entries.retain(|key, entry| {
             if news.standing.contains_key(key) {
@@ -243,7 +248,7 @@ impl Ledger {
             if now - gone < patience {
                 return true;
             }
-            let is_quiet = fate == Fate::Superseded || entry.hush == Some(Hush::Explained) || news.is_muted(key);
+            let is_quiet = fate == Fate::Superseded || explained.contains(key) || news.is_muted(key);
             if let Some(thread) = threads.get_mut(&number) {
                 thread.is_loud |= !is_quiet;
                 thread.unwatched += usize::from(fate == Fate::Unwatched);

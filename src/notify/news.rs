@@ -385,6 +385,21 @@ impl<'a> News<'a> {
     }
 }
 
+/// What says better what a condition says, where [`Hush::Explained`] is why that is not told. Nobody heard of it until it was told
+/// itself.
+pub(super) fn better(key: &Key) -> Vec<Key> {
+    match key.alert.as_str() {
+        "ApnsSourceFailing" => vec![Key { alert: "ApnsCredentialRejected".to_owned(), ..key.clone() }],
+        "ApnsMdmNotice" => {
+            let labels = ["tenant", "mdm"].map(|name| (name, key.label(name).unwrap_or_default()));
+            [Severity::Critical, Severity::Warning]
+                .map(|severity| Key::new("ApnsCertificateExpiry", severity, &labels))
+                .to_vec()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// The source without which nobody can say whether it is over.
 fn teller<'k>(key: &'k Key, tenant: &TenantReport) -> Option<&'k str> {
     match key.alert.as_str() {

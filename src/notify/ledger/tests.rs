@@ -1,7 +1,8 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::model::{Drill, DrillSeverity, Phase, Reason};
+use crate::evaluate::tenant::SourceReport;
+use crate::model::{Drill, DrillSeverity, Notice, Phase, Reason, Source};
 use crate::notify::sample::{World, at, heal, hurt, tokens};
 
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
@@ -470,4 +471,51 @@ fn a_clock_that_cannot_be_right_is_told_again_and_nothing_else_is() {
     world.pace = MINUTE;
     let told = world.wait(HOUR);
     assert_eq!(told, [format!("Ended: {clock}")], "a repetition that was due much later is not due now");
+}
+
+/// World of one tenant whose source timed out, which was told.
+fn outage() -> World {
+    let mut world = World::new(1);
+    hurt(tokens(&mut world.report.tenants[0]), Reason::Timeout);
+    assert_eq!(world.wait(HOUR * 2), ["t0000: A source of knowledge about a push certificate fails"]);
+    world
+}
+
+#[test]
+fn an_outage_whose_last_failure_was_a_refusal_that_nobody_heard_of_ends_aloud() {
+    let ended = "Ended: t0000: A source of knowledge about a push certificate fails";
+    let mut world = outage();
+    hurt(tokens(&mut world.report.tenants[0]), Reason::Auth);
+    assert_eq!(world.wait(MINUTE * 30), NOTHING, "the refusal must hold for longer");
+    heal(tokens(&mut world.report.tenants[0]));
+    assert_eq!(world.wait(HOUR * 2), [ended]);
+
+    // Whoever heard of the refusal hears that it is over, and of nothing else.
+    let mut world = outage();
+    hurt(tokens(&mut world.report.tenants[0]), Reason::Auth);
+    assert_eq!(world.wait(HOUR * 3), ["t0000: The MDM has refused our login for an hour"]);
+    heal(tokens(&mut world.report.tenants[0]));
+    assert_eq!(world.wait(HOUR * 2), ["Ended: t0000: The MDM has refused our login for an hour"]);
+}
+
+#[test]
+fn what_an_mdm_said_ends_aloud_unless_what_says_it_better_was_told() {
+    let say = |world: &mut World, notice: Option<Notice>| {
+        world.report.tenants[0].notices = Some(notice.into_iter().map(|notice| (notice, None)).collect());
+    };
+    let ended = "Ended: t0000: ".to_owned();
+    for is_told in [false, true] {
+        let mut world = World::new(1);
+        let api = SourceReport { source: Source::Api, ..tokens(&mut world.report.tenants[0]).clone() };
+        world.report.tenants[0].sources.push(SourceReport { told: Some(world.report.whole.now), ..api });
+        say(&mut world, Some(Notice::Expired));
+        assert_eq!(world.wait(HOUR * 2).len(), 1);
+        world.phase(0, Phase::Expired);
+        assert_eq!(world.wait(if is_told { MINUTE * 10 } else { MINUTE }).len(), usize::from(is_told));
+        say(&mut world, None);
+        world.phase(0, Phase::Ok);
+        let told = world.wait(HOUR);
+        assert!(told.len() == 1 && told[0].starts_with(&ended), "{told:?}");
+        assert_eq!(told[0].contains("has expired and its MDM"), is_told, "{told:?}");
+    }
 }
