@@ -4,6 +4,7 @@
 //! *thread*: one message when it begins, one at each repetition, one when the last of them is over. What nobody can judge now is not
 //! over. What was told stays told over restarts: whoever holds the ledger keeps its [`Ledger::rows`] on disk.
 
+mod end;
 mod outbox;
 mod rows;
 
@@ -17,13 +18,10 @@ pub use self::outbox::{Delivery, Parcel};
 use super::channel::ChannelKind;
 use super::key::{Key, Severity, Tier};
 use super::message::{self, Kind, Message, NAMED};
-use super::news::{self, Fate, Hush, News};
+use super::news::{Hush, News};
 use super::office::{self, OfficeHours};
 use crate::model::TenantName;
 use crate::words;
-
-/// What was told is over only after it has been gone for so long: what comes and goes is one thing.
-const GONE: TimeDelta = TimeDelta::minutes(5);
 
 /// What shows only now and then, as the alert rules look back for so long.
 const FLICKERS: [(&str, TimeDelta); 3] = [
@@ -221,52 +219,6 @@ impl Ledger {
             entry.since = entry.since.min(now);
             entry.gone = None;
             entry.hush = standing.hush;
-        }
-    }
-
-    /// Ends what is over.
-    fn end(&mut self, news: &News<'_>, policy: &Policy, now: DateTime<Utc>) {
-        let mut ended: BTreeSet<u64> = BTreeSet::new();
-        let is_explained = |(key, entry): &(&Key, &Entry)| {
-            let is_told = |other: &Key| self.entries.get(other).is_some_and(|other| other.thread.is_some());
-            entry.hush == Some(Hush::Explained) && news::better(key).iter().any(is_told)
-        };
-        let explained: BTreeSet<Key> = self.entries.iter().filter(is_explained).map(|(key, _)| key.clone()).collect();
-        let threads = &mut self.threads;
-        self.entries.retain(|key, entry| {
-            if news.standing.contains_key(key) {
-                return true;
-            }
-            let fate = news.fate(key);
-            if fate == Fate::Unjudged {
-                entry.gone = None;
-                return true;
-            }
-            let gone = *entry.gone.get_or_insert(now);
-            let Some(number) = entry.thread else { return now - gone < flicker(key) };
-            let patience = if key.is_drill() { TimeDelta::zero() } else { GONE.max(flicker(key)) };
-            if now - gone < patience {
-                return true;
-            }
-            let is_quiet = fate == Fate::Superseded || explained.contains(key) || news.is_muted(key);
-            if let Some(thread) = threads.get_mut(&number) {
-                thread.is_loud |= !is_quiet;
-                thread.unwatched += usize::from(fate == Fate::Unwatched);
-            }
-            ended.insert(number);
-            false
-        });
-        for entry in self.entries.values() {
-            if let Some(number) = entry.thread {
-                ended.remove(&number);
-            }
-        }
-        for number in ended {
-            let Some(thread) = self.threads.remove(&number) else { continue };
-            let (title, body) = message::ended(news, &thread.key, &thread.names, thread.total, thread.unwatched);
-            let message = self.message(Kind::Resolved, &thread.key, number, title, body, thread.total, now);
-            let link = news.link((thread.total == 1).then_some(&thread.key));
-            self.queue(Message { link, is_quiet: !thread.is_loud, ..message }, &thread.key, policy);
         }
     }
 
