@@ -178,6 +178,14 @@ impl LetterReport {
         self.newest()?.sent?.checked_add_signed(self.every)
     }
 
+    /// By when a reader has to confirm the newest letter, if it goes out now, before the alert comes: an earlier one that nobody
+    /// confirmed waits no longer for it.
+    #[must_use]
+    pub fn confirm_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let earlier = self.letters.iter().rev().skip(1).filter(|letter| !letter.is_confirmed);
+        earlier.map(Letter::until).fold(now + PATIENCE, DateTime::min)
+    }
+
     /// How it stands with the letters, in sentences for people.
     #[must_use]
     pub fn sentences(&self, now: DateTime<Utc>) -> Vec<String> {

@@ -4,6 +4,7 @@
 //! *thread*: one message when it begins, one at each repetition, one when the last of them is over. What nobody can judge now is not
 //! over. What was told stays told over restarts: whoever holds the ledger keeps its [`Ledger::rows`] on disk.
 
+mod end;
 mod outbox;
 mod rows;
 
@@ -17,13 +18,10 @@ pub use self::outbox::{Delivery, Parcel};
 use super::channel::ChannelKind;
 use super::key::{Key, Severity, Tier};
 use super::message::{self, Kind, Message, NAMED};
-use super::news::{Fate, Hush, News};
+use super::news::{Hush, News};
 use super::office::{self, OfficeHours};
 use crate::model::TenantName;
 use crate::words;
-
-/// What was told is over only after it has been gone for so long: what comes and goes is one thing.
-const GONE: TimeDelta = TimeDelta::minutes(5);
 
 /// What shows only now and then, as the alert rules look back for so long.
 const FLICKERS: [(&str, TimeDelta); 3] = [
@@ -144,6 +142,7 @@ impl Ledger {
     /// Takes in what stands now, and puts what is to be told into the outboxes of the channels.
     pub fn step(&mut self, news: &News<'_>, policy: &Policy, now: DateTime<Utc>) {
         self.keep_channels(policy);
+        self.set_back(news, policy, now);
         self.take_in(news, now);
         self.end(news, policy, now);
         self.open(news, policy, now);
@@ -195,6 +194,23 @@ impl Ledger {
         }
     }
 
+    /// What was dated by a clock that was ahead, if only for one round, must not keep anybody waiting until then.
+    fn set_back(&mut self, news: &News<'_>, policy: &Policy, now: DateTime<Utc>) {
+        for entry in self.entries.values_mut() {
+            entry.gone = entry.gone.map(|gone| gone.min(now));
+        }
+        for thread in self.threads.values_mut() {
+            thread.opened = thread.opened.min(now);
+            // By a clock that was set back to long ago, everything would be due again once that is right.
+            if is_timed(news, &thread.key) {
+                thread.repeat_at = thread.repeat_at.min(now + repeat_after(&thread.key, policy));
+            }
+        }
+        if news.is_clock_plausible() {
+            self.listed = self.listed.map(|listed| listed.min(now));
+        }
+    }
+
     fn take_in(&mut self, news: &News<'_>, now: DateTime<Utc>) {
         for (key, standing) in &news.standing {
             let fresh = || Entry { since: now, thread: None, gone: None, hush: None };
@@ -203,47 +219,6 @@ impl Ledger {
             entry.since = entry.since.min(now);
             entry.gone = None;
             entry.hush = standing.hush;
-        }
-    }
-
-    /// Ends what is over.
-    fn end(&mut self, news: &News<'_>, policy: &Policy, now: DateTime<Utc>) {
-        let mut ended: BTreeSet<u64> = BTreeSet::new();
-        let threads = &mut self.threads;
-        self.entries.retain(|key, entry| {
-            if news.standing.contains_key(key) {
-                return true;
-            }
-            let fate = news.fate(key);
-            if fate == Fate::Unjudged {
-                entry.gone = None;
-                return true;
-            }
-            let gone = *entry.gone.get_or_insert(now);
-            let Some(number) = entry.thread else { return now - gone < flicker(key) };
-            let patience = if key.is_drill() { TimeDelta::zero() } else { GONE.max(flicker(key)) };
-            if now - gone < patience {
-                return true;
-            }
-            let is_quiet = fate == Fate::Superseded || entry.hush == Some(Hush::Explained) || news.is_muted(key);
-            if let Some(thread) = threads.get_mut(&number) {
-                thread.is_loud |= !is_quiet;
-                thread.unwatched += usize::from(fate == Fate::Unwatched);
-            }
-            ended.insert(number);
-            false
-        });
-        for entry in self.entries.values() {
-            if let Some(number) = entry.thread {
-                ended.remove(&number);
-            }
-        }
-        for number in ended {
-            let Some(thread) = self.threads.remove(&number) else { continue };
-            let (title, body) = message::ended(news, &thread.key, &thread.names, thread.total, thread.unwatched);
-            let message = self.message(Kind::Resolved, &thread.key, number, title, body, thread.total, now);
-            let link = news.link((thread.total == 1).then_some(&thread.key));
-            self.queue(Message { link, is_quiet: !thread.is_loud, ..message }, &thread.key, policy);
         }
     }
 
@@ -331,7 +306,10 @@ impl Ledger {
             .threads
             .iter()
             .filter(|(_, thread)| {
-                thread.repeat_at <= now && !thread.key.is_drill() && may_tell(&thread.key, policy, now)
+                thread.repeat_at <= now
+                    && !thread.key.is_drill()
+                    && is_timed(news, &thread.key)
+                    && may_tell(&thread.key, policy, now)
             })
             .map(|(number, _)| *number)
             .collect();
@@ -355,7 +333,7 @@ impl Ledger {
     /// Once a week: what is to be planned, and what nobody knows.
     fn list(&mut self, news: &News<'_>, policy: &Policy, now: DateTime<Utc>) {
         let last = *self.listed.get_or_insert(now);
-        if !office::is_list_due(policy.office.as_ref(), last, now) {
+        if !news.is_clock_plausible() || !office::is_list_due(policy.office.as_ref(), last, now) {
             return;
         }
         self.listed = Some(now);
@@ -421,6 +399,11 @@ impl Ledger {
 /// Warnings wait for people; a drill does not, for somebody waits for it.
 fn may_tell(key: &Key, policy: &Policy, now: DateTime<Utc>) -> bool {
     key.tier() != Tier::Warning || key.is_drill() || office::is_open(policy.office.as_ref(), now)
+}
+
+/// Whether anybody can say that it is time to repeat it. By a clock that cannot be right only that is repeated.
+fn is_timed(news: &News<'_>, key: &Key) -> bool {
+    news.is_clock_plausible() || key.alert == "ApnswatchClockImplausible"
 }
 
 fn repeat_after(key: &Key, policy: &Policy) -> TimeDelta {

@@ -60,7 +60,9 @@ pub fn compose(config: &Config, report: &Report, occasion: Occasion<'_>) -> Text
     let place = config.site.as_deref().unwrap_or(occasion.host);
     let mut title = format!("apnswatch on {}: the letter to confirm", clean(place, 64));
     if let Some(letter) = occasion.letter {
-        title.push_str(&format!(" by {}", (report.now + PATIENCE).format("%Y-%m-%d")));
+        if let Some(by) = confirm_by(report) {
+            title.push_str(&format!(" by {by}"));
+        }
         title = format!("{title} (letter {})", letter.number);
     }
     Text { title, body }
@@ -70,14 +72,11 @@ fn confirmation(config: &Config, report: &Report, Occasion { letter, host }: Occ
     let Some(letter) = letter else {
         return "This is what the letter would say now. It confirms nothing: the code stands in the letter that was sent.".to_owned();
     };
-    let is_late = report.letter.as_ref().is_some_and(|letter| letter.unconfirmed == Some(true));
-    let mut lines = vec![if is_late {
-        "Nobody confirmed the last letter in time, or it came too late: an alert says so until somebody confirms this one.".to_owned()
-    } else {
-        let by = (report.now + PATIENCE).format("%Y-%m-%d");
-        format!(
+    let mut lines = vec![match confirm_by(report) {
+        Some(by) => format!(
             "Please confirm by {by} that somebody reads this, or an alert will say that nobody does. One reader is enough:"
-        )
+        ),
+        None => "Nobody confirmed the last letter in time, or it came too late: an alert says so until somebody confirms this one.".to_owned(),
     }];
     if let Some(base) = &config.web.external_url {
         // An address that is only asked for confirms nothing: what looks into mails asks for every address in them.
@@ -87,6 +86,16 @@ fn confirmation(config: &Config, report: &Report, Occasion { letter, host }: Occ
     let command = format!("apnswatch letter confirm {} --by NAME", letter.name());
     lines.push(format!("- or on {}: {command}", if host.is_empty() { "its machine" } else { host }));
     lines.join("\n")
+}
+
+/// The day by which a letter that goes out now has to be confirmed; `None` once it is too late for that.
+fn confirm_by(report: &Report) -> Option<String> {
+    let by = match &report.letter {
+        Some(letters) if letters.unconfirmed == Some(true) => return None,
+        Some(letters) => letters.confirm_by(report.now),
+        None => report.now + PATIENCE,
+    };
+    Some(by.format("%Y-%m-%d").to_string())
 }
 
 /// A part with a title, unless there is nothing in it.
@@ -325,6 +334,41 @@ mod tests {
         ] {
             assert!(all.contains(line), "{line}: {all}");
         }
+    }
+
+    #[test]
+    fn the_day_it_names_is_that_of_the_alert_and_none_once_it_is_late() {
+        let mut report = sample::report(1);
+        let letter = |number, due| Letter {
+            number,
+            code: "7f2c81d4".to_owned(),
+            due,
+            sent: None,
+            to: Vec::new(),
+            is_confirmed: false,
+        };
+        let now = report.now;
+        let first = Letter { sent: Some(now - TimeDelta::days(7)), ..letter(1, now - TimeDelta::days(7)) };
+        let second = letter(2, now);
+        report.whole.letter = Some(crate::evaluate::LetterReport {
+            to: Vec::new(),
+            every: TimeDelta::days(30),
+            letters: vec![first, second.clone()],
+            confirmed: None,
+            unconfirmed: Some(false),
+            next_number: 3,
+        });
+        let written = |report: &Report| {
+            let text = compose(&sample::config(1), report, Occasion { letter: Some(&second), host: "watch-1" });
+            (text.title, text.body[0].lines().next().unwrap_or_default().to_owned())
+        };
+        let (title, line) = written(&report);
+        assert_eq!(title, "apnswatch on watch-1: the letter to confirm by 2026-09-16 (letter 2)");
+        assert!(line.starts_with("Please confirm by 2026-09-16 that "), "{line}");
+        report.whole.letter.as_mut().unwrap().unconfirmed = Some(true);
+        let (title, line) = written(&report);
+        assert_eq!(title, "apnswatch on watch-1: the letter to confirm (letter 2)");
+        assert!(line.starts_with("Nobody confirmed the last letter in time"), "{line}");
     }
 
     #[test]

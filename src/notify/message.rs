@@ -13,6 +13,9 @@ const IN_FULL: usize = 5;
 /// Of more conditions so many are named.
 pub const NAMED: usize = 20;
 
+/// What is said of what nobody looks at any more.
+const UNWATCHED: &str = "It left the configuration: nobody watches it any more, and nobody knows whether it is over.";
+
 /// What a message tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -132,20 +135,18 @@ pub(super) fn body(news: &News<'_>, keys: &[&Key], is_in_full: bool) -> Vec<Stri
     out
 }
 
-/// What is said when something is over.
+/// What is said when something is over for these: the first ones by name, and how many there are. `others` still stand.
 pub(super) fn ended(
     news: &News<'_>,
     key: &Key,
-    names: &[String],
-    total: usize,
+    (names, total): (&[String], usize),
     unwatched: usize,
+    others: &[&Key],
 ) -> (String, Vec<String>) {
     let title = format!("Ended: {}: {}", who(names, total), news.summary(key));
     let why = match unwatched {
         0 => "It is over.".to_owned(),
-        all if all >= total => {
-            "It left the configuration: nobody watches it any more, and nobody knows whether it is over.".to_owned()
-        }
+        all if all >= total => UNWATCHED.to_owned(),
         some => format!(
             "It is over, but for {} that left the configuration: nobody watches those any more.",
             words::counted(some, "tenant")
@@ -155,5 +156,26 @@ pub(super) fn ended(
     if total > lines.len() {
         lines.push(format!("and {} more", total - lines.len()));
     }
-    (title, vec![why, lines.join("\n")])
+    let mut body = vec![why, lines.join("\n")];
+    body.extend(standing(news, others));
+    (title, body)
+}
+
+/// What is said when what was told is over, but the same stands in another way for everybody of whom it was told.
+pub(super) fn ended_in_part(
+    news: &News<'_>,
+    key: &Key,
+    (names, total): (&[String], usize),
+    unwatched: usize,
+    others: &[&Key],
+) -> (String, Vec<String>) {
+    let title = format!("Ended in part: {}: {}", who(names, total), news.summary(key));
+    let why = if unwatched == 0 { "What was told here is over, but not all of its kind." } else { UNWATCHED };
+    (title, [why.to_owned()].into_iter().chain(standing(news, others)).collect())
+}
+
+/// What is not over.
+fn standing(news: &News<'_>, others: &[&Key]) -> Option<String> {
+    let list = || body(news, others, false).join("\n");
+    (!others.is_empty()).then(|| format!("The same still stands, or stands again, and is not over:\n{}", list()))
 }

@@ -367,6 +367,11 @@ impl<'a> News<'a> {
         }
     }
 
+    /// Whether the clock can be right.
+    pub(super) fn is_clock_plausible(&self) -> bool {
+        self.facts.report.clock_plausible
+    }
+
     pub(super) fn tenant(&self, name: &str) -> Option<&'a TenantReport> {
         let tenants = &self.facts.report.tenants;
         let at = tenants.binary_search_by(|tenant| tenant.name.as_str().cmp(name)).ok()?;
@@ -377,6 +382,21 @@ impl<'a> News<'a> {
     #[must_use]
     pub fn is_muted(&self, key: &Key) -> bool {
         key.label("tenant").and_then(|name| self.tenant(name)).is_some_and(|tenant| tenant.muted.is_some())
+    }
+}
+
+/// What says better what a condition says, where [`Hush::Explained`] is why that is not told. Nobody heard of it until it was told
+/// itself.
+pub(super) fn better(key: &Key) -> Vec<Key> {
+    match key.alert.as_str() {
+        "ApnsSourceFailing" => vec![Key { alert: "ApnsCredentialRejected".to_owned(), ..key.clone() }],
+        "ApnsMdmNotice" => {
+            let labels = ["tenant", "mdm"].map(|name| (name, key.label(name).unwrap_or_default()));
+            [Severity::Critical, Severity::Warning]
+                .map(|severity| Key::new("ApnsCertificateExpiry", severity, &labels))
+                .to_vec()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -119,6 +119,22 @@ fn new_readers_get_a_letter_of_their_own() {
 }
 
 #[test]
+fn a_reader_is_told_the_day_on_which_the_alert_comes() {
+    let by = |events: &[LetterEvent], hours: i64| judge(events, hours).confirm_by(at(hours));
+    assert_eq!(by(&[due(1, 0)], 0), at(14 * DAY));
+    assert_eq!(by(&[due(1, 0)], 3 * DAY), at(17 * DAY), "its own days begin when it is taken");
+    // An earlier one waits, and its days count.
+    let events = [due(1, 0), sent(1, 2), due(2, 7 * DAY)];
+    let told = by(&events, 7 * DAY);
+    assert_eq!(told, at(14 * DAY + 2));
+    let events = [&events[..], &[sent(2, 7 * DAY)]].concat();
+    assert_eq!((unconfirmed(&events, 14 * DAY + 1), unconfirmed(&events, 14 * DAY + 2)), (Some(false), Some(true)));
+    // It was confirmed, or dated by a clock that was ahead: no day of its own counts.
+    assert_eq!(by(&[due(1, 0), sent(1, 2), confirmed(1, 3), due(2, 30 * DAY)], 30 * DAY), at(44 * DAY));
+    assert_eq!(by(&[due(1, 3650 * DAY), sent(1, 3650 * DAY), due(2, 0)], 0), at(14 * DAY));
+}
+
+#[test]
 fn a_clock_that_was_wrong_silences_nothing() {
     // Ten years ahead for a moment.
     let ahead = 3650 * DAY;
