@@ -185,8 +185,7 @@ impl<'a> News<'a> {
                 self.add_valued("ApnsPushSilent", Severity::Warning, &labels, muted, ratio);
             }
         }
-        if let Some(left) =
-            tenant.credential_not_after.map(|end| end - self.facts.report.now).filter(|left| *left <= SOON)
+        if let Some(left) = tenant.credential_not_after.and_then(|end| self.time_left(end)).filter(|left| *left <= SOON)
         {
             self.add_valued("ApnsCredentialExpiry", Severity::Warning, &[name, mdm], muted, length(left));
         }
@@ -212,7 +211,7 @@ impl<'a> News<'a> {
         let [name, mdm] = of(tenant);
         for token in tenant.tokens.iter().take(MOST) {
             let labels = [name, mdm, ("kind", token.token.kind.as_str()), ("token", token.label.as_str())];
-            let left = token.token.not_after.map(|end| end - self.facts.report.now);
+            let left = token.token.not_after.and_then(|end| self.time_left(end));
             if let Some(left) = left.filter(|left| *left <= SOON) {
                 let is_over = left <= TimeDelta::zero();
                 let severity = if is_over { Severity::Critical } else { Severity::Warning };
@@ -365,6 +364,11 @@ impl<'a> News<'a> {
             "ApnsDnsOutsideApple" => target().is_some_and(|target| target.outside_apple.is_none()),
             _ => false,
         }
+    }
+
+    /// How long it is until then; `None` by a clock that cannot be right.
+    fn time_left(&self, end: DateTime<Utc>) -> Option<TimeDelta> {
+        self.is_clock_plausible().then_some(end - self.facts.report.now)
     }
 
     /// Whether the clock can be right.

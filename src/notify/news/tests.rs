@@ -275,6 +275,21 @@ fn what_no_round_tells_is_not_over() {
 }
 
 #[test]
+fn by_a_clock_that_cannot_be_right_no_token_and_no_login_ends() {
+    let mut world = ruin();
+    let ends = |world: &World| {
+        let is_end = |key: &&Key| ["AppleTokenExpiry", "ApnsCredentialExpiry"].contains(&key.alert.as_str());
+        world.news(|news| news.standing.keys().filter(is_end).cloned().collect::<Vec<_>>())
+    };
+    let told = ends(&world);
+    assert_eq!(told.len(), 3, "{told:?}");
+    world.report.whole.now = at("2056-01-01T00:00:00Z");
+    world.report.whole.clock_plausible = false;
+    assert_eq!(ends(&world), []);
+    assert!(world.news(|news| told.iter().all(|key| news.fate(key) == Fate::Unjudged)), "nor is it over");
+}
+
+#[test]
 fn what_its_source_cannot_say_any_more_is_not_over() {
     let mut world = World::new(1);
     let of = |alert: &str, labels: &[(&str, &str)]| {
