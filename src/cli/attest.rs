@@ -264,9 +264,7 @@ async fn list(scene: &Scene) -> Result<(), End> {
 }
 
 fn topic_of(text: &str) -> Result<Topic, &'static str> {
-    Topic::parse(text)
-        .filter(Topic::is_mdm)
-        .ok_or("it is what stands in the profile, such as com.apple.mgmt.External.<guid>")
+    Topic::parse_mdm(text).ok_or("it is what stands in the profile and no more, such as com.apple.mgmt.External.<guid>")
 }
 
 pub(super) fn serial_of(text: &str) -> Result<Serial, &'static str> {

@@ -143,11 +143,7 @@ pub(super) fn pattern(value: &Value, base: &Path) -> Result<PathBuf, String> {
 
 /// A push topic.
 pub(super) fn topic(value: &Value) -> Result<Topic, String> {
-    let topic = Topic::parse(&any_text(value)?);
-    topic
-        .filter(|topic| topic.is_mdm() && topic.as_str().len() > crate::model::topic::MDM_TOPIC_PREFIX.len())
-        .filter(|topic| topic.as_str().chars().all(|c| c.is_ascii_graphic()))
-        .ok_or_else(|| "must be a push topic: it starts with com.apple.mgmt.".to_owned())
+    Topic::parse_mdm(&any_text(value)?).ok_or_else(|| "must be a push topic: it starts with com.apple.mgmt.".to_owned())
 }
 
 /// The name of a Prometheus label.
