@@ -133,12 +133,15 @@ pub(super) fn short_name(name: &str) -> Result<(), &'static str> {
     if right { Ok(()) } else { Err("must have a name of 1 to 64 characters, none of them a control character") }
 }
 
-/// A path or a pattern of files. A pattern that cannot be read would match nothing for ever.
+/// A path or a pattern of files. A pattern that cannot be read would match nothing for ever. Only what was written is a pattern:
+/// the signs in the name of the folder of the configuration stand for themselves.
 pub(super) fn pattern(value: &Value, base: &Path) -> Result<PathBuf, String> {
     let path = path(value, base)?;
-    let text = path.to_str().ok_or_else(|| "must be UTF-8 text".to_owned())?;
-    glob::Pattern::new(text).map_err(|error| format!("must be a path or a pattern: {}", error.msg))?;
-    Ok(path)
+    let written = text(value)?;
+    glob::Pattern::new(&written).map_err(|error| format!("must be a path or a pattern: {}", error.msg))?;
+    let base = base.to_str().ok_or_else(|| "must be UTF-8 text".to_owned())?;
+    let is_plain = !super::load::has_wildcard(&written);
+    Ok(if is_plain { path } else { Path::new(&glob::Pattern::escape(base)).join(written) })
 }
 
 /// A push topic.
