@@ -126,7 +126,7 @@ fn indefinite_lengths_are_read() {
     // As programs write it that encrypt in a stream.
     let open = |tag: u8, inside: &[u8]| [&[tag, 0x80], inside, &[0, 0]].concat();
     let oid = |last: u8| field(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, last]);
-    let name = crate::certificate::sample::subject("x.y");
+    let name = certificate::sample::subject("x.y");
     let id = field(0x30, &[name, field(2, &[0, 0xc7, 0xf6])].concat());
     let recipient = field(0x30, &[field(2, &[0]), id, field(0x30, &[]), field(4, b"key")].concat());
     let content = open(0x30, &[oid(1), field(0x30, &[]), open(0xa0, &field(4, b"secret"))].concat());
