@@ -146,12 +146,14 @@ fn starts_like_der(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0x30)
 }
 
-/// Whether it is worth looking for a push request or a token: never in a text of certificates, of which there are many.
+/// Whether it is worth looking for a push request or a token: never in a text of certificates, of which there are many, and
+/// where a token stands beside a certificate, the certificate is what is wanted.
 fn may_be_wrapped(text: &Text<'_>, blocks: &[pem::Block<'_>]) -> bool {
     let start = text.bytes().trim_ascii_start();
     let is_plist = start.starts_with(b"<") || start.starts_with(b"bplist");
     let is_token = |block: &pem::Block<'_>| profile::is_cms_label(&block.label) || block.label == "MESSAGE";
-    is_plist || blocks.iter().any(is_token) || blocks.is_empty()
+    let has_certificate = blocks.iter().any(is_certificate);
+    is_plist || blocks.is_empty() || !has_certificate && blocks.iter().any(is_token)
 }
 
 /// Reads what Apple and the vendors wrap once more: push requests and tokens. False if it is none of them.
@@ -174,6 +176,11 @@ fn read_wrapped(bytes: &[u8], out: &mut Contents) -> bool {
     true
 }
 
+/// TRUSTED CERTIFICATE is a certificate and then OpenSSL's own settings, which say nothing here.
+fn is_certificate(block: &pem::Block<'_>) -> bool {
+    matches!(block.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE")
+}
+
 fn read_block(block: &pem::Block<'_>, out: &mut Contents) {
     let place = Place::Block { number: block.number, line: block.line };
     if block.is_private_key() {
@@ -191,8 +198,7 @@ fn read_block(block: &pem::Block<'_>, out: &mut Contents) {
         return;
     }
     let read = match block.label.as_str() {
-        // TRUSTED CERTIFICATE is a certificate and then OpenSSL's own settings, which say nothing here.
-        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => block.decode().and_then(|der| {
+        _ if is_certificate(block) => block.decode().and_then(|der| {
             let (mut certificate, taken) = x509::certificate(&der)?;
             if taken < der.len() && block.label != "TRUSTED CERTIFICATE" {
                 certificate.findings.push(format!("{} bytes behind it were left out", der.len() - taken));

@@ -31,6 +31,7 @@ mod values;
 pub mod web_access;
 mod wire;
 
+pub(crate) use load::literal;
 pub use notify::Notify;
 pub use postgres::Postgres;
 pub use running::Running;

@@ -11,7 +11,7 @@ impl Case<'_> {
     ///
     /// # Errors
     ///
-    /// If nobody can say which certificate is meant, or it has another topic than the pinned one.
+    /// If nobody can say which certificate is meant, or it has another topic than the one that must stay.
     pub fn uploaded(&self, serial: Option<&Serial>) -> Result<Kept, Refusal> {
         let name = self.name;
         // Where no file is watched, nobody here can look the certificate up: the person read its serial in the console.
@@ -27,15 +27,14 @@ impl Case<'_> {
             }
             serial => self.file_with(serial)?,
         };
-        if let Some(pin) = self.memory.pin.as_ref().filter(|_| !is_blind)
-            && certificate.topic.as_ref() != Some(&pin.topic)
+        if let Some(kept) = self.must_stay().filter(|_| !is_blind)
+            && certificate.topic.as_ref() != Some(kept)
         {
             let topic = certificate.topic.as_ref().map_or("no topic", Topic::as_str);
             return Err(Refusal::new(format!(
-                "this certificate has {topic}, and {name:?} is pinned to {}: it is no renewal, and uploading it cuts off \
-                 every enrolled device. Nothing was confirmed. Renew the row of {} with the account it was made with, and \
-                 upload that",
-                pin.topic, pin.topic
+                "this certificate has {topic}, and {name:?} must keep {kept}: it is no renewal, and uploading it cuts off \
+                 every enrolled device. Nothing was confirmed. Renew the row of {kept} with the account it was made with, and \
+                 upload that"
             )));
         }
         let PushCertificate { serial, sha256, not_after, .. } = certificate;
@@ -91,8 +90,7 @@ impl Case<'_> {
         // What was added and taken away again is no file any more, and nobody saw that in the console.
         self.tenant().filter(|tenant| has_files(tenant, Some(self.memory)))?;
         let file = self.newest()?;
-        let pin = self.memory.pin.as_ref().map(|pin| &pin.topic);
-        (pin.is_none() || file.topic.as_ref() == pin).then_some(file)
+        self.must_stay().is_none_or(|kept| file.topic.as_ref() == Some(kept)).then_some(file)
     }
 
     /// The newest file. One that was handed over counts at once, also before the daemon has looked at it: else the one

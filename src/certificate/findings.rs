@@ -57,29 +57,43 @@ fn pretender(certificate: &Certificate, out: &mut Vec<String>) {
     match certificate.issuer.level {
         IssuerLevel::Apple => {}
         IssuerLevel::SelfSigned => out.push("signed by itself: not issued by Apple, never upload it".to_owned()),
-        IssuerLevel::Unknown => out.push("its issuer does not call itself Apple Inc.".to_owned()),
+        IssuerLevel::Unknown => {}
     }
-    if certificate.guid_matches == Some(false) {
-        out.push("the GUID in its UID is not the one in its common name; in Apple's they are the same".to_owned());
-    }
+    out.extend(not_apples(certificate));
     if is_push && certificate.guid_matches.is_none() {
         out.push("its common name is not APSP: and the GUID of its topic, as in Apple's".to_owned());
-    }
-    if is_push && !certificate.apns_marker {
-        out.push("Apple's push marker (1.2.840.113635.100.6.3.2) is missing".to_owned());
-    }
-    if is_push && certificate.is_ca {
-        out.push("it is marked as a CA, which Apple's never are".to_owned());
     }
     if certificate.uids.iter().any(|uid| has_start(uid, "com.apple.mgmt.xserver.")) {
         out.push("made by Profile Manager of macOS Server, whose renewals ended on 29 October 2024".to_owned());
     }
     let life = certificate.not_after - certificate.not_before;
-    if life > LONG_LIFE {
-        out.push(format!("valid for {} in all; Apple's live one year", span(life)));
-    } else if life < SHORT_LIFE && life > TimeDelta::zero() {
+    if life < SHORT_LIFE && life > TimeDelta::zero() {
         out.push(format!("valid for only {} in all; Apple's live one year", span(life)));
     }
+}
+
+/// Why a certificate with the topic of an MDM did not come from Apple's push portal. Whoever is about to upload it must know that.
+pub(super) fn not_apples(certificate: &Certificate) -> Vec<String> {
+    let mut out = Vec::new();
+    if certificate.issuer.level == IssuerLevel::Unknown {
+        out.push("its issuer does not call itself Apple Inc.".to_owned());
+    }
+    if certificate.guid_matches == Some(false) {
+        out.push("the GUID in its UID is not the one in its common name; in Apple's they are the same".to_owned());
+    }
+    if certificate.kind == Kind::MdmPushCertificate {
+        if !certificate.apns_marker {
+            out.push("Apple's push marker (1.2.840.113635.100.6.3.2) is missing".to_owned());
+        }
+        if certificate.is_ca {
+            out.push("it is marked as a CA, which Apple's never are".to_owned());
+        }
+    }
+    let life = certificate.not_after - certificate.not_before;
+    if life > LONG_LIFE {
+        out.push(format!("valid for {} in all; Apple's live one year", span(life)));
+    }
+    out
 }
 
 /// RFC 5280, 4.1.2.2: positive, at most 20 bytes. Apple's have 8.

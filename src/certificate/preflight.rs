@@ -6,7 +6,7 @@ mod evidence;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::evidence::{Evidence, Given};
-use super::findings::SHORT_LIFE;
+use super::findings::{SHORT_LIFE, not_apples};
 use super::{Certificate, Contents, Item, Kind, PublicKey, What};
 use crate::model::{IssuerLevel, Serial, Topic};
 use crate::words::{clean, span, until};
@@ -248,9 +248,7 @@ fn same_topic(certificate: &Certificate, baseline: &Baseline, now: DateTime<Utc>
             span(now - certificate.not_before)
         ));
     }
-    if certificate.issuer.level == IssuerLevel::Unknown {
-        warnings.push("its issuer does not call itself Apple Inc.".to_owned());
-    }
+    warnings.extend(not_apples(certificate));
     if certificate.serial.as_ref().is_some_and(|serial| baseline.seen.contains(serial)) {
         warnings.push("it was seen for this tenant before: it is not new".to_owned());
     }

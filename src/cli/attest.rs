@@ -19,7 +19,7 @@ use crate::words;
 /// `pin`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Pin {
-    /// Print every pinned topic and why it is trusted
+    /// Print every topic that must stay, and why it is trusted: what the configuration fixes, else the pin
     List,
     /// Print the topics as YAML for the configuration, to be kept under version control
     #[command(after_help = export::HELP)]
@@ -241,33 +241,30 @@ pub(super) async fn confirm(scene: &Scene, command: Confirm) -> Result<u8, End> 
 
 async fn list(scene: &Scene) -> Result<(), End> {
     let config = scene.load()?;
-    let contents: Contents = store::peek(&config.store).await?.renamed(&config.renames(), scene.clock.now());
+    let now = scene.clock.now();
+    let contents: Contents = store::peek(&config.store).await?.renamed(&config.renames(), now);
+    // What the configuration fixes comes before what the store has: it counts as soon as the daemon reads it.
+    let pins = attest::exported(&config, &contents.tenants, now);
     let mut out = io::stdout().lock();
     if scene.json {
-        let pins: serde_json::Map<String, serde_json::Value> = contents
-            .tenants
-            .iter()
-            .filter_map(|(name, memory)| {
-                Some((name.to_string(), serde_json::to_value(memory.pin.as_ref()?).unwrap_or_default()))
-            })
-            .collect();
+        let document = |pin: &attest::Exported| serde_json::json!({ "topic": pin.topic, "origin": pin.origin, "since": pin.since, "by": pin.by });
+        let pins: serde_json::Map<String, serde_json::Value> =
+            pins.iter().map(|pin| (pin.name.to_string(), document(pin))).collect();
         writeln!(out, "{:#}", serde_json::json!({ "schema": "apnswatch.pins.v1", "pins": pins }))?;
         return Ok(());
     }
-    for (name, memory) in &contents.tenants {
-        let Some(pin) = &memory.pin else { continue };
-        let name = words::clean(name.as_str(), 128);
-        let since = pin.since.format("%Y-%m-%d");
+    for pin in &pins {
+        let name = words::clean(pin.name.as_str(), 128);
         let by = pin.by.as_ref().map(|by| format!(" by {}", words::clean(by, 128))).unwrap_or_default();
-        writeln!(out, "{name}  {}  {}{by}, since {since}", pin.topic, pin.origin)?;
+        // The store has not seen what was fixed since the daemon ran last.
+        let since = pin.since.map(|since| format!(", since {}", since.format("%Y-%m-%d"))).unwrap_or_default();
+        writeln!(out, "{name}  {}  {}{by}{since}", pin.topic, pin.origin)?;
     }
     Ok(())
 }
 
 fn topic_of(text: &str) -> Result<Topic, &'static str> {
-    Topic::parse(text)
-        .filter(Topic::is_mdm)
-        .ok_or("it is what stands in the profile, such as com.apple.mgmt.External.<guid>")
+    Topic::parse_mdm(text).ok_or("it is what stands in the profile and no more, such as com.apple.mgmt.External.<guid>")
 }
 
 pub(super) fn serial_of(text: &str) -> Result<Serial, &'static str> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tempfile::NamedTempFile;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// The user of the service, as the package makes it.
 const SERVICE: &str = "apnswatch";
@@ -121,7 +121,9 @@ pub(super) fn tenant_file(config: &Config, name: &str) -> Option<PathBuf> {
     let name = file_name(name);
     let candidates = config.tenant_file_patterns.iter().map(|pattern| {
         let text = pattern.to_string_lossy();
-        if text.contains(['*', '?', '[']) { PathBuf::from(text.replacen('*', &name, 1)) } else { pattern.clone() }
+        // An escaped star is one in the name of a folder.
+        let named = text.replace("[*]", "\0").replacen('*', &name, 1).replace('\0', "[*]");
+        if named == text { pattern.clone() } else { config::literal(&named).unwrap_or_else(|| PathBuf::from(named)) }
     });
     candidates.into_iter().find(|path| config.reads(path))
 }

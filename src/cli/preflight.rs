@@ -55,7 +55,7 @@ struct Known {
 }
 
 fn topic_of(text: &str) -> Result<Topic, String> {
-    Topic::parse(text).filter(Topic::is_mdm).ok_or_else(|| "must be a topic: com.apple.mgmt.External.<guid>".to_owned())
+    Topic::parse_mdm(text).ok_or_else(|| "must be a topic: com.apple.mgmt.External.<guid>".to_owned())
 }
 
 /// Judges the file, prints the verdict, and says it with the exit status. Keeps nothing.

@@ -14,7 +14,7 @@ use super::{End, Scene};
 use crate::app::{self, Verifying};
 use crate::evaluate::verification::{State, Verification};
 use crate::evaluate::{Level, TenantReport};
-use crate::model::{Finding, HumanStep, Problem};
+use crate::model::{Finding, HumanStep, Phase, Problem};
 use crate::words::clean;
 
 /// The `schema` of the JSON document.
@@ -90,15 +90,19 @@ fn judged(verifying: &Verifying) -> Result<(TenantReport, Verification), End> {
     verifying.judge().ok_or_else(|| anyhow!("the tenant is not watched any more").into())
 }
 
-/// Nothing that a renewal can be asked covers what else is wrong: devices may be lost in another way.
+/// Nothing that a renewal can be asked covers what else is wrong: devices may be lost in another way. What has nothing to do with
+/// a renewal and loses no device, such as a token that ends, stays out.
 fn level(tenant: &TenantReport, verification: &Verification) -> Level {
     // Whoever renewed and did not upload, or did not say so, is not finished.
     let is_open = [Finding::RenewalUnconfirmed, Finding::RenewalNotUploaded, Finding::RenewalTooShort]
         .iter()
         .any(|finding| tenant.findings.contains_key(finding));
-    let other = match tenant.level {
-        Level::Critical => Level::Critical,
-        _ if is_open => Level::Warning,
+    let other = match (tenant.level, tenant.phase) {
+        (Level::Critical, _) => Level::Critical,
+        // What has to be renewed now was not renewed.
+        (_, phase) if is_open || phase == Phase::Renew => Level::Warning,
+        // The phase, for a token that ends would hide in the level that nobody knows the end of the certificate.
+        (_, Phase::Unknown) | (Level::Unknown, _) => Level::Unknown,
         _ => Level::Ok,
     };
     verification.level().min(other)

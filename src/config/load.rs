@@ -162,13 +162,15 @@ impl Loading<'_> {
         for pattern in patterns {
             let text = pattern.to_string_lossy();
             let written = self.draft.map(|draft| draft.path).filter(|path| names(pattern, path));
-            if !has_wildcard(&text) {
+            // A path in the folder of the main file is plain whatever that folder is called.
+            let is_plain = pattern.strip_prefix(self.base).is_ok_and(|rest| !has_wildcard(&rest.to_string_lossy()));
+            if is_plain || !has_wildcard(&text) {
                 found.push(pattern.clone());
                 continue;
             }
             // A new file shows in its folder.
-            let folder = pattern.ancestors().skip(1).find(|path| !has_wildcard(&path.to_string_lossy()));
-            self.config.files.extend(folder.map(Path::to_owned));
+            let folder = pattern.ancestors().skip(1).find_map(|path| literal(&path.to_string_lossy()));
+            self.config.files.extend(folder.clone());
             let mut is_whole = folder.is_none_or(|folder| std::fs::read_dir(folder).is_ok());
             for entry in glob::glob_with(&text, OPTIONS).into_iter().flatten() {
                 match entry {
@@ -207,8 +209,23 @@ pub(super) fn names(entry: &Path, path: &Path) -> bool {
         || has_wildcard(&text) && glob::Pattern::new(&text).is_ok_and(|found| found.matches_path_with(path, OPTIONS))
 }
 
-fn has_wildcard(text: &str) -> bool {
+/// Whether a text is a pattern.
+pub(super) fn has_wildcard(text: &str) -> bool {
     text.contains(['*', '?', '['])
+}
+
+/// The only path that a pattern can match, where all its signs are escaped; `None` if it can match several.
+pub(crate) fn literal(pattern: &str) -> Option<PathBuf> {
+    let mut plain = String::new();
+    let mut rest = pattern;
+    while let Some(at) = rest.find(['*', '?', '[']) {
+        plain.push_str(&rest[..at]);
+        let sign = ["*", "?", "[", "]"].into_iter().find(|sign| rest[at..].starts_with(&format!("[{sign}]")))?;
+        plain.push_str(sign);
+        rest = &rest[at + 3..];
+    }
+    plain.push_str(rest);
+    Some(PathBuf::from(plain))
 }
 
 /// Reads a file of the configuration, or the draft that will stand there.

@@ -133,21 +133,20 @@ pub(super) fn short_name(name: &str) -> Result<(), &'static str> {
     if right { Ok(()) } else { Err("must have a name of 1 to 64 characters, none of them a control character") }
 }
 
-/// A path or a pattern of files. A pattern that cannot be read would match nothing for ever.
+/// A path or a pattern of files. A pattern that cannot be read would match nothing for ever. Only what was written is a pattern:
+/// the signs in the name of the folder of the configuration stand for themselves.
 pub(super) fn pattern(value: &Value, base: &Path) -> Result<PathBuf, String> {
     let path = path(value, base)?;
-    let text = path.to_str().ok_or_else(|| "must be UTF-8 text".to_owned())?;
-    glob::Pattern::new(text).map_err(|error| format!("must be a path or a pattern: {}", error.msg))?;
-    Ok(path)
+    let written = text(value)?;
+    glob::Pattern::new(&written).map_err(|error| format!("must be a path or a pattern: {}", error.msg))?;
+    let base = base.to_str().ok_or_else(|| "must be UTF-8 text".to_owned())?;
+    let is_plain = !super::load::has_wildcard(&written);
+    Ok(if is_plain { path } else { Path::new(&glob::Pattern::escape(base)).join(written) })
 }
 
 /// A push topic.
 pub(super) fn topic(value: &Value) -> Result<Topic, String> {
-    let topic = Topic::parse(&any_text(value)?);
-    topic
-        .filter(|topic| topic.is_mdm() && topic.as_str().len() > crate::model::topic::MDM_TOPIC_PREFIX.len())
-        .filter(|topic| topic.as_str().chars().all(|c| c.is_ascii_graphic()))
-        .ok_or_else(|| "must be a push topic: it starts with com.apple.mgmt.".to_owned())
+    Topic::parse_mdm(&any_text(value)?).ok_or_else(|| "must be a push topic: it starts with com.apple.mgmt.".to_owned())
 }
 
 /// The name of a Prometheus label.

@@ -41,6 +41,18 @@ impl Topic {
         self.0 == other.0
     }
 
+    /// Takes what a person wrote for the topic of an MDM push certificate: the prefix, more behind it, and nothing but visible
+    /// ASCII. `None` for anything else: it would be no topic of any device, and every certificate would be told to drift from it.
+    /// No GUID is asked for, since Apple's schema asks for none.
+    #[must_use]
+    pub fn parse_mdm(text: &str) -> Option<Self> {
+        Self::parse(text).filter(|topic| {
+            topic.is_mdm()
+                && topic.0.len() > MDM_TOPIC_PREFIX.len()
+                && topic.0.bytes().all(|byte| byte.is_ascii_graphic())
+        })
+    }
+
     /// Whether this can be the topic of an MDM push certificate at all.
     #[must_use]
     pub fn is_mdm(&self) -> bool {
@@ -151,5 +163,21 @@ mod tests {
         assert!(Topic::parse("com.apple.mgmt.XServer.x").unwrap().is_mdm());
         assert!(!Topic::parse("com.example.app").unwrap().is_mdm());
         assert!(!Topic::parse("com.apple.mgm\u{e9}").unwrap().is_mdm());
+    }
+
+    #[test]
+    fn what_a_person_wrote_is_a_whole_topic_and_nothing_else() {
+        for right in ["com.apple.mgmt.External.00000000", " COM.apple.mgmt.XServer.x\n"] {
+            assert_eq!(Topic::parse_mdm(right), Topic::parse(right), "{right}");
+        }
+        for wrong in [
+            "",
+            "com.apple.mgmt.",
+            "com.example.app",
+            "com.apple.mgmt.External.a (Topic)",
+            "com.apple.mgmt.External.a\u{2013}b",
+        ] {
+            assert_eq!(Topic::parse_mdm(wrong), None, "{wrong}");
+        }
     }
 }

@@ -582,3 +582,28 @@ fn a_value_in_the_wrong_place_is_never_repeated() {
         assert!(!told.contains("s3cret"), "{line}\n{told}");
     }
 }
+
+#[test]
+fn the_signs_in_the_name_of_the_folder_are_no_pattern() {
+    for name in ["a[b]c", "a*", "what?"] {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().join(name);
+        fs::create_dir_all(base.join("tenants.d")).unwrap();
+        // What the name would match if it were a pattern.
+        for other in ["abc", "ab", "whatx"] {
+            fs::create_dir_all(folder.path().join(other)).unwrap();
+            fs::write(folder.path().join(other).join("extra.yaml"), "tenants: [{ name: stranger }]\n").unwrap();
+        }
+        fs::write(base.join("main.yaml"), "tenant_files: ['tenants.d/*.yaml', extra.yaml, none.yaml]\n").unwrap();
+        let files = "tenants: [{ name: north, certificate: { files: [one.pem, '*.pem'] } }]\n";
+        fs::write(base.join("tenants.d/a.yaml"), files).unwrap();
+        fs::write(base.join("extra.yaml"), "tenants: [{ name: south }]\n").unwrap();
+        let config = load(&base.join("main.yaml"), &BTreeMap::new(), None).unwrap();
+        assert_eq!(names(&config), ["north", "south"], "{name}");
+        let problems = lines(&config.problems);
+        assert_eq!(problems, ["none.yaml: cannot be read: No such file or directory (os error 2)"], "{name}");
+        assert!(config.files.contains(&base.join("tenants.d")), "a new file is seen: {:?}", config.files);
+        assert_eq!(tenant(&config, "north").certificate.files[0], base.join("tenants.d/one.pem"));
+        assert!(config.reads(&base.join("tenants.d/new.yaml")) && config.reads(&base.join("extra.yaml")), "{name}");
+    }
+}

@@ -130,3 +130,43 @@ async fn a_certificate_of_another_tenant_is_refused_also_where_only_the_configur
     let ended = site.run(&add).await;
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_counts_as_uploaded_is_judged_by_the_topic_that_the_configuration_fixes() {
+    let site = Site::new().await;
+    let (old, new) = (topic("old"), topic("new"));
+    let first = site.certificate("first.pem", &old, "0C01", 20);
+    let acme = |fixed: &str| {
+        tenant(
+            "acme",
+            &format!("    mdm: {{ kind: none }}\n    certificate: {{ files: ['{}']{fixed} }}\n", first.display()),
+        )
+    };
+    site.configure("", &[acme("")]);
+    let daemon = site.serve().await;
+    daemon.until("the topic is pinned", |scrape| scrape.all("apns_topic_pin_info", &[]).len() == 1).await;
+    daemon.stop().await;
+
+    // Somebody fixes another one before the daemon runs again: the store has the one from before.
+    site.configure("", &[acme(&format!(", expected_topic: {new}"))]);
+    let file = site.certificate("new.pem", &new, "0C02", 365);
+    let added = site.run(&["certificate", "add", "--tenant", "acme", file.to_str().unwrap()]).await;
+    assert_eq!(added.status, Some(0), "{added:?}");
+    let refused = site.run(&["confirm", "--tenant", "acme", "--serial", "0C01"]).await;
+    assert_eq!((refused.status, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+    assert!(refused.stderr.contains(&format!("\"acme\" must keep {new}: it is no renewal")), "{refused:?}");
+    assert!(refused.stderr.contains(&format!("Renew the row of {new}")), "{refused:?}");
+    let listed = site.run(&["pin", "list"]).await;
+    assert_eq!((listed.status, listed.stdout), (Some(0), format!("acme  {new}  config\n")), "{}", listed.stderr);
+    let listed: Value = serde_json::from_str(&site.run(&["pin", "list", "--json"]).await.stdout).unwrap();
+    let wanted = serde_json::json!({ "topic": new, "origin": "config", "since": null, "by": null });
+    assert_eq!(listed["pins"]["acme"], wanted, "{listed}");
+    for serial in [&["--serial", "0C02"][..], &[]] {
+        let confirmed = site.run(&[&["confirm", "--tenant", "acme"][..], serial].concat()).await;
+        assert_eq!((confirmed.status, confirmed.stderr.as_str()), (Some(0), ""), "{confirmed:?}");
+        assert!(confirmed.stdout.contains("serial 0C02"), "{confirmed:?}");
+    }
+    // By the same topic, whoever saw the new end in the console speaks of that file.
+    let seen = site.run(&["verify", "--tenant", "acme", "--console-by", "kim"]).await;
+    assert!(seen.stdout.contains("new end, says kim"), "{seen:?}");
+}

@@ -56,7 +56,14 @@ async fn the_exit_status_and_the_first_line_say_it_all() {
     unread.arg("preflight").arg(site.path("renewed.pem")).args(["--against", old]);
     unread.stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
     assert_eq!(unread.status().await.unwrap().code(), Some(2));
-    for usage in [&["--topic", "com.example.app"][..], &["--topic", &kept, "--against", old]] {
+    let (copied, dashed) = (format!("{kept} (Topic)"), kept.replacen('-', "\u{2013}", 1));
+    for usage in [
+        &["--topic", "com.example.app"][..],
+        &["--topic", "com.apple.mgmt."],
+        &["--topic", &copied],
+        &["--topic", &dashed],
+        &["--topic", &kept, "--against", old],
+    ] {
         assert_eq!(preflight(&site, "renewed.pem", usage).await.0, Some(64), "{usage:?}");
     }
 }

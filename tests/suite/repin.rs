@@ -335,3 +335,17 @@ async fn a_drifting_topic_is_accepted_on_the_page_with_reason_and_name() {
     let pins = site.run(&["pin", "list"]).await.stdout;
     assert!(pins.contains(&format!("acme  {new}  confirmed by kim")), "{pins}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_topic_is_neither_confirmed_nor_set() {
+    let site = two().await;
+    let pins = site.run(&["pin", "list"]).await.stdout;
+    let (copied, dashed) = (format!("{} (Topic)", topic("acme")), topic("acme").replacen('-', "\u{2013}", 1));
+    for wrong in ["com.apple.mgmt.", &copied, &dashed] {
+        let confirmed = confirm(&site, "acme", wrong).await;
+        assert_eq!((confirmed.status, confirmed.stdout.as_str()), (Some(64), ""), "{wrong}: {confirmed:?}");
+        let replaced = set(&site, wrong, &["--reason", "x", "--confirm-name", "acme"]).await;
+        assert_eq!((replaced.status, replaced.stdout.as_str()), (Some(64), ""), "{wrong}: {replaced:?}");
+    }
+    assert_eq!(site.run(&["pin", "list"]).await.stdout, pins, "nothing was kept of all this");
+}

@@ -252,6 +252,7 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
     let daemon = started(&site).await;
     let kim = Person::new(&daemon, "kim");
     let other = topic("elsewhere");
+    let (copied, dashed) = (format!("{} (Topic)", topic("acme")), other.replacen('-', "\u{2013}", 1));
     let past = (now() - TimeDelta::days(1)).format("%Y-%m-%d").to_string();
     // The certificate ends 100 days and an hour from now, which may be on another day than 100 days from now.
     let before_the_end = |days: i64| {
@@ -267,6 +268,9 @@ async fn what_may_not_be_said_is_refused_on_the_page_where_it_was_said() {
     for (path, parts, status, why) in [
         ("acme/said/pin", vec![("topic", other.as_str())], 409, "is pinned to"),
         ("acme/said/pin", vec![("topic", "nonsense")], 422, "The topic is what the device prints"),
+        ("acme/said/pin", vec![("topic", "com.apple.mgmt.")], 422, "The topic is what the device prints"),
+        ("acme/said/pin", vec![("topic", copied.as_str())], 422, "The topic is what the device prints"),
+        ("blind/said/pin", vec![("topic", dashed.as_str())], 422, "The topic is what the device prints"),
         ("acme/said/pin", vec![], 422, "The topic is what the device prints"),
         ("acme/said/uploaded", vec![("serial", "0C99")], 409, "no certificate file with serial 0C99"),
         ("acme/said/uploaded", vec![("serial", "what")], 422, "hexadecimal"),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use apnswatch::demo::intune::{Answer, Certificate};
+use chrono::TimeDelta;
 use serde_json::Value;
 
-use crate::support::{SOON, Site, answer, ended, eventually, filed, spawn, tenant, told, topic};
+use crate::support::{SOON, Site, answer, ended, eventually, filed, now, spawn, tenant, told, topic};
 
 /// The states by name, and the names of the steps that somebody said.
 fn states(document: &Value) -> (BTreeMap<String, String>, Vec<String>) {
@@ -127,4 +128,36 @@ async fn what_this_vendor_cannot_tell_is_said_by_a_person() {
     let mut bad = crate::support::program();
     bad.args(["verify"]);
     assert_eq!(ended(bad).await.status, Some(64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_who_saw_everything_do_not_make_good_what_is_unknown_or_due() {
+    let site = Site::new().await;
+    let soon = (now() + TimeDelta::days(10)).format("%Y-%m-%d");
+    let later = (now() + TimeDelta::days(300)).format("%Y-%m-%d");
+    let ends = |end| format!("    certificate: {{ declared: {{ not_after: {end} }} }}\n");
+    let token = format!("    tokens: [{{ kind: vpp, name: books, not_after: {soon} }}]\n");
+    site.configure(
+        "",
+        &[
+            tenant("unk", ""),
+            tenant("gone", "    certificate: { files: [/nothing/*.pem] }\n"),
+            tenant("hidden", &token),
+            tenant("soon", &ends(soon)),
+            tenant("token", &format!("{}{token}", ends(later))),
+        ],
+    );
+    let seen = ["--console-by", "kim", "--mobile-by", "kim", "--mac-by", "sam", "--json"];
+    for (name, status, level) in [
+        ("unk", 3, "unknown"),
+        ("gone", 3, "unknown"),
+        ("hidden", 3, "unknown"),
+        ("soon", 1, "warning"),
+        // A token is not what was renewed.
+        ("token", 0, "ok"),
+    ] {
+        let ended = site.run(&[&["verify", "--tenant", name][..], &seen].concat()).await;
+        let document: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{name}: {ended:?}"));
+        assert_eq!((ended.status, &document["level"]), (Some(status), &level.into()), "{name}: {document}");
+    }
 }

@@ -112,6 +112,25 @@ fn a_renewal_can_need_a_warning() {
 }
 
 #[test]
+fn what_cannot_be_apples_is_no_plain_renewal() {
+    let common_name = format!("APSP:{}", T2.rsplit('.').next().unwrap());
+    let subject = name(&[&[attribute(UID, UTF8, T1.as_bytes())], &[attribute(CN, UTF8, common_name.as_bytes())]]);
+    let other = Sample { subject, ..Sample::leaf(T1) };
+    for (sample, words) in [
+        (other, "the GUID in its UID is not the one in its common name"),
+        (Sample { apple: vec![], ..Sample::leaf(T1) }, "Apple's push marker (1.2.840.113635.100.6.3.2) is missing"),
+        (Sample { ca: true, ..Sample::leaf(T1) }, "it is marked as a CA, which Apple's never are"),
+        (Sample { not_after: "281201101111Z", ..Sample::leaf(T1) }, "in all; Apple's live one year"),
+    ] {
+        let judged = judged(sample.pem(), &baseline());
+        says(&judged, Verdict::Warning, words);
+        let contents = read(sample.pem().as_bytes());
+        let findings = &newest(&contents).unwrap().findings;
+        assert!(findings.contains(&judged.reasons[0]), "the words of inspect: {findings:?} {judged:?}");
+    }
+}
+
+#[test]
 fn company_in_the_file_is_worth_a_warning() {
     let older = Sample { serial: vec![9], not_before: "250916000000Z", not_after: "260916000000Z", ..Sample::leaf(T1) };
     let both = older.pem() + &Sample::leaf(T1).pem();

@@ -7,7 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::certificate::sample::{field, pem as pem_of};
+use crate::certificate;
+use crate::certificate::preflight::{Baseline, Evidence, Verdict, judge};
+use crate::certificate::sample::{Sample, T1, field, pem as pem_of};
+use crate::model::Topic;
 
 const SECRET: &str = "CS_0123456789abcdef";
 const DECRYPTED: &str = "Content-Type: text/plain;charset=UTF-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
@@ -123,7 +126,7 @@ fn indefinite_lengths_are_read() {
     // As programs write it that encrypt in a stream.
     let open = |tag: u8, inside: &[u8]| [&[tag, 0x80], inside, &[0, 0]].concat();
     let oid = |last: u8| field(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, last]);
-    let name = crate::certificate::sample::subject("x.y");
+    let name = certificate::sample::subject("x.y");
     let id = field(0x30, &[name, field(2, &[0, 0xc7, 0xf6])].concat());
     let recipient = field(0x30, &[field(2, &[0]), id, field(0x30, &[]), field(4, b"key")].concat());
     let content = open(0x30, &[oid(1), field(0x30, &[]), open(0xa0, &field(4, b"secret"))].concat());
@@ -255,6 +258,25 @@ fn no_cut_and_no_flipped_byte_makes_it_panic() {
                 broken[at] ^= flip;
                 findings(&broken);
             }
+        }
+    }
+}
+
+#[test]
+fn a_certificate_beside_a_token_is_still_a_certificate() {
+    let leaf = Sample::leaf(T1).pem();
+    let token = String::from_utf8(MADE.pem.clone()).unwrap();
+    for (token, label) in [(token.as_str(), "PKCS7"), (DECRYPTED.split("\r\n\r\n").nth(1).unwrap(), "MESSAGE")] {
+        assert!(read(token.as_bytes()).is_some(), "{label}");
+        for text in [format!("{leaf}{token}"), format!("{token}{leaf}")] {
+            let contents = certificate::read(text.as_bytes());
+            assert_eq!(contents.push_certificates().count(), 1, "{contents:?}");
+            let flaw = format!("one block labelled {label} is not supported");
+            assert!(contents.flaws.iter().any(|found| found.message == flaw), "{contents:?}");
+            let baseline = Baseline { topic: Topic::parse(T1), ..Baseline::default() };
+            let now = "2026-09-02T00:00:00Z".parse().unwrap();
+            let judged = judge(&contents, &baseline, &Evidence::default(), now);
+            assert_eq!(judged.verdict, Verdict::Warning, "{judged:?}");
         }
     }
 }

@@ -274,7 +274,5 @@ fn is_named(key: &str, name: &str) -> bool {
 
 /// A text that is the topic of an MDM and nothing else.
 fn topic(text: &str) -> Option<Topic> {
-    Topic::parse(text)
-        .filter(|topic| topic.is_mdm() && (MDM_TOPIC_PREFIX.len() + 1..=MAX_TOPIC).contains(&topic.as_str().len()))
-        .filter(|topic| topic.as_str().chars().all(|c| c.is_ascii_graphic()))
+    Topic::parse_mdm(text).filter(|topic| topic.as_str().len() <= MAX_TOPIC)
 }

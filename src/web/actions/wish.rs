@@ -116,7 +116,7 @@ pub(super) fn day(parts: &Parts, name: &str) -> Result<Option<NaiveDate>, Proble
 }
 
 fn topic(parts: &Parts) -> Result<Topic, Problem> {
-    let topic = parts.typed("topic").and_then(Topic::parse).filter(Topic::is_mdm);
+    let topic = parts.typed("topic").and_then(Topic::parse_mdm);
     topic.ok_or_else(|| wrong("the topic is what the device prints, such as com.apple.mgmt.External. and a GUID"))
 }
 

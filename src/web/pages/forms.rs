@@ -97,7 +97,8 @@ pub(super) fn accept(tenant: &TenantReport, desk: &Desk) -> Markup {
     let mut topics: Vec<&Topic> = Vec::new();
     for verdict in tenant.drift.values() {
         if let Verdict::Drifts(topic, _, None) = verdict
-            && topic.is_mdm()
+            // What is offered here must be taken.
+            && Topic::parse_mdm(topic.as_str()).is_some()
             && !topics.contains(&topic)
         {
             topics.push(topic);

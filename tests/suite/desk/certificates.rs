@@ -52,7 +52,16 @@ pub(super) const ROWS: &[Row] = &[
     row("R-A19", "odd-organisation.pem", PUSH, 0, "A, B + \\\"C\\\"", OLD, RENEWAL, LATER),
     row("", "wrong-prefix.pem", CERTIFICATE, 0, "does not start with", OLD, NO, "does not start with com.apple.mgmt."),
     row("", "server-only.pem", CERTIFICATE, 0, "and so is none", OLD, NO, "not allowed for client authentication"),
-    row("", "other-guid.pem", PUSH, 0, "is not the one in its common name", OLD, RENEWAL, LATER),
+    row(
+        "",
+        "other-guid.pem",
+        PUSH,
+        0,
+        "is not the one in its common name",
+        OLD,
+        WARNING,
+        "is not the one in its common name",
+    ),
     row("", "in-country.pem", PUSH, 0, "country  IN", OLD, RENEWAL, LATER),
     // Who signed it.
     row("R-A21", "signed-by-itself.pem", PUSH, 0, "never upload it", OLD, NO, "signed by itself and not by Apple"),
