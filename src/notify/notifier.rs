@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +33,9 @@ const PACE: Duration = Duration::from_secs(10);
 
 /// For how long nobody else sends once this process may.
 const HOLD: Duration = Duration::from_secs(90);
+
+/// For how long one round waits for what is under way.
+const ROUND: Duration = Duration::from_secs(20);
 
 /// So many messages are sent to one channel in one round at most, so that the next look is not far.
 const MOST: usize = 30;
@@ -59,6 +61,9 @@ pub struct Notifier {
     own: Ledger,
     held_until: Option<Instant>,
     channels: BTreeMap<ChannelKind, Arc<Channel>>,
+    /// The messages that are on their way, one to a channel at most.
+    under_way: JoinSet<Sent>,
+    busy: BTreeMap<ChannelKind, Id>,
     settings: Option<Notify>,
     heart: Heart,
     post: Post,
@@ -109,6 +114,8 @@ impl Notifier {
             own: Ledger::new(uuid::Uuid::new_v4().to_string(), now),
             held_until: None,
             channels: BTreeMap::new(),
+            under_way: JoinSet::new(),
+            busy: BTreeMap::new(),
             settings: None,
             heart: Heart::default(),
             post: Post::new(now),
@@ -127,11 +134,15 @@ impl Notifier {
             let is_on = current.config.notify.is_some();
             self.round(&current).await;
             tokio::select! {
-                () = stop.cancelled() => return,
-                changed = running.changed() => if changed.is_err() { return },
+                () = stop.cancelled() => break,
+                changed = running.changed() => if changed.is_err() { break },
+                Some(sent) = self.under_way.join_next() => {
+                    self.landed(sent).await;
+                }
                 () = tokio::time::sleep(PACE), if is_on => {}
             }
         }
+        self.settle().await;
     }
 
     /// One look, and what follows from it.
@@ -139,6 +150,7 @@ impl Notifier {
         self.configure(running.config.notify.as_ref());
         let Some(settings) = self.settings.clone() else {
             // Whoever switches it on again begins with what is on disk.
+            self.settle().await;
             self.ledger = None;
             return;
         };
@@ -171,7 +183,19 @@ impl Notifier {
             return;
         }
         let (store, clock, host) = (&self.store, &self.clock, self.instance.as_str());
-        let result = self.post.send(&post::Around { store, clock, running, settings, host }).await;
+        let around = post::Around { store, clock, running, settings, host };
+        // A mail may take longer than the lease.
+        let hold_on = async {
+            loop {
+                tokio::time::sleep(HOLD / 2).await;
+                // Whatever comes of it, this letter is under way.
+                let _ = store.hold_notices(HOLD).await;
+            }
+        };
+        let result = tokio::select! {
+            result = self.post.send(&around) => result,
+            () = hold_on => None,
+        };
         if let Some(result) = result {
             self.counters.count_notice(LETTER, result.err().map(|failure| failure.reason));
         }
@@ -286,48 +310,63 @@ impl Notifier {
     }
 
     /// Sends what is due, to all channels at once and to each in its order. That something was taken is kept at once, whatever the
-    /// other channels wait for.
+    /// other channels wait for; and what takes longer than a round goes on while the next one looks.
     async fn send(&mut self, policy: &Policy) {
         let mut left: BTreeMap<ChannelKind, usize> = self.channels.keys().map(|kind| (*kind, MOST)).collect();
-        let mut under_way = FuturesUnordered::new();
         for kind in left.keys() {
-            under_way.extend(self.next(*kind, policy, true));
+            self.start(*kind, policy);
         }
-        let mut is_ours = true;
-        let mut renewal = self.held_until.unwrap_or_else(|| Instant::now() + HOLD / 2);
-        while !under_way.is_empty() {
-            let sent = tokio::select! {
-                biased;
-                () = tokio::time::sleep_until(renewal) => None,
-                sent = under_way.next() => sent,
-            };
-            let Some(Sent { kind, is_of_all, number, message, result }) = sent else {
-                is_ours = self.hold_on().await;
-                renewal = Instant::now() + if is_ours { HOLD / 2 } else { PACE };
-                continue;
-            };
-            self.acknowledge(kind, is_of_all, number, &message, result);
-            self.keep().await;
-            if let Some(left) = left.get_mut(&kind).filter(|left| **left > 1)
-                && !self.stop.is_cancelled()
-            {
+        let end = Instant::now() + ROUND;
+        while let Ok(Some(sent)) = tokio::time::timeout_at(end, self.under_way.join_next()).await {
+            let Some(kind) = self.landed(sent).await else { continue };
+            let left = left.get_mut(&kind).filter(|left| **left > 1);
+            if let Some(left) = left.filter(|_| !self.stop.is_cancelled() && Instant::now() < end) {
                 *left -= 1;
-                under_way.extend(self.next(kind, policy, is_ours));
+                self.start(kind, policy);
             }
         }
     }
 
-    /// The next message to a channel, on its way; where others send, of this process alone.
-    fn next(&self, kind: ChannelKind, policy: &Policy, is_ours: bool) -> Option<impl Future<Output = Sent> + use<>> {
+    /// Puts the next message to a channel on its way, unless one is. In a task of its own: it must not wait for the store.
+    fn start(&mut self, kind: ChannelKind, policy: &Policy) {
+        if self.busy.contains_key(&kind) {
+            return;
+        }
         let now = self.clock.now();
         let due = |ledger: &Ledger| ledger.due(kind, policy, now).map(|(number, message)| (number, message.clone()));
-        let of_all = self.ledger.as_ref().filter(|_| is_ours).and_then(due).map(|found| (true, found));
-        let (is_of_all, (number, message)) = of_all.or_else(|| Some((false, due(&self.own)?)))?;
-        let channel = Arc::clone(self.channels.get(&kind)?);
-        Some(async move {
+        let of_all = self.ledger.as_ref().and_then(due).map(|found| (true, found));
+        let found = of_all.or_else(|| Some((false, due(&self.own)?)));
+        let (Some((is_of_all, (number, message))), Some(channel)) = (found, self.channels.get(&kind)) else { return };
+        let channel = Arc::clone(channel);
+        let task = self.under_way.spawn(async move {
             let result = channel.send(kind, &message, now).await;
             Sent { kind, is_of_all, number, message, result }
-        })
+        });
+        self.busy.insert(kind, task.id());
+    }
+
+    /// Takes in what became of a message, and keeps that. The channel that has a place again.
+    async fn landed(&mut self, sent: Result<Sent, JoinError>) -> Option<ChannelKind> {
+        match sent {
+            Ok(Sent { kind, is_of_all, number, message, result }) => {
+                self.busy.remove(&kind);
+                self.acknowledge(kind, is_of_all, number, &message, result);
+                self.keep().await;
+                Some(kind)
+            }
+            Err(error) => {
+                tracing::error!(%error, "sending a notice ended in a defect");
+                self.busy.retain(|_, task| *task != error.id());
+                None
+            }
+        }
+    }
+
+    /// Waits for all that is under way.
+    async fn settle(&mut self) {
+        while let Some(sent) = self.under_way.join_next().await {
+            self.landed(sent).await;
+        }
     }
 
     /// Sees to it that nobody else sends while this process does; false if it may not begin anything. Where another one sends, what

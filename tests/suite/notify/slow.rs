@@ -1,29 +1,34 @@
 //! Receivers that take their time, or take a message and go.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::bench::{Receiver, World, ends_in};
 use crate::support::{SOON, eventually};
 
-/// Accepts and never says a word.
-async fn silent() -> u16 {
+/// Accepts and never says a word. Its port, and how many came.
+async fn silent() -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let (port, came) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&came);
     tokio::spawn(async move {
         let mut open = Vec::new();
         loop {
             open.push(listener.accept().await.unwrap());
+            count.fetch_add(1, Ordering::SeqCst);
         }
     });
-    port
+    (port, came)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_channel_took_is_kept_while_another_makes_it_wait() {
     let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
     std::fs::write(folder.path().join("hook"), format!("http://{}/hook", receiver.address)).unwrap();
-    std::fs::write(folder.path().join("ntfy"), format!("http://127.0.0.1:{}/topic", silent().await)).unwrap();
+    std::fs::write(folder.path().join("ntfy"), format!("http://127.0.0.1:{}/topic", silent().await.0)).unwrap();
     let yaml = format!(
         "notify: {{ webhook: {{ url_file: FOLDER/hook }}, ntfy: {{ url_file: FOLDER/ntfy }} }}\ntenants:\n{}",
         ends_in("acme", -3)
@@ -46,6 +51,47 @@ async fn what_one_channel_took_is_kept_while_another_makes_it_wait() {
     world.leap(10);
     world.round().await;
     assert_eq!(receiver.titles().len(), 1, "nothing is told twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_new_is_told_while_a_mail_server_says_nothing() {
+    let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
+    let (port, came) = silent().await;
+    std::fs::write(folder.path().join("hook"), format!("http://{}/hook", receiver.address)).unwrap();
+    let yaml = |days| {
+        format!(
+            "notify:\n  webhook: {{ url_file: FOLDER/hook }}\n  smtp: {{ server: '127.0.0.1:{port}', tls: none, from: a@example.com, \
+             to: [b@example.com] }}\ntenants:\n{}{}",
+            ends_in("acme", -3),
+            ends_in("north", days)
+        )
+    };
+    let mut world = World::new(folder, &yaml(300)).await;
+    world.minutes(4).await;
+    let store = world.store();
+    let told = async |number: u16| {
+        eventually("it is told", SOON, || async { (receiver.asked() == number).then_some(()) }).await;
+    };
+    world.leap(10);
+    tokio::select! {
+        () = world.round() => panic!("the mail is under way"),
+        () = told(1) => {}
+    }
+    // A look sees it, and another one when it has stood for long enough.
+    world.reload(&yaml(-1));
+    tokio::select! {
+        () = world.round() => panic!("the mail is under way"),
+        () = eventually("it is seen", SOON, || async {
+            store.notices().await.unwrap().keys().any(|name| name.contains("north")).then_some(())
+        }) => {}
+    }
+    world.leap(10);
+    tokio::select! {
+        () = world.round() => panic!("the mail is under way"),
+        () = told(2) => {}
+    }
+    assert!(receiver.titles().iter().any(|title| title.starts_with("north, ")));
+    assert_eq!(came.load(Ordering::SeqCst), 1, "it is the first mail still");
 }
 
 #[tokio::test(flavor = "multi_thread")]
