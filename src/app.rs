@@ -203,10 +203,8 @@ impl Daemon {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let config = running.borrow().config.clone();
         let mut changes = watch::Changes::new(&config).await;
-        let clock = options.clock.clone();
-        // Whether the configuration was taken in by a clock that cannot be right.
-        let mut is_undated = !clock.moment().is_plausible();
-        let mut reloading = Reloading { options, store: store.clone(), running };
+        let is_undated = !options.clock.moment().is_plausible();
+        let mut reloading = Reloading { options, store: store.clone(), running, is_undated };
         tokio::pin!(shutdown);
         let ended = loop {
             let is_watching = reloading.running.borrow().config.web.reload == Reload::Watch;
@@ -221,7 +219,7 @@ impl Daemon {
                 // The database was away at the start: what left the configuration is known only now.
                 Ok(()) = opened.changed() => {
                     let config = reloading.running.borrow().config.clone();
-                    store.configure(&config, reloading.options.clock.moment());
+                    reloading.take_in(&config);
                     pollers.apply(&config, false);
                     continue;
                 }
@@ -232,10 +230,9 @@ impl Daemon {
                 }
                 _ = look.tick() => {
                     store.refresh().await;
-                    // What left the configuration while the clock was wrong is noticed now.
-                    if is_undated && clock.moment().is_plausible() {
-                        is_undated = false;
-                        store.configure(&reloading.running.borrow().config.clone(), clock.moment());
+                    if reloading.is_undated && reloading.options.clock.moment().is_plausible() {
+                        let config = reloading.running.borrow().config.clone();
+                        reloading.take_in(&config);
                     }
                     continue;
                 }
@@ -253,7 +250,6 @@ impl Daemon {
             };
             match &result {
                 Ok(()) => {
-                    is_undated |= !clock.moment().is_plausible();
                     let config = reloading.running.borrow().config.clone();
                     changes = tokio::select! {
                         () = &mut shutdown => break None,
@@ -307,9 +303,18 @@ struct Reloading {
     options: Options,
     store: Store,
     running: tokio::sync::watch::Sender<Running>,
+    /// Whether the store took in the configuration by a clock that cannot be right: what left it is noticed once that is.
+    is_undated: bool,
 }
 
 impl Reloading {
+    /// Hands a configuration to the store.
+    fn take_in(&mut self, config: &Config) {
+        let moment = self.options.clock.moment();
+        self.store.configure(config, moment);
+        self.is_undated = !moment.is_plausible();
+    }
+
     /// Reads the configuration again. If it is wrong, the one in force stays.
     async fn reload(&mut self) -> Result<(), Vec<Problem>> {
         let before = self.running.borrow().config.clone();
@@ -342,7 +347,7 @@ impl Reloading {
                         );
                     }
                 }
-                self.store.configure(&config, self.options.clock.moment());
+                self.take_in(&config);
                 let since = self.options.clock.now();
                 self.running.send_replace(Running { config: Arc::new(config), since, is_current: true });
                 Ok(())

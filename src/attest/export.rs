@@ -1,4 +1,4 @@
-//! The topics that must stay, as they are written down for version control.
+//! The topics that must stay, as they are listed, and written down for version control.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::Case;
 use crate::config::Config;
 use crate::model::{Memory, PinOrigin, TenantName, Topic};
 
-/// A topic that must stay, to be written down.
+/// A topic that must stay, to be listed or written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
     /// Whose it is.

@@ -41,12 +41,8 @@ pub(super) async fn send(
     let late = |what: &str, limit: Duration| {
         Refusal::from(Failure::new(Reason::Timeout, format!("{place} {what} within {limit:?}")))
     };
-    let ready = tokio::time::timeout(READY, connection(settings, password, network));
-    let mut connection =
-        ready.await.map_err(|_| late("was not ready for a mail", READY))?.map_err(|error| match error {
-            Trouble::Ours(failure) => failure.into(),
-            Trouble::Smtp(error) => refusal(&place, &error),
-        })?;
+    let ready = tokio::time::timeout(READY, connection(settings, password, network, &place));
+    let mut connection = ready.await.map_err(|_| late("was not ready for a mail", READY))??;
     let text = mail.formatted();
     let taken = tokio::time::timeout(TAKEN, connection.send(mail.envelope(), &text));
     taken.await.map_err(|_| late("did not take the mail", TAKEN))?.map_err(|error| refusal(&place, &error))?;
@@ -55,31 +51,14 @@ pub(super) async fn send(
     Ok(())
 }
 
-/// Why there is no connection.
-enum Trouble {
-    Ours(Failure),
-    Smtp(lettre::transport::smtp::Error),
-}
-
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        Self::Ours(failure)
-    }
-}
-
-impl From<lettre::transport::smtp::Error> for Trouble {
-    fn from(error: lettre::transport::smtp::Error) -> Self {
-        Self::Smtp(error)
-    }
-}
-
 /// A connection over which a mail can be sent. Driven here and not by the transport of the library, which takes the answer to its
 /// goodbye for a part of the mail's.
 async fn connection(
     settings: &Smtp,
     password: Option<SecretFile>,
     network: &Network,
-) -> Result<AsyncSmtpConnection, Trouble> {
+    place: &str,
+) -> Result<AsyncSmtpConnection, Refusal> {
     // It introduces itself by the domain it writes from: its own name means nothing outside.
     let domain = settings.from.trim_end_matches('>').rsplit_once('@').map_or("localhost", |(_, domain)| domain);
     let hello = ClientId::Domain(domain.to_owned());
@@ -95,13 +74,15 @@ async fn connection(
         }
         _ => None,
     };
+    let refused = |error| refusal(place, &error);
     let server = (settings.host.as_str(), settings.port);
-    let mut connection = AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, wrapper, None).await?;
+    let connected = AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, wrapper, None);
+    let mut connection = connected.await.map_err(refused)?;
     if let Some(tls) = later {
-        connection.starttls(tls, &hello).await?;
+        connection.starttls(tls, &hello).await.map_err(refused)?;
     }
     if let Some(credentials) = &credentials {
-        connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+        connection.auth(DEFAULT_MECHANISMS, credentials).await.map_err(refused)?;
     }
     Ok(connection)
 }

@@ -56,7 +56,7 @@ impl Errand {
     }
 
     /// Sends it, once: whoever took it and gave no answer must not get it twice by our doing. The status is the answer: what
-    /// may follow it is not read, for where that breaks off the message was taken all the same.
+    /// may follow it is not read, for where that breaks off the message was taken all the same, and the body is empty.
     ///
     /// # Errors
     ///
