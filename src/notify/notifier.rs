@@ -3,21 +3,23 @@
 //! What is to be sent is kept before it is sent, and that it was acknowledged is kept right after: a restart loses nothing, and
 //! sends twice only what was acknowledged in the moment between.
 
+mod sending;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::channel::{Channel, ChannelKind, Refusal};
+use self::sending::Sent;
+use super::channel::{Channel, ChannelKind};
 use super::heartbeat::Heart;
 use super::key::Key;
 use super::ledger::{Ledger, Policy};
-use super::message::Message;
 use super::news::{Around, News};
 use super::post::{self, LETTER, Post};
 use crate::clock::Clock;
@@ -25,7 +27,6 @@ use crate::config::{Config, Notify, Running};
 use crate::evaluate::evaluate;
 use crate::evaluate::report::Snapshot;
 use crate::metrics::Counters;
-use crate::model::Failure;
 use crate::store::{Hold, NoticeChanges, Store};
 
 /// From the end of one look to the next.
@@ -33,12 +34,6 @@ const PACE: Duration = Duration::from_secs(10);
 
 /// For how long nobody else sends once this process may.
 const HOLD: Duration = Duration::from_secs(90);
-
-/// For how long one round waits for what is under way.
-const ROUND: Duration = Duration::from_secs(20);
-
-/// So many messages are sent to one channel in one round at most, so that the next look is not far.
-const MOST: usize = 30;
 
 /// Who scraped the metrics within this long may tell people, too.
 const SCRAPED: TimeDelta = TimeDelta::hours(1);
@@ -71,16 +66,6 @@ pub struct Notifier {
     /// What was told could not be kept in the last round.
     is_unkept: bool,
     stop: CancellationToken,
-}
-
-/// A message, and what became of it.
-struct Sent {
-    kind: ChannelKind,
-    /// Of the ledger of all, not of what is told of this process alone.
-    is_of_all: bool,
-    number: u64,
-    message: Message,
-    result: Result<(), Refusal>,
 }
 
 /// What one look needs, to be taken to another thread.
@@ -309,66 +294,6 @@ impl Notifier {
         }
     }
 
-    /// Sends what is due, to all channels at once and to each in its order. That something was taken is kept at once, whatever the
-    /// other channels wait for; and what takes longer than a round goes on while the next one looks.
-    async fn send(&mut self, policy: &Policy) {
-        let mut left: BTreeMap<ChannelKind, usize> = self.channels.keys().map(|kind| (*kind, MOST)).collect();
-        for kind in left.keys() {
-            self.start(*kind, policy);
-        }
-        let end = Instant::now() + ROUND;
-        while let Ok(Some(sent)) = tokio::time::timeout_at(end, self.under_way.join_next()).await {
-            let Some(kind) = self.landed(sent).await else { continue };
-            let left = left.get_mut(&kind).filter(|left| **left > 1);
-            if let Some(left) = left.filter(|_| !self.stop.is_cancelled() && Instant::now() < end) {
-                *left -= 1;
-                self.start(kind, policy);
-            }
-        }
-    }
-
-    /// Puts the next message to a channel on its way, unless one is. In a task of its own: it must not wait for the store.
-    fn start(&mut self, kind: ChannelKind, policy: &Policy) {
-        if self.busy.contains_key(&kind) {
-            return;
-        }
-        let now = self.clock.now();
-        let due = |ledger: &Ledger| ledger.due(kind, policy, now).map(|(number, message)| (number, message.clone()));
-        let of_all = self.ledger.as_ref().and_then(due).map(|found| (true, found));
-        let found = of_all.or_else(|| Some((false, due(&self.own)?)));
-        let (Some((is_of_all, (number, message))), Some(channel)) = (found, self.channels.get(&kind)) else { return };
-        let channel = Arc::clone(channel);
-        let task = self.under_way.spawn(async move {
-            let result = channel.send(kind, &message, now).await;
-            Sent { kind, is_of_all, number, message, result }
-        });
-        self.busy.insert(kind, task.id());
-    }
-
-    /// Takes in what became of a message, and keeps that. The channel that has a place again.
-    async fn landed(&mut self, sent: Result<Sent, JoinError>) -> Option<ChannelKind> {
-        match sent {
-            Ok(Sent { kind, is_of_all, number, message, result }) => {
-                self.busy.remove(&kind);
-                self.acknowledge(kind, is_of_all, number, &message, result);
-                self.keep().await;
-                Some(kind)
-            }
-            Err(error) => {
-                tracing::error!(%error, "sending a notice ended in a defect");
-                self.busy.retain(|_, task| *task != error.id());
-                None
-            }
-        }
-    }
-
-    /// Waits for all that is under way.
-    async fn settle(&mut self) {
-        while let Some(sent) = self.under_way.join_next().await {
-            self.landed(sent).await;
-        }
-    }
-
     /// Sees to it that nobody else sends while this process does; false if it may not begin anything. Where another one sends, what
     /// that told must be read first; where the database does not answer, what was told here is still to be kept.
     async fn hold_on(&mut self) -> bool {
@@ -382,38 +307,6 @@ impl Notifier {
                 false
             }
             Err(_) => false,
-        }
-    }
-
-    fn acknowledge(
-        &mut self,
-        kind: ChannelKind,
-        is_of_all: bool,
-        number: u64,
-        message: &Message,
-        result: Result<(), Refusal>,
-    ) {
-        let now = self.clock.now();
-        let channel = kind.as_str();
-        self.counters.count_notice(channel, result.as_ref().err().map(|refusal| refusal.failure.reason));
-        let ledger = match &mut self.ledger {
-            Some(ledger) if is_of_all => ledger,
-            None if is_of_all => return,
-            _ => &mut self.own,
-        };
-        match result {
-            Ok(()) => {
-                tracing::info!(channel, title = message.title, "a notice was sent");
-                ledger.delivered(kind, number);
-            }
-            Err(Refusal { failure, is_about_message }) => {
-                let Failure { reason, message: why, retry_after } = failure;
-                tracing::warn!(channel, %reason, why, title = message.title, "a notice could not be sent and waits");
-                let retry_after = retry_after.and_then(|pause| TimeDelta::from_std(pause).ok());
-                if ledger.failed(kind, number, is_about_message, retry_after, now) {
-                    tracing::error!(channel, title = message.title, "a notice was refused for days and is given up");
-                }
-            }
         }
     }
 

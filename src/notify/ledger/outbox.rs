@@ -110,6 +110,11 @@ impl Ledger {
             .map(|((_, number), parcel)| (*number, &parcel.message))
     }
 
+    /// Whether this is the message of that number, as far as it still waits.
+    pub fn may_be(&self, channel: ChannelKind, number: u64, message: &Message) -> bool {
+        self.parcels.get(&(channel, number)).is_none_or(|parcel| parcel.message == *message)
+    }
+
     /// A message was acknowledged.
     pub fn delivered(&mut self, channel: ChannelKind, number: u64) {
         self.parcels.remove(&(channel, number));
