@@ -20,7 +20,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::IntoResponse;
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -117,7 +117,9 @@ fn clock(seconds: &Arc<AtomicI64>) -> Clock {
 impl World {
     /// `yaml` may name files of the folder by `FOLDER`.
     pub(crate) async fn new(folder: tempfile::TempDir, yaml: &str) -> Self {
-        let seconds = Arc::new(AtomicI64::new(0));
+        // A certificate ends by its day, and some minutes must not make another day of it.
+        let is_late = now().date_naive() != (now() + TimeDelta::minutes(30)).date_naive();
+        let seconds = Arc::new(AtomicI64::new(if is_late { -1800 } else { 0 }));
         let clock = clock(&seconds);
         let running = running(&folder, yaml, &clock);
         // A store on PostgreSQL is the one that the configuration names.
@@ -155,7 +157,7 @@ impl World {
     /// How it stands with the letters.
     pub(crate) fn letter(&self) -> LetterReport {
         let now = clock(&self.seconds).now();
-        let moment = Moment { now, built: now - chrono::TimeDelta::days(1) };
+        let moment = Moment { now, built: now - TimeDelta::days(1) };
         letter::report(&self.store.snapshot().letters, self.running.config.letter().unwrap(), moment)
     }
 
@@ -208,6 +210,6 @@ fn running(folder: &tempfile::TempDir, yaml: &str, clock: &Clock) -> Running {
 
 /// A tenant whose certificate ends after so many days.
 pub(crate) fn ends_in(name: &str, days: i64) -> String {
-    let end = (now() + chrono::TimeDelta::days(days)).format("%Y-%m-%d");
+    let end = (now() + TimeDelta::days(days)).format("%Y-%m-%d");
     format!("  - {{ name: '{name}', certificate: {{ declared: {{ not_after: {end} }} }} }}\n")
 }
